@@ -1,0 +1,2 @@
+//! bruit
+fn main() {}
