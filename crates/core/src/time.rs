@@ -104,6 +104,14 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// `duration · times / parts`, saturating; zero for no parts.
+pub(crate) fn fraction(duration: Duration, times: u32, parts: u32) -> Duration {
+    duration
+        .saturating_mul(times)
+        .checked_div(parts)
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,1 +1,7 @@
 //! bruit
+
+
+pub mod keys;
+pub mod store;
+
+pub mod transport;

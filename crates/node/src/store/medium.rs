@@ -43,6 +43,17 @@ impl FileMedium {
         Self { file }
     }
 
+    /// Creates an empty database under another name and moves it into place, so that a power cut in
+    /// between leaves no half-made file, which could not be told from a damaged one.
+    fn create(&self, builder: &Builder) -> Result<(), DatabaseError> {
+        let new = self.file.with_extension("new");
+        let file = private().read(true).write(true).create(true).truncate(true).open(&new)?;
+        drop(builder.create_file(file.try_clone()?)?);
+        file.sync_all()?;
+        std::fs::rename(&new, &self.file)?;
+        Ok(sync_folder(self.file.parent().unwrap_or(Path::new(".")))?)
+    }
+
     /// Writes `bytes` zeros to a new file beside the database and removes it again.
     fn probe(&self, bytes: u64) -> io::Result<()> {
         let path = self.file.with_extension("probe");
@@ -65,9 +76,12 @@ impl Medium for FileMedium {
     }
 
     fn open(&self, builder: &Builder) -> Result<Database, DatabaseError> {
-        let file =
-            private().read(true).write(true).create(true).truncate(false).open(&self.file)?;
-        builder.create_file(file)
+        match std::fs::metadata(&self.file) {
+            Ok(metadata) if metadata.len() > 0 => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(_) | Err(_) => self.create(builder)?,
+        }
+        builder.open(&self.file)
     }
 
     fn open_frozen(&self, builder: &Builder) -> Result<Database, DatabaseError> {
@@ -78,6 +92,15 @@ impl Medium for FileMedium {
     fn has_room(&self, bytes: u64) -> bool {
         self.probe(bytes).is_ok()
     }
+}
+
+/// Makes the names in `folder` last.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 /// Unit in which a frozen view copies what is written to it.

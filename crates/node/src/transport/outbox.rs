@@ -56,16 +56,19 @@ impl Outbox {
     pub(super) fn push(&mut self, frame: Bytes) {
         let max = frame_bytes_max(self.class);
         assert!((1..=max).contains(&frame.len()), "a frame has 1..={max} bytes");
-        self.queued_bytes += framed_bytes(frame.len());
+        let cost = framed_bytes(frame.len());
+        self.queued_bytes += cost;
         assert!(
             self.queued_bytes + widened(self.ungranted_bytes) <= widened(window_bytes(self.class)),
             "the engine sends within its credit"
         );
-        put_length(frame.len(), &mut self.tail);
         if frame.len() > COPIED_FRAME_BYTES_MAX {
+            put_length(frame.len(), &mut self.tail);
             self.seal_tail();
             self.segments.push_back(frame);
         } else {
+            self.tail.reserve(cost);
+            put_length(frame.len(), &mut self.tail);
             self.tail.extend_from_slice(&frame);
         }
     }

@@ -1,0 +1,99 @@
+//! Evidence of spreading: who has synced what to disk (R10).
+//!
+//! Only the node that injected a bulletin needs the word, so only a copy that came straight from
+//! there (hops 0) is answered; relays are spared a frame per bulletin.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::id::{BulletinId, LinkId, NodeId, ShortId};
+use crate::limits;
+use crate::time::Mono;
+
+#[derive(Debug)]
+pub(crate) struct Kept {
+    gather: Duration,
+    /// Delivered by its injector, not yet synced here.
+    unsynced: BTreeMap<BulletinId, LinkId>,
+    /// Synced here, not yet told.
+    pending: BTreeMap<LinkId, Vec<ShortId>>,
+    due: Option<Mono>,
+    /// Published here, and who has synced it.
+    own: BTreeMap<ShortId, (BulletinId, Vec<NodeId>)>,
+    own_order: VecDeque<ShortId>,
+}
+
+impl Kept {
+    /// Own bulletins whose confirmations are counted.
+    const OWN_MAX: usize = 4_096;
+    /// Bulletins waiting for the disk.
+    const UNSYNCED_MAX: usize = 65_536;
+
+    pub(crate) const fn new(gather: Duration) -> Self {
+        Self {
+            gather,
+            unsynced: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            due: None,
+            own: BTreeMap::new(),
+            own_order: VecDeque::new(),
+        }
+    }
+
+    pub(crate) const fn next_due(&self) -> Option<Mono> {
+        self.due
+    }
+
+    pub(crate) fn published(&mut self, id: BulletinId) {
+        if self.own.insert(id.short(), (id, Vec::new())).is_none() {
+            self.own_order.push_back(id.short());
+        }
+        if self.own_order.len() > Self::OWN_MAX
+            && let Some(oldest) = self.own_order.pop_front()
+        {
+            self.own.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId) {
+        if self.unsynced.len() < Self::UNSYNCED_MAX {
+            self.unsynced.insert(id, link);
+        }
+    }
+
+    pub(crate) fn persisted(&mut self, id: &BulletinId, now: Mono) {
+        if let Some(link) = self.unsynced.remove(id) {
+            self.pending.entry(link).or_default().push(id.short());
+            self.due.get_or_insert(now.plus(self.gather));
+        }
+    }
+
+    /// Counts a confirmation of one of our bulletins; returns how many there are now.
+    pub(crate) fn confirmed(&mut self, peer: NodeId, id: &ShortId) -> Option<(BulletinId, u32)> {
+        let (id, peers) = self.own.get_mut(id)?;
+        if peers.contains(&peer) {
+            return None;
+        }
+        peers.push(peer);
+        Some((*id, u32::try_from(peers.len()).unwrap_or(u32::MAX)))
+    }
+
+    pub(crate) fn forget(&mut self, link: LinkId) {
+        self.pending.remove(&link);
+        self.unsynced.retain(|_, other| *other != link);
+    }
+
+    pub(crate) fn due(&mut self, now: Mono) -> Vec<(LinkId, Vec<ShortId>)> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        self.due = None;
+        std::mem::take(&mut self.pending)
+            .into_iter()
+            .flat_map(|(link, ids)| {
+                let chunks: Vec<_> = ids.chunks(limits::KEPT_MAX).map(<[_]>::to_vec).collect();
+                chunks.into_iter().map(move |ids| (link, ids))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,372 @@
+//! Trees: one per injection root, over the mesh.
+//!
+//! Source: Leitão, Pereira and Rodrigues, *Epidemic Broadcast Trees* (2007), kept once per injection
+//! root instead of once for all senders: a tree pruned by first arrival from one root costs no
+//! latency, while one tree shared by many senders costs two to four times the latency of flooding.
+//!
+//! A root tag is not signed. It steers pushes, never delivery: the worst a liar gains is that some
+//! bulletins come twice or come by repair.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::LinkId;
+use crate::time::{Mono, fraction};
+
+/// How many of the last bulletins of a root decide over its parent.
+const FIRSTS: usize = 4;
+/// How many of those another link must have brought first to become the parent.
+const FIRSTS_TO_LEAD: usize = 2;
+/// Backups kept per root.
+const BACKUPS_MAX: usize = 3;
+/// More late bulletins than this among the last sixteen (a fifth of them) and a parent is demoted.
+const LATE_MAX: u32 = 3;
+
+/// What we know of one root.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    parent: Option<LinkId>,
+    candidate: Option<LinkId>,
+    /// Who was first with the latest bulletins, latest last.
+    firsts: Vec<LinkId>,
+    /// By lateness, quickest first.
+    backups: Vec<Backup>,
+    /// Who told us not to push, in order.
+    choked: Vec<LinkId>,
+    /// One bit per bulletin: the parent was not the first to bring it.
+    late: u16,
+    /// How far behind the first sign of a bulletin the parent's copy comes, smoothed.
+    lateness: Duration,
+    /// Bulletins seen, halved now and then: the order of eviction.
+    count: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Backup {
+    link: LinkId,
+    lateness: Duration,
+}
+
+/// What a first copy changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing to tell anyone.
+    None,
+    /// The parent was late too often: it is demoted for every root.
+    Demote(LinkId),
+}
+
+impl Root {
+    /// The link that pushes this root to us.
+    pub(crate) const fn parent(&self) -> Option<LinkId> {
+        self.parent
+    }
+
+    /// How late the parent's copies come.
+    pub(crate) const fn lateness(&self) -> Duration {
+        self.lateness
+    }
+
+    /// Whether enough has come along this root for its tree to have settled.
+    pub(crate) const fn is_warm(&self) -> bool {
+        self.count >= 4 && self.late == 0
+    }
+
+    /// Whether nothing has come along this root yet.
+    pub(crate) const fn is_cold(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether `link` asked not to be pushed this root.
+    pub(crate) fn is_choked(&self, link: LinkId) -> bool {
+        self.choked.binary_search(&link).is_ok()
+    }
+
+    pub(crate) fn choke(&mut self, link: LinkId) {
+        if let Err(at) = self.choked.binary_search(&link) {
+            self.choked.insert(at, link);
+        }
+    }
+
+    pub(crate) fn unchoke(&mut self, link: LinkId) {
+        if let Ok(at) = self.choked.binary_search(&link) {
+            self.choked.remove(at);
+        }
+    }
+
+    /// Notes that `link` brought a new bulletin before anyone else.
+    fn first(&mut self, link: LinkId) -> Change {
+        self.count = self.count.saturating_add(1);
+        if self.firsts.len() >= FIRSTS {
+            self.firsts.remove(0);
+        }
+        self.firsts.push(link);
+        let Some(parent) = self.parent.filter(|parent| *parent != link) else {
+            self.parent = Some(link);
+            self.late <<= 1;
+            self.lateness = fraction(self.lateness, 7, 8);
+            self.candidate = self
+                .candidate
+                .filter(|candidate| self.firsts.contains(candidate));
+            return Change::None;
+        };
+        self.late = self.late << 1 | 1;
+        if self.firsts.iter().filter(|first| **first == link).count() >= FIRSTS_TO_LEAD {
+            self.parent = Some(link);
+            self.candidate = None;
+        } else {
+            self.candidate = Some(link);
+        }
+        if self.late.count_ones() > LATE_MAX {
+            self.late = 0;
+            return Change::Demote(parent);
+        }
+        Change::None
+    }
+
+    /// Notes that `link` brought a known bulletin `lateness` after the first copy; returns whether
+    /// it should be told not to push this root.
+    fn duplicate(&mut self, link: LinkId, lateness: Duration, is_upstream: bool) -> bool {
+        if self.parent == Some(link) {
+            self.lateness = fraction(
+                self.lateness.saturating_mul(7).saturating_add(lateness),
+                1,
+                8,
+            );
+            return false;
+        }
+        if self.candidate == Some(link) {
+            return false;
+        }
+        if is_upstream {
+            self.add_backup(Backup { link, lateness });
+        }
+        true
+    }
+
+    fn add_backup(&mut self, backup: Backup) {
+        self.backups.retain(|known| known.link != backup.link);
+        let at = self
+            .backups
+            .partition_point(|known| known.lateness <= backup.lateness);
+        self.backups.insert(at, backup);
+        self.backups.truncate(BACKUPS_MAX);
+    }
+
+    /// Forgets `link` in every role; returns the best backup when it was the parent.
+    fn forget(&mut self, link: LinkId) -> Option<LinkId> {
+        self.unchoke(link);
+        self.firsts.retain(|first| *first != link);
+        self.candidate = self.candidate.filter(|candidate| *candidate != link);
+        self.backups.retain(|backup| backup.link != link);
+        if self.parent != Some(link) {
+            return None;
+        }
+        self.parent = None;
+        self.candidate.take().or_else(|| self.take_backup())
+    }
+
+    fn take_backup(&mut self) -> Option<LinkId> {
+        if self.backups.is_empty() {
+            None
+        } else {
+            Some(self.backups.remove(0).link)
+        }
+    }
+}
+
+/// All roots, bounded.
+#[derive(Debug)]
+pub(crate) struct Roots {
+    by_tag: BTreeMap<u64, Root>,
+    max: usize,
+    decay_at: Mono,
+}
+
+impl Roots {
+    /// How often counts are halved.
+    const DECAY: Duration = Duration::from_mins(5);
+    /// A root seen once never evicts one seen this often.
+    const ESTABLISHED: u32 = 4;
+
+    pub(crate) const fn new(max: usize) -> Self {
+        Self {
+            roots: BTreeMap::new(),
+            max,
+            decay_at: Mono::ZERO,
+        }
+    }
+
+    pub(crate) fn get(&self, tag: u64) -> Option<&Root> {
+        self.by_tag.get(&tag)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_tag.len()
+    }
+
+    /// The root of `tag`, made when there is room for it. Tag 0 means no tree.
+    pub(crate) fn entry(&mut self, tag: u64, now: Mono) -> Option<&mut Root> {
+        if tag == 0 {
+            return None;
+        }
+        if !self.by_tag.contains_key(&tag) && self.by_tag.len() >= self.max {
+            self.evict(now)?;
+        }
+        Some(self.by_tag.entry(tag).or_default())
+    }
+
+    /// Makes room by the root with the lowest count, unless all are established.
+    fn evict(&mut self, now: Mono) -> Option<()> {
+        if now >= self.decay_at {
+            self.decay_at = now.plus(Self::DECAY);
+            for root in self.by_tag.values_mut() {
+                root.count /= 2;
+            }
+        }
+        let (tag, root) = self.by_tag.iter().min_by_key(|(_, root)| root.count)?;
+        let (tag, count) = (*tag, root.count);
+        if count >= Self::ESTABLISHED {
+            return None;
+        }
+        self.by_tag.remove(&tag);
+        Some(())
+    }
+
+    /// Notes a bulletin injected here: the tree's root is ourselves.
+    pub(crate) fn injected(&mut self, tag: u64, now: Mono) {
+        if let Some(root) = self.entry(tag, now) {
+            root.count = root.count.saturating_add(1);
+        }
+    }
+
+    /// Notes that `link` was the first to bring a bulletin of `tag`.
+    pub(crate) fn first(&mut self, tag: u64, link: LinkId, now: Mono) -> Change {
+        self.entry(tag, now)
+            .map_or(Change::None, |root| root.first(link))
+    }
+
+    /// Notes a later copy; returns whether to choke its sender for this root. `is_upstream` says
+    /// that the sender is no further from the root than we are, so that it cannot be our descendant.
+    pub(crate) fn duplicate(
+        &mut self,
+        tag: u64,
+        link: LinkId,
+        lateness: Duration,
+        is_upstream: bool,
+    ) -> bool {
+        self.by_tag
+            .get_mut(&tag)
+            .is_some_and(|root| root.duplicate(link, lateness, is_upstream))
+    }
+
+    /// Takes `link` out of every role; returns, per best backup, the roots it should push from now.
+    pub(crate) fn forget(&mut self, link: LinkId) -> BTreeMap<LinkId, Vec<u64>> {
+        let mut grafts = BTreeMap::<LinkId, Vec<u64>>::new();
+        for (tag, root) in &mut self.by_tag {
+            if let Some(backup) = root.forget(link) {
+                grafts.entry(backup).or_default().push(*tag);
+            }
+        }
+        grafts
+    }
+
+    /// Takes the parent's role from `link` alone; returns what [`Roots::forget`] does.
+    pub(crate) fn demote(&mut self, link: LinkId) -> BTreeMap<LinkId, Vec<u64>> {
+        let mut grafts = BTreeMap::<LinkId, Vec<u64>>::new();
+        for (tag, root) in &mut self.by_tag {
+            if root.parent == Some(link) {
+                root.parent = None;
+                if let Some(backup) = root.take_backup() {
+                    grafts.entry(backup).or_default().push(*tag);
+                }
+            }
+        }
+        grafts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: u64 = 7;
+
+    fn link(number: u64) -> LinkId {
+        LinkId::new(number)
+    }
+
+    fn roots() -> Roots {
+        Roots::new(8)
+    }
+
+    #[test]
+    fn the_first_to_deliver_becomes_the_parent() {
+        let mut roots = roots();
+        roots.first(TAG, link(1), Mono::ZERO);
+        assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
+    }
+
+    #[test]
+    fn once_first_does_not_take_the_parents_place_but_twice_of_four_does() {
+        let mut roots = roots();
+        for from in [1, 1, 2] {
+            roots.first(TAG, link(from), Mono::ZERO);
+        }
+        assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
+        roots.first(TAG, link(2), Mono::ZERO);
+        assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(2)));
+    }
+
+    #[test]
+    fn copies_of_parent_and_candidate_are_suffered_others_are_choked() {
+        let mut roots = roots();
+        for from in [1, 1, 2] {
+            roots.first(TAG, link(from), Mono::ZERO);
+        }
+        assert!(!roots.duplicate(TAG, link(1), Duration::ZERO, true));
+        assert!(!roots.duplicate(TAG, link(2), Duration::ZERO, true));
+        assert!(roots.duplicate(TAG, link(3), Duration::ZERO, true));
+    }
+
+    #[test]
+    fn a_lost_parent_is_replaced_by_the_quickest_backup_that_is_not_our_descendant() {
+        let mut roots = roots();
+        roots.first(TAG, link(1), Mono::ZERO);
+        roots.duplicate(TAG, link(2), Duration::from_millis(1), false);
+        roots.duplicate(TAG, link(3), Duration::from_millis(9), true);
+        roots.duplicate(TAG, link(4), Duration::from_millis(5), true);
+        assert_eq!(
+            roots.forget(link(1)),
+            BTreeMap::from([(link(4), vec![TAG])])
+        );
+        assert_eq!(roots.get(TAG).and_then(Root::parent), None);
+    }
+
+    #[test]
+    fn a_parent_late_on_a_fifth_is_demoted() {
+        let mut roots = roots();
+        roots.first(TAG, link(1), Mono::ZERO);
+        let mut changes = Vec::new();
+        for other in 2..6 {
+            changes.push(roots.first(TAG, link(other), Mono::ZERO));
+            for _ in 0..3 {
+                changes.push(roots.first(TAG, link(1), Mono::ZERO));
+            }
+        }
+        assert!(changes.contains(&Change::Demote(link(1))));
+    }
+
+    #[test]
+    fn a_flood_of_new_tags_does_not_evict_an_established_root() {
+        let mut roots = roots();
+        for _ in 0..4 {
+            roots.first(TAG, link(1), Mono::ZERO);
+        }
+        for tag in 100..10_000 {
+            roots.first(tag, link(2), Mono::ZERO);
+        }
+        assert_eq!(roots.len(), 8);
+        assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
+    }
+}

@@ -1,0 +1,488 @@
+//! What waits to be sent: queues per link, ordered by importance and price, sent within the
+//! transport's credit (R8). So a slow link is known here, and nothing is dropped behind our back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::broadcast::Push;
+use crate::id::{LinkId, ShortId};
+use crate::link::Class;
+use crate::time::Mono;
+
+/// How much may wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Frames waiting on one stream of a link. Default 512.
+    pub frames_max: usize,
+    /// Bytes waiting on one stream of a link. Default 1 MiB.
+    pub bytes_max: usize,
+    /// Bytes waiting on all links together. Default 64 MiB.
+    pub total_bytes_max: usize,
+    /// A link whose oldest waiting bulletin is older is announced to only, until it has drained.
+    /// Default 2 s.
+    pub patience: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            frames_max: 512,
+            bytes_max: 1 << 20,
+            total_bytes_max: 64 << 20,
+            patience: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What the queues want done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Hand a frame to the transport.
+    Send {
+        /// On which link.
+        link: LinkId,
+        /// On which stream.
+        class: Class,
+        /// The frame.
+        frame: Bytes,
+    },
+    /// A bulletin had to go: announce it instead.
+    Dropped {
+        /// To whom.
+        link: LinkId,
+        /// Which.
+        id: ShortId,
+        /// Along which tree it went.
+        root_tag: u64,
+    },
+    /// The link's bulletins wait too long, or no longer.
+    Slow {
+        /// Which link.
+        link: LinkId,
+        /// Whether it is slow from now on.
+        is_slow: bool,
+    },
+    /// The control queue is full: the peer does not read.
+    Overflow {
+        /// Which link.
+        link: LinkId,
+    },
+}
+
+/// A bulletin waiting in the relay queue, cheapest first, youngest first among equals.
+type RelayKey = (crate::work::Density, std::cmp::Reverse<u64>);
+
+#[derive(Debug)]
+struct Waiting {
+    id: ShortId,
+    root_tag: u64,
+    frame: Bytes,
+    since: Mono,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    control_credit: u64,
+    bulletins_credit: u64,
+    control: VecDeque<Bytes>,
+    control_bytes: usize,
+    own: VecDeque<Bytes>,
+    relay: BTreeMap<RelayKey, Waiting>,
+    bulletins_bytes: usize,
+    is_slow: bool,
+    is_overflown: bool,
+}
+
+/// The queues of all links.
+#[derive(Debug)]
+pub struct Outbox {
+    config: Config,
+    links: BTreeMap<LinkId, Queues>,
+    total_bytes: usize,
+    arrivals: u64,
+    dropped: u64,
+}
+
+impl Outbox {
+    /// No links yet.
+    pub const fn new(config: Config) -> Self {
+        Self {
+            config,
+            links: BTreeMap::new(),
+            total_bytes: 0,
+            arrivals: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Opens the queues of a link with the transport's first credit.
+    pub fn link_up(&mut self, link: LinkId, control_credit: u32, bulletins_credit: u32) {
+        let queues = Queues {
+            control_credit: control_credit.into(),
+            bulletins_credit: bulletins_credit.into(),
+            ..Queues::default()
+        };
+        self.links.insert(link, queues);
+    }
+
+    /// Drops what waits for a link that is gone.
+    pub fn link_down(&mut self, link: LinkId) {
+        if let Some(queues) = self.links.remove(&link) {
+            let bytes = queues.control_bytes.saturating_add(queues.bulletins_bytes);
+            self.total_bytes = self.total_bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// Queues a frame that steers.
+    pub fn control(&mut self, link: LinkId, frame: Bytes) -> Vec<Fact> {
+        let Some(queues) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        if queues.control.is_empty() && take_credit(&mut queues.control_credit, &frame) {
+            return vec![Fact::Send {
+                link,
+                class: Class::Control,
+                frame,
+            }];
+        }
+        let bytes = queues.control_bytes.saturating_add(frame.len());
+        if queues.control.len() >= self.config.frames_max || bytes > self.config.bytes_max {
+            let first = !std::mem::replace(&mut queues.is_overflown, true);
+            return if first {
+                vec![Fact::Overflow { link }]
+            } else {
+                Vec::new()
+            };
+        }
+        queues.control_bytes = bytes;
+        self.total_bytes = self.total_bytes.saturating_add(frame.len());
+        queues.control.push_back(frame);
+        Vec::new()
+    }
+
+    /// Queues a frame of the bulletins stream that goes before all relayed bulletins. Answers
+    /// whether there was room.
+    pub fn own(&mut self, link: LinkId, frame: Bytes) -> (Vec<Fact>, bool) {
+        let Some(queues) = self.links.get_mut(&link) else {
+            return (Vec::new(), false);
+        };
+        if queues.own.is_empty()
+            && queues.relay.is_empty()
+            && take_credit(&mut queues.bulletins_credit, &frame)
+        {
+            return (
+                vec![Fact::Send {
+                    link,
+                    class: Class::Bulletins,
+                    frame,
+                }],
+                true,
+            );
+        }
+        let bytes = queues.bulletins_bytes.saturating_add(frame.len());
+        if queues.own.len() >= self.config.frames_max || bytes > self.config.bytes_max {
+            return (Vec::new(), false);
+        }
+        queues.bulletins_bytes = bytes;
+        self.total_bytes = self.total_bytes.saturating_add(frame.len());
+        queues.own.push_back(frame);
+        (Vec::new(), true)
+    }
+
+    /// Queues a bulletin. When there is no room the cheapest goes, perhaps this one.
+    pub fn push(&mut self, push: Push, now: Mono) -> Vec<Fact> {
+        let Push {
+            link,
+            id,
+            root_tag,
+            density,
+            own,
+            frame,
+        } = push;
+        if own {
+            let (facts, queued) = self.own(link, frame);
+            return if queued {
+                facts
+            } else {
+                vec![Fact::Dropped { link, id, root_tag }]
+            };
+        }
+        let Some(queues) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        if queues.own.is_empty()
+            && queues.relay.is_empty()
+            && take_credit(&mut queues.bulletins_credit, &frame)
+        {
+            return vec![Fact::Send {
+                link,
+                class: Class::Bulletins,
+                frame,
+            }];
+        }
+        self.arrivals = self.arrivals.wrapping_add(1);
+        let bytes = frame.len();
+        queues.bulletins_bytes = queues.bulletins_bytes.saturating_add(bytes);
+        self.total_bytes = self.total_bytes.saturating_add(bytes);
+        let key = (density, std::cmp::Reverse(self.arrivals));
+        queues.relay.insert(
+            key,
+            Waiting {
+                id,
+                root_tag,
+                frame,
+                since: now,
+            },
+        );
+        let mut facts = self.shed(link);
+        facts.extend(self.check_pace(link, now));
+        facts
+    }
+
+    /// Lets the cheapest bulletins of `link` go until its queue is within bounds.
+    fn shed(&mut self, link: LinkId) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let Some(queues) = self.links.get_mut(&link) else {
+            return facts;
+        };
+        while queues.relay.len() > self.config.frames_max
+            || queues.bulletins_bytes > self.config.bytes_max
+            || self.total_bytes > self.config.total_bytes_max
+        {
+            let Some((_, waiting)) = queues.relay.pop_first() else {
+                break;
+            };
+            let bytes = waiting.frame.len();
+            queues.bulletins_bytes = queues.bulletins_bytes.saturating_sub(bytes);
+            self.total_bytes = self.total_bytes.saturating_sub(bytes);
+            self.dropped = self.dropped.saturating_add(1);
+            facts.push(Fact::Dropped {
+                link,
+                id: waiting.id,
+                root_tag: waiting.root_tag,
+            });
+        }
+        facts
+    }
+
+    /// Tells when a link begins or ceases to be slow.
+    fn check_pace(&mut self, link: LinkId, now: Mono) -> Option<Fact> {
+        let queues = self.links.get_mut(&link)?;
+        let oldest = queues.relay.values().map(|waiting| waiting.since).min();
+        let is_slow = match oldest {
+            Some(since) => queues.is_slow || now.since(since) > self.config.patience,
+            None => false,
+        };
+        (is_slow != queues.is_slow).then(|| {
+            queues.is_slow = is_slow;
+            Fact::Slow { link, is_slow }
+        })
+    }
+
+    /// Takes more credit from the transport and sends what it allows.
+    pub fn credit(&mut self, link: LinkId, class: Class, bytes: u32, now: Mono) -> Vec<Fact> {
+        let Some(queues) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        let mut facts = Vec::new();
+        let mut sent = 0_usize;
+        match class {
+            Class::Control => {
+                queues.control_credit = queues.control_credit.saturating_add(bytes.into());
+                while let Some(frame) = queues.control.front() {
+                    if !take_credit(&mut queues.control_credit, frame) {
+                        break;
+                    }
+                    let Some(frame) = queues.control.pop_front() else {
+                        break;
+                    };
+                    sent = sent.saturating_add(frame.len());
+                    facts.push(Fact::Send { link, class, frame });
+                }
+                queues.control_bytes = queues.control_bytes.saturating_sub(sent);
+            }
+            Class::Bulletins => {
+                queues.bulletins_credit = queues.bulletins_credit.saturating_add(bytes.into());
+                while let Some(frame) = queues.next_bulletin() {
+                    sent = sent.saturating_add(frame.len());
+                    facts.push(Fact::Send { link, class, frame });
+                }
+                queues.bulletins_bytes = queues.bulletins_bytes.saturating_sub(sent);
+            }
+        }
+        self.total_bytes = self.total_bytes.saturating_sub(sent);
+        facts.extend(self.check_pace(link, now));
+        facts
+    }
+
+    /// Bytes waiting on all links.
+    pub const fn total_bytes(&self) -> usize {
+        self.total_bytes
+    }
+
+    /// Bulletins that had to go so far.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether bulletins made here would wait on every link that takes any: publishers are told.
+    pub fn is_backed_up(&self) -> bool {
+        let half = self.config.bytes_max / 2;
+        !self.links.is_empty()
+            && self.links.values().all(|queues| {
+                queues.bulletins_bytes > half
+                    || queues.own.len().saturating_mul(2) > self.config.frames_max
+            })
+    }
+}
+
+impl Queues {
+    /// The next frame of the bulletins stream for which there is credit: own first, then the
+    /// dearest, then the oldest.
+    fn next_bulletin(&mut self) -> Option<Bytes> {
+        if let Some(frame) = self.own.front() {
+            return take_credit(&mut self.bulletins_credit, frame)
+                .then(|| self.own.pop_front())
+                .flatten();
+        }
+        let entry = self.relay.last_entry()?;
+        take_credit(&mut self.bulletins_credit, &entry.get().frame).then(|| entry.remove().frame)
+    }
+}
+
+/// Bytes of a frame on the wire, its length prefix included.
+fn wire_bytes(frame: &Bytes) -> u64 {
+    u64::try_from(frame.len())
+        .unwrap_or(u64::MAX)
+        .saturating_add(4)
+}
+
+fn take_credit(credit: &mut u64, frame: &Bytes) -> bool {
+    match credit.checked_sub(wire_bytes(frame)) {
+        Some(left) => {
+            *credit = left;
+            true
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::work::Density;
+
+    const LINK: LinkId = LinkId::new(1);
+
+    fn outbox(credit: u32) -> Outbox {
+        let config = Config {
+            frames_max: 3,
+            ..Config::default()
+        };
+        let mut outbox = Outbox::new(config);
+        outbox.link_up(LINK, credit, credit);
+        outbox
+    }
+
+    fn push(number: u8, bits: u8) -> Push {
+        Push {
+            link: LINK,
+            id: ShortId::from_bytes([number; 16]),
+            root_tag: 1,
+            density: Density::of(bits, 1_000, Duration::ZERO),
+            own: false,
+            frame: vec![number; 100].into(),
+        }
+    }
+
+    fn sent(facts: &[Fact]) -> Vec<u8> {
+        facts
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Send { frame, .. } => frame.first().copied(),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_sent_beyond_credit_and_the_dearest_goes_first() {
+        let mut outbox = outbox(104);
+        assert_eq!(sent(&outbox.push(push(1, 10), Mono::ZERO)), [1]);
+        assert_eq!(sent(&outbox.push(push(2, 10), Mono::ZERO)), []);
+        assert_eq!(sent(&outbox.push(push(3, 20), Mono::ZERO)), []);
+        assert_eq!(sent(&outbox.push(push(4, 10), Mono::ZERO)), []);
+        let facts = outbox.credit(LINK, Class::Bulletins, 208, Mono::ZERO);
+        assert_eq!(sent(&facts), [3, 2]);
+        assert_eq!(outbox.total_bytes(), 100);
+    }
+
+    #[test]
+    fn the_cheapest_is_dropped_and_named_when_the_queue_is_full() {
+        let mut outbox = outbox(0);
+        for (number, bits) in [(1, 10), (2, 20), (3, 15)] {
+            outbox.push(push(number, bits), Mono::ZERO);
+        }
+        let facts = outbox.push(push(4, 12), Mono::ZERO);
+        let id = ShortId::from_bytes([1; 16]);
+        assert_eq!(
+            facts,
+            [Fact::Dropped {
+                link: LINK,
+                id,
+                root_tag: 1
+            }]
+        );
+        assert_eq!(outbox.dropped(), 1);
+    }
+
+    #[test]
+    fn a_link_is_slow_when_its_oldest_bulletin_waits_two_seconds_until_it_has_drained() {
+        let mut outbox = outbox(0);
+        outbox.push(push(1, 10), Mono::ZERO);
+        let later = Mono::from_micros(2_100_000);
+        let facts = outbox.push(push(2, 10), later);
+        assert_eq!(
+            facts,
+            [Fact::Slow {
+                link: LINK,
+                is_slow: true
+            }]
+        );
+        let facts = outbox.credit(LINK, Class::Bulletins, 10_000, later);
+        assert!(facts.contains(&Fact::Slow {
+            link: LINK,
+            is_slow: false
+        }));
+    }
+
+    #[test]
+    fn a_full_control_queue_is_reported_once() {
+        let mut outbox = outbox(0);
+        for _ in 0..3 {
+            assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), []);
+        }
+        let overflow = [Fact::Overflow { link: LINK }];
+        assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), overflow);
+        assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), []);
+    }
+
+    #[test]
+    fn own_bulletins_overtake_relayed_ones() {
+        let mut outbox = outbox(0);
+        outbox.push(push(1, 30), Mono::ZERO);
+        outbox.push(
+            Push {
+                own: true,
+                ..push(2, 1)
+            },
+            Mono::ZERO,
+        );
+        let facts = outbox.credit(LINK, Class::Bulletins, 10_000, Mono::ZERO);
+        assert_eq!(sent(&facts), [2, 1]);
+    }
+}

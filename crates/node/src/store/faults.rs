@@ -1,0 +1,215 @@
+//! A medium for tests: in memory, failing on demand, and remembering every operation so that the
+//! power can be cut at each of them afterwards.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use redb::{Builder, Database, DatabaseError, StorageBackend};
+
+use super::medium::{Frozen, Medium};
+
+/// Smallest unit a disk writes whole.
+const SECTOR_BYTES: usize = 512;
+
+/// What happened to the medium, in order.
+#[derive(Debug, Clone)]
+pub(super) enum Operation {
+    Write { offset: usize, bytes: Vec<u8> },
+    SetLen(usize),
+    Sync,
+    /// The store said that writes up to this number are on disk.
+    Said(u64),
+}
+
+/// Bytes that can fail. Clones share them, as two programs share a file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faulty(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    bytes: Mutex<Vec<u8>>,
+    log: Mutex<Vec<Operation>>,
+    fail_next_sync: AtomicBool,
+    /// Bytes beyond this offset cannot be written.
+    capacity: AtomicU64,
+    /// Held by a test to make syncs wait.
+    gate: Mutex<()>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            bytes: Mutex::default(),
+            log: Mutex::default(),
+            fail_next_sync: AtomicBool::new(false),
+            capacity: AtomicU64::new(u64::MAX),
+            gate: Mutex::default(),
+        }
+    }
+}
+
+impl Faulty {
+    /// A medium with an empty database, as files get it in one step: by a new name.
+    pub(super) fn created() -> Self {
+        let faulty = Self::default();
+        drop(Builder::new().create_with_backend(faulty.clone()).unwrap());
+        Self::with_bytes(faulty.bytes())
+    }
+
+    pub(super) fn with_bytes(bytes: Vec<u8>) -> Self {
+        let faulty = Self::default();
+        *faulty.0.bytes.lock().unwrap() = bytes;
+        faulty
+    }
+
+    pub(super) fn fail_next_sync(&self) {
+        self.0.fail_next_sync.store(true, Ordering::SeqCst);
+    }
+
+    /// Leaves no room beyond what is written so far.
+    pub(super) fn fill_up(&self) {
+        let len = self.0.bytes.lock().unwrap().len() as u64;
+        self.0.capacity.store(len, Ordering::SeqCst);
+    }
+
+    pub(super) fn make_room(&self) {
+        self.0.capacity.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// Makes syncs wait until the guard is dropped.
+    pub(super) fn hold_syncs(&self) -> MutexGuard<'_, ()> {
+        self.0.gate.lock().unwrap()
+    }
+
+    pub(super) fn say(&self, through: u64) {
+        self.0.log.lock().unwrap().push(Operation::Said(through));
+    }
+
+    pub(super) fn log(&self) -> Vec<Operation> {
+        self.0.log.lock().unwrap().clone()
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.bytes.lock().unwrap().clone()
+    }
+}
+
+impl Medium for Faulty {
+    fn file(&self) -> &Path {
+        Path::new("test.redb")
+    }
+
+    fn open(&self, builder: &Builder) -> Result<Database, DatabaseError> {
+        builder.create_with_backend(self.clone())
+    }
+
+    fn open_frozen(&self, builder: &Builder) -> Result<Database, DatabaseError> {
+        builder.create_with_backend(Frozen::new(self.clone())?)
+    }
+
+    fn has_room(&self, _bytes: u64) -> bool {
+        true
+    }
+}
+
+impl StorageBackend for Faulty {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.bytes.lock().unwrap().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.0.bytes.lock().unwrap();
+        let offset = usize::try_from(offset).unwrap();
+        let found = bytes.get(offset..offset + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).unwrap();
+        self.0.log.lock().unwrap().push(Operation::SetLen(len));
+        self.0.bytes.lock().unwrap().resize(len, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        drop(self.0.gate.lock().unwrap());
+        if self.0.fail_next_sync.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::other("injected: the sync failed"));
+        }
+        self.0.log.lock().unwrap().push(Operation::Sync);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if offset + data.len() as u64 > self.0.capacity.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let offset = usize::try_from(offset).unwrap();
+        self.0.log.lock().unwrap().push(Operation::Write { offset, bytes: data.to_vec() });
+        write(&mut self.0.bytes.lock().unwrap(), offset, data);
+        Ok(())
+    }
+}
+
+fn write(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
+    let end = offset + data.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    bytes[offset..end].copy_from_slice(data);
+}
+
+/// A disk without power loss protection: what was not synced may be there or not, by sectors.
+#[derive(Debug)]
+pub(super) struct Platter {
+    synced: Vec<u8>,
+    loose: Vec<Operation>,
+}
+
+impl Platter {
+    pub(super) fn new(synced: Vec<u8>) -> Self {
+        Self { synced, loose: Vec::new() }
+    }
+
+    pub(super) fn apply(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Sync => {
+                for operation in std::mem::take(&mut self.loose) {
+                    survive(&mut self.synced, &operation, &mut || true);
+                }
+            }
+            Operation::Said(_) => {}
+            Operation::Write { .. } | Operation::SetLen(_) => self.loose.push(operation.clone()),
+        }
+    }
+
+    /// The bytes found after the power went now. `survives` is asked for each loose sector.
+    pub(super) fn cut(&self, mut survives: impl FnMut() -> bool) -> Vec<u8> {
+        let mut bytes = self.synced.clone();
+        for operation in &self.loose {
+            survive(&mut bytes, operation, &mut survives);
+        }
+        bytes
+    }
+}
+
+fn survive(bytes: &mut Vec<u8>, operation: &Operation, survives: &mut impl FnMut() -> bool) {
+    match operation {
+        Operation::Write { offset, bytes: data } => {
+            for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
+                if survives() {
+                    write(bytes, offset + number * SECTOR_BYTES, sector);
+                }
+            }
+        }
+        Operation::SetLen(len) => {
+            if survives() {
+                bytes.resize(*len, 0);
+            }
+        }
+        Operation::Sync | Operation::Said(_) => {}
+    }
+}

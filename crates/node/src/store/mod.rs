@@ -1,0 +1,469 @@
+//! Bulletins, known ids and the node's own notes, kept over restarts.
+//!
+//! The driver of a node never waits for a disk: [`Store::submit`] takes a [`Write`] at once, a
+//! thread of the store commits what waits in groups, and [`StoreEvent::Synced`] tells what is on
+//! disk. "Stored" may be said only then. A second thread reads.
+//!
+//! Bulletins lie under the number of their arrival, which is also the cursor of subscribers, so
+//! that writing appends. After a failed write or sync nobody knows what the disk holds: the store
+//! then reads on but writes nothing until it is opened anew. A full disk is the exception: the store
+//! keeps what waits, refuses more bodies, and goes on by itself when there is room.
+
+mod disk;
+mod error;
+#[cfg(test)]
+mod faults;
+mod lock;
+mod medium;
+mod memory;
+mod reader;
+mod rows;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use bruit_core::id::{BulletinId, NodeId, TopicId};
+use bruit_core::time::Wall;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+pub use self::error::StoreError;
+pub use self::scan::{Page, Scan};
+
+use self::disk::Disk;
+use self::lock::FolderLock;
+use self::medium::{FileMedium, Medium};
+use self::memory::Memory;
+use self::reader::{Request, Requests};
+use self::writer::Shared;
+
+/// Name of the database in the data folder.
+const STORE_FILE: &str = "store.redb";
+
+/// How long a shutdown waits for the last writes.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
+
+/// A bulletin with what the node noted when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBulletin {
+    /// Number of its arrival, from 1: the cursor of subscribers. Strictly rising over restarts when
+    /// the driver counts on from [`Recovered::next_seq`].
+    pub seq: u64,
+    /// Its id.
+    pub id: BulletinId,
+    /// Its topic.
+    pub topic: TopicId,
+    /// When its author says it was made.
+    pub created: Wall,
+    /// End of its validity.
+    pub expires: Wall,
+    /// When it came.
+    pub received: Wall,
+    /// Who delivered it; `None` when it was published here.
+    pub from: Option<NodeId>,
+    /// Links it had passed.
+    pub hops: u8,
+    /// Work of its stamp.
+    pub stamp_bits: u8,
+    /// Its canonical encoding: header, signature, stamp, content. Opaque here.
+    pub bytes: Bytes,
+}
+
+/// A change to the store. Changes take effect in the order they are submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Keeps the body and the id. Put again under another number, the body moves there.
+    Put(StoredBulletin),
+    /// Keeps the id alone: of a bulletin that was dropped or rejected. Changes nothing when the body
+    /// is held.
+    Seen {
+        /// The id.
+        id: BulletinId,
+        /// When its author says it was made.
+        created: Wall,
+        /// End of its validity.
+        expires: Wall,
+    },
+    /// Replaces the encoding of a held bulletin by one with a better stamp.
+    Restamp {
+        /// The id.
+        id: BulletinId,
+        /// Work of the new stamp.
+        stamp_bits: u8,
+        /// The new encoding.
+        bytes: Bytes,
+    },
+    /// Removes the body, keeps the id.
+    Evict {
+        /// The id.
+        id: BulletinId,
+    },
+    /// Removes bodies and ids: of bulletins that can no longer be replayed.
+    Purge {
+        /// The ids, each with the end of its validity as it was put or seen.
+        ids: Vec<(BulletinId, Wall)>,
+    },
+    /// Keeps a note of the node itself: address book, horizon, next incarnation.
+    Meta {
+        /// The note's name.
+        key: &'static str,
+        /// Its new text.
+        value: Vec<u8>,
+    },
+    /// Changes nothing; comes back in [`StoreEvent::Synced`].
+    Barrier(u64),
+}
+
+/// What the store tells the driver.
+#[derive(Debug, Clone)]
+pub enum StoreEvent {
+    /// These writes are on disk, synced.
+    Synced {
+        /// Every write up to this number, as [`Store::submit`] gave it.
+        through: u64,
+        /// Bulletins whose bodies are on disk because of these writes.
+        ids: Vec<BulletinId>,
+        /// Barriers among the writes.
+        barriers: Vec<u64>,
+    },
+    /// The answer to [`Store::load`].
+    Loaded {
+        /// The id asked for.
+        id: BulletinId,
+        /// Its encoding; `None` when the body is not held, or could not be read.
+        bytes: Option<Bytes>,
+    },
+    /// Writes, or a read, failed. After [`StoreError::Full`] the store goes on by itself, and what
+    /// waits is kept; after anything else it takes no writes until it is opened anew.
+    Failed {
+        /// Why.
+        error: StoreError,
+        /// Bulletins that were put and will not be on disk.
+        lost: Vec<BulletinId>,
+    },
+    /// There is room on the disk again.
+    Recovered,
+}
+
+/// What a store knew when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Every known id, by end of validity.
+    pub seen: Vec<Known>,
+    /// The number of the next arrival. Every earlier number may have been given out.
+    pub next_seq: u64,
+    /// The node's own notes.
+    pub meta: BTreeMap<String, Vec<u8>>,
+}
+
+/// A known id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The id.
+    pub id: BulletinId,
+    /// When its author says it was made.
+    pub created: Wall,
+    /// End of its validity.
+    pub expires: Wall,
+    /// Its body, where it is held.
+    pub held: Option<Held>,
+}
+
+/// What is known of a held body without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Number of its arrival.
+    pub seq: u64,
+    /// Bytes of its encoding.
+    pub size: u32,
+    /// Work of its stamp.
+    pub stamp_bits: u8,
+    /// Its topic.
+    pub topic: TopicId,
+}
+
+impl Held {
+    fn of(bulletin: &StoredBulletin) -> Self {
+        Self {
+            seq: bulletin.seq,
+            size: u32::try_from(bulletin.bytes.len()).unwrap_or(u32::MAX),
+            stamp_bits: bulletin.stamp_bits,
+            topic: bulletin.topic,
+        }
+    }
+}
+
+/// Counters of a store since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Bodies held.
+    pub held: usize,
+    /// Bytes that wait for the disk.
+    pub pending_bytes: usize,
+    /// Transactions committed.
+    pub batches: u64,
+    /// Writes committed.
+    pub writes: u64,
+    /// False while the disk is full, and for good after another failure.
+    pub takes_writes: bool,
+}
+
+/// Where a store lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this folder, which must exist.
+    Folder(PathBuf),
+    /// In memory, gone with the process.
+    Ephemeral,
+}
+
+/// How a store uses memory and disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Memory for pages of the database. Default 8 MiB: the inner pages of a million bulletins. More
+    /// spares reads when old bulletins are asked for.
+    pub cache_bytes: usize,
+    /// Most bytes of writes that may wait for the disk, each counted with 256 bytes more. Default
+    /// 64 MiB: six seconds of a disk that takes 10 MiB/s. More rides out longer stalls.
+    pub pending_bytes_max: usize,
+    /// Most writes of one transaction. Default 4,096: more would not be faster, and make the first
+    /// of them wait longer.
+    pub batch_writes_max: usize,
+    /// A transaction takes no further write beyond this many bytes. Default 4 MiB.
+    pub batch_bytes_max: usize,
+    /// Pause between two looks whether a full disk has room again. Default 1 s.
+    pub full_retry: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 8 << 20,
+            pending_bytes_max: 64 << 20,
+            batch_writes_max: 4_096,
+            batch_bytes_max: 4 << 20,
+            full_retry: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Where events go.
+type Events = Arc<dyn Fn(StoreEvent) + Send + Sync>;
+
+/// A handle on a store; clones share it.
+///
+/// # Examples
+/// ```
+/// use bruit::store::{Place, Store, StoreOptions, Write};
+///
+/// let (sender, events) = std::sync::mpsc::channel();
+/// let (store, recovered) =
+///     Store::open(&Place::Ephemeral, StoreOptions::default(), move |event| {
+///         sender.send(event).ok();
+///     })?;
+/// assert_eq!(recovered.next_seq, 1);
+/// store.submit(Write::Barrier(7))?;
+/// println!("{:?}", events.recv());
+/// store.shutdown()?;
+/// # Ok::<(), bruit::store::StoreError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Store {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Memory(Arc<Memory>),
+    Disk(Arc<Threads>),
+}
+
+/// The two threads of a store on disk. Stops them on drop.
+struct Threads {
+    shared: Arc<Shared>,
+    requests: Requests,
+    /// Gets the writer's result when it ends. `None` once taken.
+    ended: Mutex<Option<Receiver<Result<(), StoreError>>>>,
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl Store {
+    /// Opens the store at `place`, creating it where there is none, and returns what it knew.
+    ///
+    /// `events` is called from the store's threads, for an ephemeral store from within the call that
+    /// causes the event: it should hand the event on and return.
+    ///
+    /// # Errors
+    /// The operator's ([`StoreError::AlreadyOpen`], `NewerSchema`, `NotADirectory`, `Permission`,
+    /// `ReadOnly`, `Corrupt`) or the machine's (`Full`, `Io`). Nothing existing is overwritten.
+    pub fn open(
+        place: &Place,
+        options: StoreOptions,
+        events: impl Fn(StoreEvent) + Send + Sync + 'static,
+    ) -> Result<(Self, Recovered), StoreError> {
+        let events: Events = Arc::new(events);
+        let folder = match place {
+            Place::Folder(folder) => folder,
+            Place::Ephemeral => {
+                let kind = Kind::Memory(Arc::new(Memory::new(events)));
+                return Ok((Self { kind }, Recovered { next_seq: 1, ..Recovered::default() }));
+            }
+        };
+        check_folder(folder)?;
+        let lock = FolderLock::take(folder)?;
+        let medium = Box::new(FileMedium::new(folder.join(STORE_FILE)));
+        Self::open_medium(medium, Some(lock), options, events)
+    }
+
+    fn open_medium(
+        medium: Box<dyn Medium>,
+        lock: Option<FolderLock>,
+        options: StoreOptions,
+        events: Events,
+    ) -> Result<(Self, Recovered), StoreError> {
+        let file = medium.file().to_owned();
+        let (disk, recovered) = Disk::open(medium, options.cache_bytes)?;
+        let shared = Arc::new(Shared::new(disk, recovered.next_seq, lock, options, events));
+        let (requests, receiver) = Requests::channel();
+        let (end, ended) = mpsc::channel();
+        let (writer, reader) = (Arc::clone(&shared), Arc::clone(&shared));
+        spawn("bruit-store-read", &file, move || reader::run(&reader, &receiver))?;
+        let threads = Threads { shared, requests, ended: Mutex::new(Some(ended)) };
+        spawn("bruit-store-write", &file, move || {
+            // Nobody may wait for the end any more.
+            end.send(writer.run_writer()).ok();
+        })?;
+        Ok((Self { kind: Kind::Disk(Arc::new(threads)) }, recovered))
+    }
+
+    /// Takes `write` and returns its number, from 1. Never waits for the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Backlog`] when too much waits, `Full` for a body while the disk is full,
+    /// `Poisoned` after another failure, `Closed`. The write is not done then.
+    pub fn submit(&self, write: Write) -> Result<u64, StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.submit(write),
+            Kind::Disk(threads) => threads.shared.submit(write),
+        }
+    }
+
+    /// Asks for the encodings of `ids`; each is answered by [`StoreEvent::Loaded`].
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`. No answer comes then.
+    pub fn load(&self, ids: Vec<BulletinId>) -> Result<(), StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.load(ids),
+            Kind::Disk(threads) => threads.requests.send(Request::Load(ids)),
+        }
+    }
+
+    /// The encoding of `id`, where its body is held.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`, `Io`, `Corrupt`.
+    pub async fn get(&self, id: BulletinId) -> Result<Option<Bytes>, StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.get(&id),
+            Kind::Disk(threads) => {
+                let (answer, answered) = oneshot::channel();
+                threads.requests.send(Request::Get(id, answer))?;
+                answered.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// One page of bulletins in the order of arrival, those that still wait for the disk included.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`, `Io`, `Corrupt`.
+    pub async fn scan(&self, scan: Scan) -> Result<Page, StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.scan(&scan),
+            Kind::Disk(threads) => {
+                let (answer, answered) = oneshot::channel();
+                threads.requests.send(Request::Scan(scan, answer))?;
+                answered.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// Counters for metrics and `status`.
+    pub fn stats(&self) -> Stats {
+        match &self.kind {
+            Kind::Memory(memory) => memory.stats(),
+            Kind::Disk(threads) => threads.shared.stats(),
+        }
+    }
+
+    /// Writes what waits, syncs, closes the database and gives the folder back. Blocks for at most a
+    /// second. Other handles answer [`StoreError::Closed`] from here on.
+    ///
+    /// # Errors
+    /// What kept the last writes from the disk; [`StoreError::Unfinished`] when it took too long.
+    pub fn shutdown(self) -> Result<(), StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => {
+                memory.close();
+                Ok(())
+            }
+            Kind::Disk(threads) => threads.stop(),
+        }
+    }
+}
+
+impl Threads {
+    fn stop(&self) -> Result<(), StoreError> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(ended) = ended else { return Ok(()) };
+        // A reader with a full queue ends when the last handle goes.
+        self.requests.send(Request::Stop).ok();
+        self.shared.stop();
+        ended.recv_timeout(SHUTDOWN_MAX).unwrap_or_else(|_| {
+            let waited_ms = u64::try_from(SHUTDOWN_MAX.as_millis()).unwrap_or(u64::MAX);
+            Err(StoreError::Unfinished { waited_ms })
+        })
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop().ok();
+    }
+}
+
+fn check_folder(folder: &Path) -> Result<(), StoreError> {
+    let metadata =
+        std::fs::metadata(folder).map_err(|error| StoreError::from_io(error, folder))?;
+    if metadata.is_dir() {
+        Ok(())
+    } else {
+        Err(StoreError::NotADirectory { path: folder.to_owned() })
+    }
+}
+
+fn spawn(
+    name: &str,
+    file: &Path,
+    life: impl FnOnce() + Send + 'static,
+) -> Result<(), StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(life)
+        .map(drop)
+        .map_err(|error| StoreError::from_io(error, file))
+}

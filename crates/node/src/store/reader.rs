@@ -1,0 +1,79 @@
+//! The thread that reads: loads for the driver, pages for whoever scans.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use bruit_core::id::BulletinId;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::scan::{self, Page, Scan};
+use super::writer::Shared;
+use super::{StoreError, StoreEvent};
+
+/// Most reads that wait for the reader.
+const READS_MAX: usize = 4_096;
+
+/// What the reader is asked.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Answered by [`StoreEvent::Loaded`], one for each id.
+    Load(Vec<BulletinId>),
+    Get(BulletinId, oneshot::Sender<Result<Option<Bytes>, StoreError>>),
+    Scan(Scan, oneshot::Sender<Result<Page, StoreError>>),
+    Stop,
+}
+
+/// The way to the reader.
+#[derive(Debug, Clone)]
+pub(super) struct Requests(SyncSender<Request>);
+
+impl Requests {
+    pub(super) fn channel() -> (Self, Receiver<Request>) {
+        let (sender, receiver) = sync_channel(READS_MAX);
+        (Self(sender), receiver)
+    }
+
+    pub(super) fn send(&self, request: Request) -> Result<(), StoreError> {
+        self.0.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::ReadBacklog { max: READS_MAX },
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        })
+    }
+}
+
+/// The reader's life: ends when stopped or when nobody can ask any more.
+pub(super) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
+    while let Ok(request) = requests.recv() {
+        match request {
+            Request::Load(ids) => {
+                for id in ids {
+                    let bytes = bytes(shared, &id).unwrap_or_else(|error| {
+                        let lost = Vec::new();
+                        (shared.events)(StoreEvent::Failed { error, lost });
+                        None
+                    });
+                    (shared.events)(StoreEvent::Loaded { id, bytes });
+                }
+            }
+            // Whoever asked may have gone: then nobody misses the answer.
+            Request::Get(id, answer) => drop(answer.send(bytes(shared, &id))),
+            Request::Scan(scan, answer) => drop(answer.send(page(shared, &scan))),
+            Request::Stop => break,
+        }
+    }
+}
+
+fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
+    // In this order: what leaves the queue in between is on disk by then.
+    match shared.waiting_bytes(id) {
+        Some(bytes) => Ok(Some(bytes)),
+        None => shared.disk.bytes(id),
+    }
+}
+
+fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {
+    let waiting = shared.waiting_rows(scan);
+    let page = shared.disk.read(|transaction| scan::page(transaction, scan))?;
+    Ok(scan::merge(page, waiting, scan))
+}
