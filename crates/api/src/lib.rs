@@ -1,1 +1,22 @@
-//! bruit
+//! The local HTTP API of a node: HTTP/1.1 and JSON on a socket of the data folder, and on a loopback
+//! port when asked.
+//!
+//! [`Server`] serves a [`bruit::Node`]; [`types`] are the bodies both sides speak. Every request
+//! passes one middleware ([`guard`](mod@guard)) before it reaches a handler, and every route stands
+//! in one table ([`routes`]), so that a new one cannot escape the first.
+
+pub mod endpoint;
+mod error;
+mod guard;
+mod handlers;
+mod routes;
+mod server;
+pub mod text;
+mod token;
+pub mod types;
+
+pub use endpoint::Endpoint;
+pub use error::ApiError;
+pub use routes::{Access, RouteInfo, routes};
+pub use server::{Limits, Options, ServeError, Server};
+pub use token::{Token, TokenError};

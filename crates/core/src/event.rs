@@ -123,7 +123,7 @@ pub struct Restored {
     pub seen: Vec<RestoredId>,
     /// The address book, anchors included, as `Engine::address_book` returned it.
     pub address_book: Bytes,
-    /// Nothing created before this moment is accepted any more.
+    /// Nothing that expires by this moment is accepted any more.
     pub horizon: Wall,
 }
 
@@ -171,8 +171,8 @@ pub enum Command {
     Validate {
         /// Which topic.
         topic: TopicId,
-        /// Ask, or no more.
-        on: bool,
+        /// How long the answer may take, after which it counts as `Ignore`; none: ask no more.
+        timeout: Option<Duration>,
     },
     /// Send an application frame to a linked peer.
     SendFrame {
@@ -244,8 +244,8 @@ pub enum Action {
         bulletin: Box<Bulletin>,
         /// Which neighbour it came from.
         from: Option<NodeId>,
-        /// No answer in this time counts as `Ignore`; the engine keeps the time itself.
-        timeout: Duration,
+        /// Hops from where it was injected.
+        hops: u8,
     },
     /// Tell the application.
     Notice(Notice),
@@ -306,8 +306,8 @@ pub enum Persist {
     },
     /// The bulletins and their ids go: they can no longer be replayed.
     Purge {
-        /// Which bulletins.
-        ids: Vec<BulletinId>,
+        /// Which bulletins, and when each expired.
+        ids: Vec<(BulletinId, Wall)>,
     },
     /// A better stamp was bought.
     Restamp {
@@ -316,7 +316,7 @@ pub enum Persist {
         /// Its new stamp.
         stamp: Stamp,
     },
-    /// Nothing created before this moment is accepted any more.
+    /// Nothing that expires by this moment is accepted any more.
     Horizon(Wall),
 }
 

@@ -5,16 +5,26 @@
 
 pub mod broadcast;
 pub mod bulletin;
+pub mod clock;
+pub mod config;
+pub mod engine;
 pub mod event;
+pub mod floor;
 pub mod handshake;
 pub mod id;
 pub mod identity;
 pub mod intake;
+pub mod inventory;
 pub mod limits;
 pub mod link;
+pub mod liveness;
+pub mod membership;
+pub mod metrics;
 pub mod network;
 pub mod outbox;
+pub mod reconcile;
 pub mod record;
+pub mod reputation;
 pub mod time;
 pub mod wire;
 pub mod work;

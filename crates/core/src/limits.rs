@@ -54,3 +54,75 @@ pub const RELAY_BYTES_MAX: usize = 255;
 pub const RECORD_TTL_MAX: Duration = Duration::from_hours(24);
 /// Longest duration any frame may name, in milliseconds.
 pub const WIRE_DURATION_MS_MAX: u32 = 28 * 24 * 3_600 * 1_000;
+
+// Membership.
+
+/// Buckets of the address book for nodes dialled with success; those for others are 256.
+pub const TRIED_BUCKETS: u8 = 64;
+/// Most entries of one bucket of the address book.
+pub const BUCKET_ENTRIES: usize = 32;
+/// Most nodes known of but never dialled with success.
+pub const BOOK_NEW_MAX: usize = 256 * BUCKET_ENTRIES;
+/// Most nodes dialled with success.
+pub const BOOK_TRIED_MAX: usize = 64 * BUCKET_ENTRIES;
+/// Most tests of incumbents waiting.
+pub const CONTESTS_MAX: usize = 10;
+/// Min-wise samplers.
+pub const SAMPLERS: usize = 48;
+/// Most links a configuration may ask a node to open.
+pub const OUTBOUND_MAX: usize = 64;
+/// Most anchors.
+pub const ANCHORS_MAX: usize = 8;
+/// Most inbound links a configuration may allow.
+pub const INBOUND_MAX: usize = 4_096;
+/// Most inbound links a configuration may allow beyond that, to hand over addresses.
+pub const COURTESY_MAX: usize = 256;
+/// Most dials at once.
+pub const DIALS_MAX: usize = 24;
+/// Most join addresses remembered, the latest.
+pub const SEEDS_MAX: usize = 64;
+/// Most lost peers remembered, the latest.
+pub const LOST_MAX: usize = 64;
+/// How long a lost peer is remembered.
+pub const LOST_TTL: Duration = Duration::from_hours(24);
+/// Most nodes discouraged or dropped at once; the one whose time ends first goes.
+pub const SHUNNED_MAX: usize = 1_024;
+/// Most records being verified that are remembered so as not to be verified twice.
+pub const CHECKING_MAX: usize = 256;
+/// Most beacons taken from or sent to one link for one minute.
+pub const BEACONS_PER_MINUTE_MAX: u8 = 3;
+/// Most addresses a node listens at.
+pub const LISTEN_MAX: usize = 16;
+/// Most neighbours named in a saved address book for the next start.
+pub const SAVED_NEIGHBOURS_MAX: usize = 64;
+
+// Liveness.
+
+/// Neighbours asked to probe a silent one.
+pub const PROBE_HELPERS: usize = 3;
+/// Most probes run for one neighbour at once.
+pub const PROBES_PER_LINK_MAX: usize = 4;
+/// Most probes run for all neighbours at once.
+pub const PROBES_MAX: usize = 64;
+
+// What is seen and held.
+
+/// Most ids an inventory can be configured to remember.
+pub const SEEN_MAX: usize = 16_000_000;
+/// Ids beyond the configured number that still find room: what was being checked when it was reached.
+pub const SEEN_SLACK: usize = 65_536;
+/// Bytes a held bulletin counts for besides its content: header, signature, stamp and index.
+pub const STORED_OVERHEAD_BYTES: u64 = 256;
+/// Most ids purged at once.
+pub const PURGE_MAX: usize = 8_192;
+
+// Reconciliation.
+
+/// Most messages of one comparison that are answered.
+pub const SYNC_ROUNDS_MAX: u32 = 32;
+/// Most sessions of ours on a link that go on soon where another was cut: about 1.4 million ids.
+pub const SYNC_CUT_MAX: u32 = 64;
+/// Most ids remembered for a link as dropped by its peer.
+pub const SYNC_DROPPED_MAX: usize = 4_096;
+/// Sets kept in the order of reconciliation at once, one for each expiry cutoff in use.
+pub const SYNC_SNAPSHOTS_MAX: usize = 2;

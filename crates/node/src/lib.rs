@@ -1,7 +1,56 @@
-//! bruit
+//! A gossip network in a library: anyone broadcasts signed, priced messages to everyone, with no
+//! broker, no server and no account.
+//!
+//! A [`Node`] listens, links to others and keeps what passes. [`Node::publish`] broadcasts a
+//! [`Draft`], [`Node::subscribe`] delivers what comes, [`Node::validate`] judges it first.
+//!
+//! ```
+//! use bruit::{Config, Draft, From, Incoming, Node, Topics};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let local = Config { listen: Some("127.0.0.1:0".parse()?), price: 0, ..Config::default() };
+//! let alice = Node::spawn(local.clone()).await?;
+//! let bob = Node::spawn(Config { join: vec![alice.address().unwrap()], ..local }).await?;
+//!
+//! let mut news = bob.subscribe(Topics::Named(vec!["news".into()]), From::Now)?;
+//! alice.publish(Draft::new("news", "hello")).await?;
+//! if let Some(Incoming::Bulletin(bulletin)) = news.next().await {
+//!     assert_eq!(&bulletin.body[..], b"hello");
+//! }
+//! # alice.shutdown().await;
+//! # bob.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a node without neighbours publishes waits for the first one: publishing never fails for
+//! want of company, and whoever was away catches up when it is back.
 
-
+mod access;
+mod address;
+mod config;
+mod draft;
+mod driver;
+mod hub;
 pub mod keys;
+mod meter;
+mod miner;
+mod node;
+mod notices;
+mod publishing;
+mod received;
 pub mod store;
-
 pub mod transport;
+mod verify;
+pub mod view;
+
+pub use access::{Access, ParseAccessError};
+pub use address::{Host, HostPort, ParseAddressError, PeerSpec};
+pub use bruit_core::event::Verdict;
+pub use bruit_core::id::{AuthorId, BulletinId, NodeId, TopicId};
+pub use config::{Config, DEFAULT_PORT, Profile};
+pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
+pub use hub::{From, Incoming, Question, Subscription, Topics, Validator};
+pub use node::{Node, StartError};
+pub use received::{Cursor, ParseCursorError, Received};

@@ -23,8 +23,8 @@ use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::intake::Verified;
 use crate::limits;
 use crate::time::{Mono, fraction};
-use crate::wire::{Frame, IhaveEntry, encode_pub};
-use crate::work::Density;
+use crate::wire::{Frame, IhaveEntry, StampEntry, encode_pub};
+use crate::work::{Density, Stamp};
 
 use announce::Announcements;
 use kept::Kept;
@@ -218,6 +218,8 @@ pub struct Broadcast {
     kept: Kept,
     /// Bulletins being fetched from the store, and for whom.
     loading: BTreeMap<BulletinId, Vec<LinkId>>,
+    /// When the stamp of a bulletin was last passed on.
+    restamped: BTreeMap<BulletinId, Mono>,
     own_tag: u64,
     own_tag_until: Mono,
     rotation: usize,
@@ -228,6 +230,10 @@ impl Broadcast {
     const CHOKES_PER_S: u32 = 20;
     /// Bulletins fetched from the store at the same time.
     const LOADING_MAX: usize = 2_000;
+    /// A bulletin's stamp is passed on once in this time.
+    const RESTAMP_EVERY: Duration = Duration::from_mins(1);
+    /// Stamps passed on in that time.
+    const RESTAMPED_MAX: usize = 4_096;
     /// Ids remembered as served to one link.
     const SERVED_MAX: usize = 8_192;
     /// Shortest wait for the answer to a request: the other side may have to read its disk.
@@ -245,6 +251,7 @@ impl Broadcast {
             kept: Kept::new(config.kept_gather),
             links: BTreeMap::new(),
             loading: BTreeMap::new(),
+            restamped: BTreeMap::new(),
             own_tag: 0,
             own_tag_until: Mono::ZERO,
             rotation: 0,
@@ -765,6 +772,36 @@ impl Broadcast {
             .collect()
     }
 
+    /// Passes a better stamp on over the mesh, at most once a minute for each bulletin.
+    pub fn restamp(
+        &mut self,
+        from: Option<LinkId>,
+        id: BulletinId,
+        stamp: Stamp,
+        now: Mono,
+    ) -> Vec<Fact> {
+        if let Some(passing) = self.recent.get_mut(&id.short()) {
+            passing.restamp(stamp);
+        }
+        self.restamped
+            .retain(|_, at| now.since(*at) < Self::RESTAMP_EVERY);
+        if self.restamped.contains_key(&id) || self.restamped.len() >= Self::RESTAMPED_MAX {
+            return Vec::new();
+        }
+        self.restamped.insert(id, now);
+        let entries = vec![StampEntry { id, stamp }];
+        self.links
+            .iter()
+            .filter(|(link, neighbour)| neighbour.mesh && Some(**link) != from)
+            .map(|(link, _)| Fact::Send {
+                link: *link,
+                frame: Frame::Stamp {
+                    entries: entries.clone(),
+                },
+            })
+            .collect()
+    }
+
     // Time.
 
     /// Does what is due.
@@ -775,8 +812,7 @@ impl Broadcast {
                 .get(&link)
                 .map(|neighbour| neighbour.rtt)
                 .unwrap_or_default();
-            (rtt.saturating_mul(3) / 2)
-                .saturating_add(Self::SLACK)
+            fraction(rtt, 3, 2).saturating_add(Self::SLACK)
                 .max(Self::PATIENCE_MIN)
         });
         let mut facts = request_frames(requests);

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use crate::bulletin::Header;
 use crate::id::{BulletinId, LinkId, ShortId};
 use crate::time::Mono;
-use crate::work::Density;
+use crate::wire::{Decode, Encode, Reader};
+use crate::work::{Density, Stamp};
 
 /// A bulletin passing through.
 #[derive(Debug, Clone)]
@@ -30,6 +32,27 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
+    /// Writes a better stamp into the frame.
+    pub(crate) fn restamp(&mut self, stamp: Stamp) {
+        let Some(at) = self.stamp_at() else { return };
+        let mut frame = self.frame.to_vec();
+        let mut bytes = Vec::with_capacity(Stamp::BYTES);
+        stamp.encode(&mut bytes);
+        for (to, from) in frame.iter_mut().skip(at).zip(bytes) {
+            *to = from;
+        }
+        self.frame = frame.into();
+    }
+
+    /// Where the stamp stands: after kind, hop part, header and signature.
+    fn stamp_at(&self) -> Option<usize> {
+        let mut reader = Reader::new(&self.frame);
+        reader.take(10).ok()?;
+        Header::decode(&mut reader).ok()?;
+        reader.take(64).ok()?;
+        Some(reader.position())
+    }
+
     pub(crate) fn is_held_by(&self, link: LinkId) -> bool {
         self.holders.contains(&link)
     }

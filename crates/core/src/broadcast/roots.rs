@@ -191,7 +191,7 @@ impl Roots {
 
     pub(crate) const fn new(max: usize) -> Self {
         Self {
-            roots: BTreeMap::new(),
+            by_tag: BTreeMap::new(),
             max,
             decay_at: Mono::ZERO,
         }

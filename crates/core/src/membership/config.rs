@@ -164,15 +164,35 @@ impl Config {
             ("outbound", self.outbound, 1, limits::OUTBOUND_MAX),
             ("anchors", self.anchors, 0, limits::ANCHORS_MAX),
             ("inbound_max", self.inbound_max, 0, limits::INBOUND_MAX),
-            ("inbound_per_subnet", self.inbound_per_subnet, 1, limits::INBOUND_MAX),
+            (
+                "inbound_per_subnet",
+                self.inbound_per_subnet,
+                1,
+                limits::INBOUND_MAX,
+            ),
             ("courtesy_max", self.courtesy_max, 0, limits::COURTESY_MAX),
-            ("mesh_inbound_max", self.mesh_inbound_max, 0, limits::INBOUND_MAX),
+            (
+                "mesh_inbound_max",
+                self.mesh_inbound_max,
+                0,
+                limits::INBOUND_MAX,
+            ),
             ("bridges_max", self.bridges_max, 0, limits::OUTBOUND_MAX),
             ("rejoin_below", self.rejoin_below, 0, limits::OUTBOUND_MAX),
-            ("bucket_entries", self.bucket_entries, 1, limits::BUCKET_ENTRIES),
+            (
+                "bucket_entries",
+                self.bucket_entries,
+                1,
+                limits::BUCKET_ENTRIES,
+            ),
         ] {
             if !(min..=max).contains(&got) {
-                return Err(ConfigError::Count { field, got, min, max });
+                return Err(ConfigError::Count {
+                    field,
+                    got,
+                    min,
+                    max,
+                });
             }
         }
         let (least, day) = (Duration::from_millis(10), limits::RECORD_TTL_MAX);
@@ -194,7 +214,12 @@ impl Config {
             ("responsive", self.responsive),
         ] {
             if got < least || got > day {
-                return Err(ConfigError::Time { field, got, min: least, max: day });
+                return Err(ConfigError::Time {
+                    field,
+                    got,
+                    min: least,
+                    max: day,
+                });
             }
         }
         Ok(())
@@ -213,12 +238,24 @@ mod tests {
 
     #[test]
     fn a_setting_out_of_range_is_named_with_its_range() {
-        let none = Config { outbound: 0, ..Config::default() };
+        let none = Config {
+            outbound: 0,
+            ..Config::default()
+        };
         assert_eq!(
             none.validate().unwrap_err().to_string(),
             format!("outbound of 0 is not within 1 to {}", limits::OUTBOUND_MAX)
         );
-        let never = Config { rejoin_max: Duration::MAX, ..Config::default() };
-        assert!(never.validate().unwrap_err().to_string().starts_with("rejoin_max of "));
+        let never = Config {
+            rejoin_max: Duration::MAX,
+            ..Config::default()
+        };
+        assert!(
+            never
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .starts_with("rejoin_max of ")
+        );
     }
 }

@@ -22,7 +22,10 @@ pub(crate) fn spread(rng: &mut ChaCha8Rng, around: Duration, percent: u32) -> Du
     let steps = usize::try_from(percent.saturating_mul(2)).unwrap_or(0);
     let step = u32::try_from(below(rng, steps.saturating_add(1))).unwrap_or(0);
     let share = 100_u32.saturating_sub(percent).saturating_add(step);
-    around.saturating_mul(share).checked_div(100).unwrap_or(around)
+    around
+        .saturating_mul(share)
+        .checked_div(100)
+        .unwrap_or(around)
 }
 
 /// Puts `items` into a random order.

@@ -70,11 +70,7 @@ fn is_exempt(ip: IpAddr, private_exempt: bool) -> bool {
 }
 
 /// The group of `address`, or of `peer` where there is none.
-pub(super) fn group_of(
-    address: Option<SocketAddr>,
-    peer: &NodeId,
-    private_exempt: bool,
-) -> Group {
+pub(super) fn group_of(address: Option<SocketAddr>, peer: &NodeId, private_exempt: bool) -> Group {
     let Some(address) = address else {
         let [a, b, c, d, e, f, g, h, ..] = *peer.as_bytes();
         return Group::Unknown([a, b, c, d, e, f, g, h]);
@@ -145,8 +141,14 @@ mod tests {
     fn groups_are_a_16_of_ipv4_and_a_32_of_ipv6() {
         assert_eq!(group("8.8.1.1:1", false), group("8.8.2.2:2", false));
         assert_ne!(group("8.8.1.1:1", false), group("8.9.1.1:1", false));
-        assert_eq!(group("[2001:db8:1::]:1", false), group("[2001:db8:2::]:1", false));
-        assert_eq!(group("[::ffff:8.8.1.1]:1", false), group("8.8.1.1:1", false));
+        assert_eq!(
+            group("[2001:db8:1::]:1", false),
+            group("[2001:db8:2::]:1", false)
+        );
+        assert_eq!(
+            group("[::ffff:8.8.1.1]:1", false),
+            group("8.8.1.1:1", false)
+        );
     }
 
     #[test]
@@ -162,7 +164,13 @@ mod tests {
 
     #[test]
     fn nobody_is_dialled_at_no_address_or_at_everybody() {
-        for bad in ["0.0.0.0:1", "1.2.3.4:0", "224.0.0.1:5", "255.255.255.255:5", "[::]:1"] {
+        for bad in [
+            "0.0.0.0:1",
+            "1.2.3.4:0",
+            "224.0.0.1:5",
+            "255.255.255.255:5",
+            "[::]:1",
+        ] {
             assert!(!is_dialable(&bad.parse().unwrap()), "{bad}");
         }
         assert!(is_dialable(&"127.0.0.1:1".parse().unwrap()));

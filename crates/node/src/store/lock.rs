@@ -1,11 +1,12 @@
 //! One process per data folder: a lock the operating system drops with the process, in a file that
 //! names its holder.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::StoreError;
+use crate::keys::private_options;
 
 /// Name of the lock file in the data folder.
 const LOCK_FILE: &str = "lock";
@@ -23,7 +24,7 @@ impl FolderLock {
     /// `AlreadyOpen` with the holder's process id when another one has it.
     pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(LOCK_FILE);
-        let mut file = private()
+        let mut file = private_options()
             .read(true)
             .write(true)
             .create(true)
@@ -54,18 +55,6 @@ impl Drop for FolderLock {
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
-}
-
-/// Options that create files only their owner may read.
-pub(super) fn private() -> OpenOptions {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has modes"))]
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
 }
 
 #[cfg(test)]

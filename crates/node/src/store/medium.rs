@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 
-use super::lock::private;
+use crate::keys::private_options;
 
 /// Where the database's bytes live.
 pub(super) trait Medium: Send + Sync + Debug {
@@ -47,7 +47,7 @@ impl FileMedium {
     /// between leaves no half-made file, which could not be told from a damaged one.
     fn create(&self, builder: &Builder) -> Result<(), DatabaseError> {
         let new = self.file.with_extension("new");
-        let file = private().read(true).write(true).create(true).truncate(true).open(&new)?;
+        let file = private_options().read(true).write(true).create(true).truncate(true).open(&new)?;
         drop(builder.create_file(file.try_clone()?)?);
         file.sync_all()?;
         std::fs::rename(&new, &self.file)?;
@@ -57,7 +57,7 @@ impl FileMedium {
     /// Writes `bytes` zeros to a new file beside the database and removes it again.
     fn probe(&self, bytes: u64) -> io::Result<()> {
         let path = self.file.with_extension("probe");
-        let result = private().write(true).create(true).truncate(true).open(&path).and_then(
+        let result = private_options().write(true).create(true).truncate(true).open(&path).and_then(
             |mut probe| {
                 let block = [0; 64 * 1024];
                 for _ in 0..bytes.div_ceil(64 * 1024) {

@@ -36,6 +36,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use self::error::StoreError;
+pub(crate) use self::medium::sync_folder;
 pub use self::scan::{Page, Scan};
 
 use self::disk::Disk;

@@ -44,17 +44,30 @@ pub(super) struct Node<T> {
 
 impl<T: Transport> Node<T> {
     pub(super) fn new(id: NodeId, transport: T) -> Self {
-        Self { id, transport, events: Vec::new(), credit: BTreeMap::new() }
+        Self {
+            id,
+            transport,
+            events: Vec::new(),
+            credit: BTreeMap::new(),
+        }
     }
 
     pub(super) fn address(&self) -> PeerAddress {
-        PeerAddress { id: self.id, addresses: self.transport.addresses() }
+        PeerAddress {
+            id: self.id,
+            addresses: self.transport.addresses(),
+        }
     }
 
     /// The newest link, as `LinkUp` told it.
     pub(super) fn up(&self) -> Option<(LinkId, NodeId, Direction)> {
         self.events.iter().rev().find_map(|event| match event {
-            TransportEvent::LinkUp { link, peer, direction, .. } => Some((*link, *peer, *direction)),
+            TransportEvent::LinkUp {
+                link,
+                peer,
+                direction,
+                ..
+            } => Some((*link, *peer, *direction)),
             _ => None,
         })
     }
@@ -65,13 +78,17 @@ impl<T: Transport> Node<T> {
 
     pub(super) fn down(&self) -> Option<(CloseReason, bool)> {
         self.events.iter().find_map(|event| match event {
-            TransportEvent::LinkDown { reason, by_peer, .. } => Some((*reason, *by_peer)),
+            TransportEvent::LinkDown {
+                reason, by_peer, ..
+            } => Some((*reason, *by_peer)),
             _ => None,
         })
     }
 
     fn dial_failed(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, TransportEvent::DialFailed { .. }))
+        self.events
+            .iter()
+            .any(|event| matches!(event, TransportEvent::DialFailed { .. }))
     }
 
     fn frames(&self, of: Class) -> Vec<Bytes> {
@@ -91,7 +108,9 @@ impl<T: Transport> Node<T> {
     /// Sends when the credit allows it; whether it did.
     pub(super) fn try_send(&mut self, link: LinkId, class: Class, frame: &Bytes) -> bool {
         let credit = self.credit.entry((link, index(class))).or_default();
-        let Some(left) = credit.checked_sub(framed_bytes(frame.len())) else { return false };
+        let Some(left) = credit.checked_sub(framed_bytes(frame.len())) else {
+            return false;
+        };
         *credit = left;
         self.transport.send(link, class, frame.clone());
         true
@@ -100,7 +119,9 @@ impl<T: Transport> Node<T> {
     fn note(&mut self, events: Vec<TransportEvent>) {
         for event in &events {
             match *event {
-                TransportEvent::LinkUp { link, credit_bytes, .. } => {
+                TransportEvent::LinkUp {
+                    link, credit_bytes, ..
+                } => {
                     for class in CLASSES {
                         self.earn(link, class, credit_bytes);
                     }
@@ -146,12 +167,13 @@ pub(super) async fn until<T: Transport, const N: usize>(
 }
 
 /// Two nodes with a link.
-pub(super) async fn linked<R: Rig>(
-    rig: &mut R,
-) -> (Node<R::Transport>, Node<R::Transport>) {
+pub(super) async fn linked<R: Rig>(rig: &mut R) -> (Node<R::Transport>, Node<R::Transport>) {
     let (mut a, mut b) = (rig.node().await, rig.node().await);
     a.transport.dial(&b.address());
-    until([&mut a, &mut b], |[a, b]| a.up().is_some() && b.up().is_some()).await;
+    until([&mut a, &mut b], |[a, b]| {
+        a.up().is_some() && b.up().is_some()
+    })
+    .await;
     (a, b)
 }
 
@@ -163,7 +185,10 @@ async fn dial_brings_a_link_to_both_sides(mut rig: impl Rig) {
     let (_, peer, direction) = b.up().expect("up");
     assert_eq!((peer, direction), (a.id, Direction::In));
     let path = a.transport.path(link).expect("a live link has a path");
-    assert_eq!((path.remote, path.direct), (b.transport.addresses().first().copied(), true));
+    assert_eq!(
+        (path.remote, path.direct),
+        (b.transport.addresses().first().copied(), true)
+    );
     for class in CLASSES {
         let window = usize::try_from(window_bytes(class)).expect("small");
         assert_eq!(a.credit(link, class), window);
@@ -175,8 +200,25 @@ async fn frames_of_all_sizes_arrive_whole_and_in_order(mut rig: impl Rig) {
     let link = a.link();
     let frames = CLASSES.map(|class| {
         let max = frame_bytes_max(class);
-        let sizes = [1, 2, 127, 128, 129, 1_000, 1_452, 1_453, 8_191, 8_192, max - 1, max];
-        let sizes = sizes.into_iter().filter(|size| *size <= max).cycle().take(500);
+        let sizes = [
+            1,
+            2,
+            127,
+            128,
+            129,
+            1_000,
+            1_452,
+            1_453,
+            8_191,
+            8_192,
+            max - 1,
+            max,
+        ];
+        let sizes = sizes
+            .into_iter()
+            .filter(|size| *size <= max)
+            .cycle()
+            .take(500);
         sizes
             .enumerate()
             .map(|(at, size)| Bytes::from(vec![at.to_le_bytes()[0]; size]))
@@ -196,9 +238,15 @@ async fn frames_of_all_sizes_arrive_whole_and_in_order(mut rig: impl Rig) {
     .await;
 
     for class in CLASSES {
-        assert!(b.frames(class) == frames[index(class)], "{class:?} frames differ");
+        assert!(
+            b.frames(class) == frames[index(class)],
+            "{class:?} frames differ"
+        );
         let max = framed_bytes(frame_bytes_max(class));
-        assert!(a.credit(link, class) >= max, "with all written, the longest frame fits");
+        assert!(
+            a.credit(link, class) >= max,
+            "with all written, the longest frame fits"
+        );
     }
 }
 
@@ -213,7 +261,9 @@ async fn both_sides_send_a_thousand_frames_at_once(mut rig: impl Rig) {
                 *sent += 1;
             }
         }
-        nodes.iter().all(|node| node.frames(Class::Bulletins).len() == 1_000)
+        nodes
+            .iter()
+            .all(|node| node.frames(Class::Bulletins).len() == 1_000)
     })
     .await;
 }
@@ -236,7 +286,10 @@ async fn reader_that_stops_costs_its_windows_and_no_more(mut rig: impl Rig) {
         .await;
     });
     assert!(stalled.await.is_err(), "the writer waits for credit");
-    assert!((most - 2..=most).contains(&sent), "sent {sent} of at most {most}");
+    assert!(
+        (most - 2..=most).contains(&sent),
+        "sent {sent} of at most {most}"
+    );
 
     // Control still overtakes.
     let urgent = Bytes::from_static(&[1, 2, 3]);
@@ -245,19 +298,26 @@ async fn reader_that_stops_costs_its_windows_and_no_more(mut rig: impl Rig) {
         b.frames(Class::Bulletins).len() == sent && b.frames(Class::Control) == [urgent.clone()]
     })
     .await;
-    until([&mut a, &mut b], |[a, _]| a.credit(link, Class::Bulletins) > 200_000).await;
+    until([&mut a, &mut b], |[a, _]| {
+        a.credit(link, Class::Bulletins) > 200_000
+    })
+    .await;
 }
 
 async fn reason_of_a_close_travels(mut rig: impl Rig) {
     for reason in CloseReason::ALL {
         let (mut a, mut b) = linked(&mut rig).await;
         a.transport.close(a.link(), reason);
-        until([&mut a, &mut b], |[a, b]| a.down().is_some() && b.down().is_some()).await;
+        until([&mut a, &mut b], |[a, b]| {
+            a.down().is_some() && b.down().is_some()
+        })
+        .await;
         assert_eq!(a.down(), Some((reason, false)));
         assert_eq!(b.down(), Some((reason, true)));
         assert_eq!(a.transport.path(a.link()), None);
         // A link that is gone takes frames and closes without complaint.
-        a.transport.send(a.link(), Class::Control, Bytes::from_static(&[1]));
+        a.transport
+            .send(a.link(), Class::Control, Bytes::from_static(&[1]));
         a.transport.close(a.link(), reason);
     }
 }
@@ -266,18 +326,29 @@ async fn dial_to_nobody_fails_in_time(mut rig: impl Rig) {
     let mut a = rig.node().await;
     let nowhere = rig.nowhere();
     a.transport.dial(&nowhere);
-    a.transport.dial(&PeerAddress { addresses: vec![], ..nowhere });
+    a.transport.dial(&PeerAddress {
+        addresses: vec![],
+        ..nowhere
+    });
     let failures = |node: &Node<_>| {
-        node.events.iter().filter(|e| matches!(e, TransportEvent::DialFailed { .. })).count()
+        node.events
+            .iter()
+            .filter(|e| matches!(e, TransportEvent::DialFailed { .. }))
+            .count()
     };
     let limit = HANDSHAKE_TIMEOUT + Duration::from_secs(1);
-    timeout(limit, until([&mut a], |[a]| failures(a) == 2)).await.expect("in time");
+    timeout(limit, until([&mut a], |[a]| failures(a) == 2))
+        .await
+        .expect("in time");
 }
 
 async fn dial_fails_when_another_key_answers(mut rig: impl Rig) {
     let (mut a, mut b) = (rig.node().await, rig.node().await);
     let id = rig.nowhere().id;
-    a.transport.dial(&PeerAddress { id, addresses: b.transport.addresses() });
+    a.transport.dial(&PeerAddress {
+        id,
+        addresses: b.transport.addresses(),
+    });
     until([&mut a, &mut b], |[a, _]| a.dial_failed()).await;
     assert_eq!((a.up(), b.up()), (None, None));
 }
@@ -289,7 +360,8 @@ async fn node_that_stops_says_so(mut rig: impl Rig) {
     assert_eq!(a.down(), Some((CloseReason::Quit, true)));
     // What comes after is ignored.
     b.transport.dial(&a.address());
-    b.transport.send(b.link(), Class::Control, Bytes::from_static(&[1]));
+    b.transport
+        .send(b.link(), Class::Control, Bytes::from_static(&[1]));
     b.transport.close(b.link(), CloseReason::Full);
 }
 
@@ -309,13 +381,19 @@ async fn broken_framing_is_reported_once_and_ends_the_reading(mut rig: impl Rig)
         let mut a = rig.node().await;
         rig.write_raw(&a.address(), class, bytes).await;
         let malformed = |node: &Node<_>| {
-            node.events.iter().filter(|e| matches!(e, TransportEvent::Malformed { .. })).count()
+            node.events
+                .iter()
+                .filter(|e| matches!(e, TransportEvent::Malformed { .. }))
+                .count()
         };
         until([&mut a], |[a]| malformed(a) > 0).await;
         a.transport.close(a.link(), CloseReason::Score);
         until([&mut a], |[a]| a.down().is_some()).await;
         assert_eq!(a.frames(class), [Bytes::from_static(&[7])]);
-        assert_eq!((malformed(&a), a.down()), (1, Some((CloseReason::Score, false))));
+        assert_eq!(
+            (malformed(&a), a.down()),
+            (1, Some((CloseReason::Score, false)))
+        );
     }
 }
 
@@ -374,7 +452,10 @@ impl Rig for MemoryRig {
 
     fn nowhere(&mut self) -> PeerAddress {
         let addresses = vec![SocketAddr::from(([127, 0, 0, 1], 9))];
-        PeerAddress { id: self.id(), addresses }
+        PeerAddress {
+            id: self.id(),
+            addresses,
+        }
     }
 
     async fn write_raw(&mut self, target: &PeerAddress, class: Class, bytes: &'static [u8]) {

@@ -80,12 +80,18 @@ enum State {
     Broken(FramingError),
 }
 
-const START: State = State::Length { value: 0, digits: 0 };
+const START: State = State::Length {
+    value: 0,
+    digits: 0,
+};
 
 impl FrameDecoder {
     /// A decoder at the start of a stream of `class`.
     pub const fn new(class: Class) -> Self {
-        Self { max: frame_bytes_max(class), state: START }
+        Self {
+            max: frame_bytes_max(class),
+            state: START,
+        }
     }
 
     /// Takes the next bytes of the stream and hands every frame they complete to `deliver`.
@@ -105,14 +111,18 @@ impl FrameDecoder {
                 State::Length { value, digits } => {
                     let (value, digits) = (*value, *digits);
                     self.state = match next_digit(value, digits, chunk.get_u8(), self.max) {
-                        Ok(Length::Unfinished(value)) => {
-                            State::Length { value, digits: digits + 1 }
-                        }
+                        Ok(Length::Unfinished(value)) => State::Length {
+                            value,
+                            digits: digits + 1,
+                        },
                         Ok(Length::Whole(length)) if length <= chunk.len() => {
                             deliver(chunk.split_to(length));
                             START
                         }
-                        Ok(Length::Whole(length)) => State::Body { bytes: Vec::new(), length },
+                        Ok(Length::Whole(length)) => State::Body {
+                            bytes: Vec::new(),
+                            length,
+                        },
                         Err(error) => State::Broken(error),
                     };
                 }
@@ -239,7 +249,10 @@ mod tests {
             (&[0x80, 0x00], FramingError::Overlong),
             (&[0x81, 0x00], FramingError::Overlong),
             (&[0x81, 0x80, 0x00], FramingError::Overlong),
-            (&[0x81, 0x80, 0x80], FramingError::TooLong { got: max + 1, max }),
+            (
+                &[0x81, 0x80, 0x80],
+                FramingError::TooLong { got: max + 1, max },
+            ),
             (&[0x81, 0x40], FramingError::TooLong { got: 8_193, max }),
         ] {
             let (_, result) = decode(Class::Control, &[Bytes::from_static(bytes)]);
@@ -262,7 +275,10 @@ mod tests {
     fn announcing_a_long_frame_allocates_nothing() {
         let mut decoder = FrameDecoder::new(Class::Bulletins);
         let announced = encode(&[vec![0; 66_000]]).slice(..4);
-        assert_eq!(decoder.push(announced, |_| panic!("no frame is whole")), Ok(()));
+        assert_eq!(
+            decoder.push(announced, |_| panic!("no frame is whole")),
+            Ok(())
+        );
         assert!(held(&decoder).1 <= 8);
     }
 

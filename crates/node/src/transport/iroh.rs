@@ -32,9 +32,7 @@ use tokio::time::timeout;
 use self::handshake::{Outcome, Task};
 use self::link::{Link, Loss, Reading, Streams};
 use self::wakeups::{Part, Wakeups};
-use super::{
-    HANDSHAKE_TIMEOUT, PathInfo, SHUTDOWN_TIMEOUT, Transport, TransportEvent, link_up,
-};
+use super::{HANDSHAKE_TIMEOUT, PathInfo, SHUTDOWN_TIMEOUT, Transport, TransportEvent, link_up};
 
 mod handshake;
 mod link;
@@ -71,7 +69,9 @@ pub struct IrohConfig {
 
 impl fmt::Debug for IrohConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IrohConfig").field("listen", &self.listen).finish_non_exhaustive()
+        f.debug_struct("IrohConfig")
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,7 +117,12 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { handshake: HANDSHAKE_TIMEOUT, pending: 256, pending_unproven: 64, path_idle: None }
+        Self {
+            handshake: HANDSHAKE_TIMEOUT,
+            pending: 256,
+            pending_unproven: 64,
+            path_idle: None,
+        }
     }
 }
 
@@ -218,7 +223,9 @@ impl IrohTransport {
     }
 
     fn flush(&mut self, number: LinkId, events: &mut Vec<TransportEvent>) {
-        let Some(link) = self.links.get_mut(&number) else { return };
+        let Some(link) = self.links.get_mut(&number) else {
+            return;
+        };
         if let Err(loss) = link.flush(events) {
             self.lose(number, &loss, events);
         }
@@ -228,7 +235,11 @@ impl IrohTransport {
     fn poll_tasks(&mut self, cx: &mut Context<'_>, events: &mut Vec<TransportEvent>) {
         while let Poll::Ready(Some(outcome)) = self.tasks.poll_next_unpin(cx) {
             match outcome {
-                Outcome::Up { connection, streams, direction } => {
+                Outcome::Up {
+                    connection,
+                    streams,
+                    direction,
+                } => {
                     self.pending_inbound -= usize::from(direction == Direction::In);
                     self.add(connection, *streams, direction, events);
                 }
@@ -254,7 +265,13 @@ impl IrohTransport {
         self.next_link += 1;
         let peer = NodeId::from_bytes(*connection.remote_id().as_bytes());
         let link = Link::new(number, connection, streams, &self.wakeups);
-        link_up(number, peer, direction, link.path().and_then(|path| path.remote), events);
+        link_up(
+            number,
+            peer,
+            direction,
+            link.path().and_then(|path| path.remote),
+            events,
+        );
         self.links.insert(number, Box::new(link));
     }
 
@@ -282,14 +299,19 @@ impl IrohTransport {
         chunks_left: &mut usize,
         events: &mut Vec<TransportEvent>,
     ) {
-        let Some(link) = self.links.get_mut(&number) else { return };
+        let Some(link) = self.links.get_mut(&number) else {
+            return;
+        };
         match link.read(class, chunks_left, events) {
             Reading::Drained => {}
             Reading::Unfinished => self.woken.push_back(Part::Read(number, class)),
             Reading::Malformed => {
                 let closed = link.closed();
                 self.tasks.push(Box::pin(async move {
-                    Outcome::Closed { link: number, error: closed.await }
+                    Outcome::Closed {
+                        link: number,
+                        error: closed.await,
+                    }
                 }));
             }
             Reading::Lost(loss) => self.lose(number, &loss, events),
@@ -312,7 +334,8 @@ impl IrohTransport {
                 let _ = incoming.retry();
             } else {
                 self.pending_inbound += 1;
-                self.tasks.push(Box::pin(handshake::accept(incoming, self.limits.handshake)));
+                self.tasks
+                    .push(Box::pin(handshake::accept(incoming, self.limits.handshake)));
             }
         }
         self.woken.push_back(Part::Accept);
@@ -321,7 +344,9 @@ impl IrohTransport {
 
     /// Takes leave of a link that ended without our doing.
     fn lose(&mut self, number: LinkId, loss: &Loss, events: &mut Vec<TransportEvent>) {
-        let Some(mut link) = self.links.remove(&number) else { return };
+        let Some(mut link) = self.links.remove(&number) else {
+            return;
+        };
         let (reason, by_peer) = match loss {
             Loss::Connection(error) => {
                 link.read_rest(events);
@@ -332,7 +357,11 @@ impl IrohTransport {
                 (CloseReason::Score, false)
             }
         };
-        events.push(TransportEvent::LinkDown { link: number, reason, by_peer });
+        events.push(TransportEvent::LinkDown {
+            link: number,
+            reason,
+            by_peer,
+        });
     }
 
     /// Tells every peer that we leave and forgets everything; returns what is left to wait for.
@@ -357,10 +386,15 @@ impl IrohTransport {
 
 impl Transport for IrohTransport {
     fn dial(&mut self, address: &PeerAddress) {
-        let Some(endpoint) = self.endpoint.clone() else { return };
+        let Some(endpoint) = self.endpoint.clone() else {
+            return;
+        };
         let Ok(id) = EndpointId::from_bytes(address.id.as_bytes()) else {
             let error = "the id is not a public key".to_owned();
-            self.pending_events.push(TransportEvent::DialFailed { peer: address.id, error });
+            self.pending_events.push(TransportEvent::DialFailed {
+                peer: address.id,
+                error,
+            });
             return;
         };
         let places = address.addresses.iter().copied().map(TransportAddr::Ip);
@@ -375,7 +409,9 @@ impl Transport for IrohTransport {
     }
 
     fn send(&mut self, link: LinkId, class: Class, frame: Bytes) {
-        let Some(state) = self.links.get_mut(&link) else { return };
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
         state.queue(class, frame);
         if !mem::replace(&mut state.dirty, true) {
             self.dirty.push(link);
@@ -385,7 +421,11 @@ impl Transport for IrohTransport {
     fn close(&mut self, link: LinkId, reason: CloseReason) {
         if let Some(state) = self.links.remove(&link) {
             state.close(reason);
-            self.pending_events.push(TransportEvent::LinkDown { link, reason, by_peer: false });
+            self.pending_events.push(TransportEvent::LinkDown {
+                link,
+                reason,
+                by_peer: false,
+            });
         }
     }
 
@@ -395,11 +435,17 @@ impl Transport for IrohTransport {
         self.flush_dirty(events);
         self.poll_tasks(cx, events);
         self.poll_woken(cx, events);
-        if events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        if events.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
-        let Some(endpoint) = &self.endpoint else { return Vec::new() };
+        let Some(endpoint) = &self.endpoint else {
+            return Vec::new();
+        };
         endpoint.addr().ip_addrs().copied().collect()
     }
 
@@ -472,10 +518,15 @@ fn listen_addresses(listen: &[SocketAddr]) -> Result<Vec<(SocketAddr, BindOpts)>
     Ok(addresses
         .into_iter()
         .map(|address| {
-            let (taken, whole) =
-                if address.is_ipv4() { (&mut v4, 32) } else { (&mut v6, 128) };
+            let (taken, whole) = if address.is_ipv4() {
+                (&mut v4, 32)
+            } else {
+                (&mut v6, 128)
+            };
             let options = if mem::replace(taken, true) {
-                BindOpts::default().set_prefix_len(whole).set_is_default_route(false)
+                BindOpts::default()
+                    .set_prefix_len(whole)
+                    .set_is_default_route(false)
             } else {
                 BindOpts::default()
             };
@@ -492,7 +543,12 @@ fn explain(listen: &[(SocketAddr, BindOpts)], error: &str) -> BindError {
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                 return BindError::PortTaken { address: *address };
             }
-            Err(source) => return BindError::Address { address: *address, source },
+            Err(source) => {
+                return BindError::Address {
+                    address: *address,
+                    source,
+                };
+            }
         }
     }
     BindError::Endpoint(error.to_owned())

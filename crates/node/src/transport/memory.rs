@@ -85,7 +85,11 @@ impl MemoryNetwork {
         let namesake = hub.seats.insert(id, seat);
         assert!(namesake.is_none(), "{id} is there already");
         hub.nodes.insert(seat, Node::new(id, address));
-        MemoryTransport { seat, address, network: self.clone() }
+        MemoryTransport {
+            seat,
+            address,
+            network: self.clone(),
+        }
     }
 
     /// Separates two nodes: their links are lost as [`Dead`](CloseReason::Dead), and dials between
@@ -93,10 +97,17 @@ impl MemoryNetwork {
     pub fn cut(&self, a: NodeId, b: NodeId) {
         let mut hub = self.lock();
         hub.cuts.insert(unordered(a, b));
-        let (Some(a), Some(b)) = (hub.seat(a), hub.seat(b)) else { return };
+        let (Some(a), Some(b)) = (hub.seat(a), hub.seat(b)) else {
+            return;
+        };
         for (link, peer) in hub.links_of(a) {
             if peer == b {
-                hub.lose(a, link, (CloseReason::Dead, false), (CloseReason::Dead, false));
+                hub.lose(
+                    a,
+                    link,
+                    (CloseReason::Dead, false),
+                    (CloseReason::Dead, false),
+                );
             }
         }
     }
@@ -120,8 +131,12 @@ impl MemoryNetwork {
     /// as a broken peer does. Takes their oldest link; without one, nothing happens.
     pub fn write_raw(&self, from: NodeId, to: NodeId, class: Class, bytes: &[u8]) {
         let mut hub = self.lock();
-        let (Some(from), Some(to)) = (hub.seat(from), hub.seat(to)) else { return };
-        let Some(node) = hub.nodes.get_mut(&to) else { return };
+        let (Some(from), Some(to)) = (hub.seat(from), hub.seat(to)) else {
+            return;
+        };
+        let Some(node) = hub.nodes.get_mut(&to) else {
+            return;
+        };
         if let Some(end) = node.ends.values_mut().find(|end| end.peer == from) {
             end.unread[index(class)].extend_from_slice(bytes);
             node.wake();
@@ -135,7 +150,9 @@ impl MemoryNetwork {
 
 impl fmt::Debug for MemoryNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryNetwork").field("nodes", &self.lock().nodes.len()).finish()
+        f.debug_struct("MemoryNetwork")
+            .field("nodes", &self.lock().nodes.len())
+            .finish()
     }
 }
 
@@ -154,7 +171,10 @@ impl Transport for MemoryTransport {
             && let Some(node) = hub.nodes.get_mut(&self.seat)
         {
             let error = error.to_owned();
-            node.events.push(TransportEvent::DialFailed { peer: address.id, error });
+            node.events.push(TransportEvent::DialFailed {
+                peer: address.id,
+                error,
+            });
         }
     }
 
@@ -165,7 +185,9 @@ impl Transport for MemoryTransport {
     }
 
     fn close(&mut self, link: LinkId, reason: CloseReason) {
-        self.network.lock().lose(self.seat, link, (reason, false), (reason, true));
+        self.network
+            .lock()
+            .lose(self.seat, link, (reason, false), (reason, true));
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<TransportEvent>) -> Poll<()> {
@@ -178,7 +200,11 @@ impl Transport for MemoryTransport {
             events.append(&mut node.events);
             node.waker = Some(cx.waker().clone());
         }
-        if events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        if events.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -189,18 +215,26 @@ impl Transport for MemoryTransport {
         let mut hub = self.network.lock();
         let peer = hub.end(self.seat, link)?.peer;
         let remote = hub.nodes.get(&peer).map(|node| node.address);
-        Some(PathInfo { remote, direct: true, rtt: Duration::ZERO })
+        Some(PathInfo {
+            remote,
+            direct: true,
+            rtt: Duration::ZERO,
+        })
     }
 
     fn shutdown(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.network.lock().remove(self.seat, (CloseReason::Quit, true));
+        self.network
+            .lock()
+            .remove(self.seat, (CloseReason::Quit, true));
         Box::pin(future::ready(()))
     }
 }
 
 impl Drop for MemoryTransport {
     fn drop(&mut self) {
-        self.network.lock().remove(self.seat, (CloseReason::Quit, true));
+        self.network
+            .lock()
+            .remove(self.seat, (CloseReason::Quit, true));
     }
 }
 
@@ -254,29 +288,35 @@ impl Hub {
 
     /// The links of `node`, oldest first, each with its peer.
     fn links_of(&self, node: Seat) -> Vec<(LinkId, Seat)> {
-        let ends = self.nodes.get(&node).into_iter().flat_map(|node| &node.ends);
+        let ends = self
+            .nodes
+            .get(&node)
+            .into_iter()
+            .flat_map(|node| &node.ends);
         ends.map(|(link, end)| (*link, end.peer)).collect()
     }
 
     /// Connects two nodes, or says why not.
     fn connect(&mut self, from: Seat, to: &PeerAddress) -> Result<(), &'static str> {
-        let seat = to.addresses.iter().find_map(|address| self.places.get(address)).copied();
-        let (Some(caller), Some((seat, callee))) =
-            (self.nodes.get(&from), seat.and_then(|seat| Some((seat, self.nodes.get(&seat)?))))
+        let resident = |address| self.places.get(address).copied();
+        let Some(to_seat) = to.addresses.iter().find_map(resident) else {
+            return Err("nobody answers");
+        };
+        let (Some(dialler), Some(target)) = (self.nodes.get(&from), self.nodes.get(&to_seat))
         else {
             return Err("nobody answers");
         };
-        if callee.id != to.id {
+        if target.id != to.id {
             return Err("another node answers");
         }
-        if seat == from {
+        if to_seat == from {
             return Err("a node has no link with itself");
         }
-        if self.cuts.contains(&unordered(caller.id, callee.id)) {
+        if self.cuts.contains(&unordered(dialler.id, target.id)) {
             return Err("the nodes are cut off from each other");
         }
-        let ours = (from, LinkId::new(caller.next_link));
-        let theirs = (seat, LinkId::new(callee.next_link));
+        let ours = (from, LinkId::new(dialler.next_link));
+        let theirs = (to_seat, LinkId::new(target.next_link));
         self.add(ours, Direction::Out, theirs);
         self.add(theirs, Direction::In, ours);
         Ok(())
@@ -287,7 +327,9 @@ impl Hub {
         else {
             return;
         };
-        let Some(node) = self.nodes.get_mut(&here.0) else { return };
+        let Some(node) = self.nodes.get_mut(&here.0) else {
+            return;
+        };
         node.next_link += 1;
         node.ends.insert(here.1, End::new(there));
         link_up(here.1, peer, direction, Some(remote), &mut node.events);
@@ -296,10 +338,14 @@ impl Hub {
 
     /// Moves what `link` of `writer` has queued to its peer, as far as there is room.
     fn write(&mut self, writer: Seat, link: LinkId) {
-        let Some(end) = self.end(writer, link) else { return };
+        let Some(end) = self.end(writer, link) else {
+            return;
+        };
         let (reader, reader_link) = (end.peer, end.peer_link);
         for class in CLASSES {
-            let Some(end) = self.end(writer, link) else { return };
+            let Some(end) = self.end(writer, link) else {
+                return;
+            };
             let outbox = &mut end.outboxes[index(class)];
             if outbox.is_empty() {
                 continue;
@@ -312,9 +358,12 @@ impl Hub {
                 let _ = outbox.write(|segments| append(segments, unread));
                 reader.wake();
             }
-            let Some(node) = self.nodes.get_mut(&writer) else { return };
+            let Some(node) = self.nodes.get_mut(&writer) else {
+                return;
+            };
             if let Some(bytes) = outbox.take_credit() {
-                node.events.push(TransportEvent::Credit { link, class, bytes });
+                node.events
+                    .push(TransportEvent::Credit { link, class, bytes });
             }
             if let Some(end) = node.ends.get_mut(&link) {
                 end.outboxes[index(class)] = outbox;
@@ -324,8 +373,12 @@ impl Hub {
 
     /// Cuts what arrived on `link` of `reader` into frames, and lets the peer write again.
     fn read(&mut self, reader: Seat, link: LinkId) {
-        let Some(node) = self.nodes.get_mut(&reader) else { return };
-        let Some(end) = node.ends.get_mut(&link) else { return };
+        let Some(node) = self.nodes.get_mut(&reader) else {
+            return;
+        };
+        let Some(end) = node.ends.get_mut(&link) else {
+            return;
+        };
         let writer = end.peer;
         if end.read(link, &mut node.events)
             && let Some(writer) = self.nodes.get_mut(&writer)
@@ -336,13 +389,19 @@ impl Hub {
 
     /// Ends a link. The peer first hears what arrived before.
     fn lose(&mut self, node: Seat, link: LinkId, here: Farewell, there: Farewell) {
-        let Some(end) = self.end(node, link) else { return };
+        let Some(end) = self.end(node, link) else {
+            return;
+        };
         let (peer, peer_link) = (end.peer, end.peer_link);
         self.read(peer, peer_link);
         for (seat, link, (reason, by_peer)) in [(node, link, here), (peer, peer_link, there)] {
             if let Some(node) = self.nodes.get_mut(&seat) {
                 node.ends.remove(&link);
-                node.events.push(TransportEvent::LinkDown { link, reason, by_peer });
+                node.events.push(TransportEvent::LinkDown {
+                    link,
+                    reason,
+                    by_peer,
+                });
                 node.wake();
             }
         }
@@ -402,7 +461,10 @@ impl End {
             }
             any = true;
             let deliver = |frame| events.push(TransportEvent::Frame { link, class, frame });
-            if self.decoders[index(class)].push(mem::take(unread).freeze(), deliver).is_err() {
+            if self.decoders[index(class)]
+                .push(mem::take(unread).freeze(), deliver)
+                .is_err()
+            {
                 self.malformed = true;
                 events.push(TransportEvent::Malformed { link });
             }
@@ -412,23 +474,18 @@ impl End {
 }
 
 /// Moves bytes from the front of `segments` to `unread` while there is room.
-fn append(
-    segments: &mut &mut [Bytes],
-    unread: &mut BytesMut,
-) -> Poll<Result<usize, Infallible>> {
-    let mut room = UNREAD_BYTES_MAX.saturating_sub(unread.len());
-    let before = room;
-    while room > 0
-        && let Some(first) = segments.first_mut()
-    {
-        let part = first.split_to(first.len().min(room));
-        unread.extend_from_slice(&part);
-        room -= part.len();
-        if first.is_empty() {
-            *segments = &mut mem::take(segments)[1..];
-        }
+fn append(segments: &mut [Bytes], unread: &mut BytesMut) -> Poll<Result<usize, Infallible>> {
+    let before = unread.len();
+    for segment in segments {
+        let room = UNREAD_BYTES_MAX.saturating_sub(unread.len());
+        unread.extend_from_slice(&segment.split_to(segment.len().min(room)));
     }
-    if room == before { Poll::Pending } else { Poll::Ready(Ok(before - room)) }
+    let moved = unread.len() - before;
+    if moved == 0 {
+        Poll::Pending
+    } else {
+        Poll::Ready(Ok(moved))
+    }
 }
 
 /// A pair of nodes whichever way round.
@@ -450,7 +507,10 @@ mod tests {
     }
 
     fn address(id: NodeId, transport: &MemoryTransport) -> PeerAddress {
-        PeerAddress { id, addresses: transport.addresses() }
+        PeerAddress {
+            id,
+            addresses: transport.addresses(),
+        }
     }
 
     fn fails(transport: &mut MemoryTransport, to: &PeerAddress) -> bool {
@@ -472,7 +532,10 @@ mod tests {
             reason: CloseReason::Dead,
             by_peer: false,
         };
-        assert_eq!((events(&mut a), events(&mut b)), (vec![down.clone()], vec![down]));
+        assert_eq!(
+            (events(&mut a), events(&mut b)),
+            (vec![down.clone()], vec![down])
+        );
         assert!(fails(&mut a, &address(B, &b)));
         assert!(fails(&mut b, &address(A, &a)));
 
@@ -494,14 +557,21 @@ mod tests {
 
         network.kill(B);
         let reason = CloseReason::Dead;
-        let down = TransportEvent::LinkDown { link: LinkId::new(0), reason, by_peer: false };
+        let down = TransportEvent::LinkDown {
+            link: LinkId::new(0),
+            reason,
+            by_peer: false,
+        };
         assert_eq!(events(&mut a), [down]);
         assert_eq!(events(&mut b), []);
 
         let mut again = network.join(B);
         drop(b);
         a.dial(&address(B, &again));
-        assert!(matches!(events(&mut again)[0], TransportEvent::LinkUp { peer: A, .. }));
+        assert!(matches!(
+            events(&mut again)[0],
+            TransportEvent::LinkUp { peer: A, .. }
+        ));
     }
 
     #[test]
@@ -519,8 +589,16 @@ mod tests {
         assert_eq!(
             events(&mut b),
             [
-                TransportEvent::Frame { link, class: Class::Control, frame },
-                TransportEvent::LinkDown { link, reason: CloseReason::Full, by_peer: true },
+                TransportEvent::Frame {
+                    link,
+                    class: Class::Control,
+                    frame
+                },
+                TransportEvent::LinkDown {
+                    link,
+                    reason: CloseReason::Full,
+                    by_peer: true
+                },
             ]
         );
     }

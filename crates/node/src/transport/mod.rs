@@ -178,7 +178,13 @@ fn link_up(
     events: &mut Vec<TransportEvent>,
 ) {
     let credit_bytes = INITIAL_CREDIT_BYTES;
-    events.push(TransportEvent::LinkUp { link, peer, direction, remote, credit_bytes });
+    events.push(TransportEvent::LinkUp {
+        link,
+        peer,
+        direction,
+        remote,
+        credit_bytes,
+    });
     let class = Class::Bulletins;
     let bytes = window_bytes(class) - INITIAL_CREDIT_BYTES;
     events.push(TransportEvent::Credit { link, class, bytes });

@@ -23,13 +23,20 @@ pub(super) type Task = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// A connection is ready.
-    Up { connection: Connection, streams: Box<Streams>, direction: Direction },
+    Up {
+        connection: Connection,
+        streams: Box<Streams>,
+        direction: Direction,
+    },
     /// A dial came to nothing.
     DialFailed { peer: NodeId, error: String },
     /// An incoming handshake came to nothing.
     AcceptFailed,
     /// The connection of a link that is not read any more ended.
-    Closed { link: LinkId, error: ConnectionError },
+    Closed {
+        link: LinkId,
+        error: ConnectionError,
+    },
 }
 
 /// Dials `address`.
@@ -41,11 +48,16 @@ pub(super) async fn dial(
 ) -> Outcome {
     let peer = NodeId::from_bytes(*address.id.as_bytes());
     match timeout(limit, open(&endpoint, address, options)).await {
-        Ok(Ok((connection, streams))) => {
-            Outcome::Up { connection, streams, direction: Direction::Out }
-        }
+        Ok(Ok((connection, streams))) => Outcome::Up {
+            connection,
+            streams,
+            direction: Direction::Out,
+        },
         Ok(Err(error)) => Outcome::DialFailed { peer, error },
-        Err(_) => Outcome::DialFailed { peer, error: format!("no answer within {limit:?}") },
+        Err(_) => Outcome::DialFailed {
+            peer,
+            error: format!("no answer within {limit:?}"),
+        },
     }
 }
 
@@ -61,9 +73,14 @@ async fn open(
     let connection = connecting.await.map_err(|error| format!("{error:#}"))?;
     let mut streams = Vec::new();
     for class in CLASSES {
-        let (mut send, recv) = connection.open_bi().await.map_err(|error| error.to_string())?;
+        let (mut send, recv) = connection
+            .open_bi()
+            .await
+            .map_err(|error| error.to_string())?;
         let byte = u8::try_from(index(class)).expect("two classes");
-        send.write_all(&[byte]).await.map_err(|error| error.to_string())?;
+        send.write_all(&[byte])
+            .await
+            .map_err(|error| error.to_string())?;
         streams.push((send, recv));
     }
     let streams = <Streams>::try_from(streams).expect("one stream per class");
@@ -82,9 +99,11 @@ pub(super) async fn accept(incoming: Incoming, limit: Duration) -> Outcome {
         Some((connection, streams?))
     };
     match timeout(limit, up).await {
-        Ok(Some((connection, streams))) => {
-            Outcome::Up { connection, streams, direction: Direction::In }
-        }
+        Ok(Some((connection, streams))) => Outcome::Up {
+            connection,
+            streams,
+            direction: Direction::In,
+        },
         Ok(None) | Err(_) => Outcome::AcceptFailed,
     }
 }
@@ -94,7 +113,10 @@ async fn accept_streams(connection: &Connection) -> Option<Box<Streams>> {
     let first = connection.accept_bi().await.ok()?;
     let second = connection.accept_bi().await.ok()?;
     let mut streams = [first, second];
-    let classes = [class_of(&mut streams[0].1).await?, class_of(&mut streams[1].1).await?];
+    let classes = [
+        class_of(&mut streams[0].1).await?,
+        class_of(&mut streams[1].1).await?,
+    ];
     match classes {
         [Class::Control, Class::Bulletins] => {}
         [Class::Bulletins, Class::Control] => streams.reverse(),

@@ -12,7 +12,7 @@ use bruit_core::link::{Class, CloseReason};
 use bytes::Bytes;
 use iroh::TransportAddr;
 use iroh::endpoint::{
-    Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError,
+    Connection, ConnectionError, Path, ReadError, RecvStream, SendStream, VarInt, WriteError,
 };
 
 use super::wakeups::{Part, Wakeups};
@@ -89,8 +89,17 @@ impl Link {
         });
         let write_waker = wakeups.waker(Part::Write(number));
         // Both streams may hold what arrived behind their class byte.
-        streams.iter().for_each(|stream| stream.read_waker.wake_by_ref());
-        Self { number, connection, streams, write_waker, dirty: false, malformed: false }
+        for stream in &streams {
+            stream.read_waker.wake_by_ref();
+        }
+        Self {
+            number,
+            connection,
+            streams,
+            write_waker,
+            dirty: false,
+            malformed: false,
+        }
     }
 
     pub(super) fn queue(&mut self, class: Class, frame: Bytes) {
@@ -103,8 +112,8 @@ impl Link {
         let mut cx = Context::from_waker(&self.write_waker);
         for (class, stream) in CLASSES.into_iter().zip(&mut self.streams) {
             let Stream { send, outbox, .. } = stream;
-            let written =
-                outbox.write(|segments| pin!(send.write_many_chunks(segments)).poll(&mut cx));
+            let written = outbox
+                .write(|mut segments| pin!(send.write_many_chunks(&mut segments)).poll(&mut cx));
             match written {
                 Poll::Pending | Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(WriteError::ConnectionLost(error))) => {
@@ -113,7 +122,11 @@ impl Link {
                 Poll::Ready(Err(_)) => return Err(Loss::Stream),
             }
             if let Some(bytes) = outbox.take_credit() {
-                events.push(TransportEvent::Credit { link: self.number, class, bytes });
+                events.push(TransportEvent::Credit {
+                    link: self.number,
+                    class,
+                    bytes,
+                });
             }
         }
         Ok(())
@@ -130,7 +143,12 @@ impl Link {
             return Reading::Drained;
         }
         let link = self.number;
-        let Stream { recv, read_waker, decoder, .. } = &mut self.streams[index(class)];
+        let Stream {
+            recv,
+            read_waker,
+            decoder,
+            ..
+        } = &mut self.streams[index(class)];
         let mut cx = Context::from_waker(read_waker);
         while *chunks_left > 0 {
             let mut chunks: [Bytes; CHUNKS_PER_READ] = Default::default();
@@ -187,13 +205,20 @@ pub(super) fn close(connection: &Connection, reason: CloseReason) {
 /// The path that carries `connection`, or the first one while none is selected.
 pub(super) fn path(connection: &Connection) -> Option<PathInfo> {
     let paths = connection.paths();
-    let path = paths.iter().find(|path| path.is_selected()).or_else(|| paths.iter().next())?;
+    let path = paths
+        .iter()
+        .find(Path::is_selected)
+        .or_else(|| paths.iter().next())?;
     let remote = match path.remote_addr() {
         TransportAddr::Ip(address) => Some(*address),
         _ => None,
     };
     let rtt: Duration = path.rtt();
-    Some(PathInfo { remote, direct: path.is_ip(), rtt })
+    Some(PathInfo {
+        remote,
+        direct: path.is_ip(),
+        rtt,
+    })
 }
 
 /// What the peer said when it ended the connection, if it said anything.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bruit_core::id::NodeId;
 use bruit_core::link::{Class, CloseReason, PeerAddress};
-use iroh::endpoint::{Connection, ConnectionError, RecvStream, SendStream};
+use iroh::endpoint::{RecvStream, SendStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,7 +23,8 @@ pub(in crate::transport) struct IrohRig {
 
 /// A peer that speaks QUIC and not our protocol.
 struct Raw {
-    endpoint: Endpoint,
+    /// Kept alive.
+    _endpoint: Endpoint,
     connection: Connection,
     streams: Vec<(SendStream, RecvStream)>,
 }
@@ -36,8 +37,13 @@ impl IrohRig {
 
     async fn node_at(&mut self, listen: &[SocketAddr]) -> Node<IrohTransport> {
         let secret_key = self.key();
-        let config = IrohConfig { secret_key, listen: listen.to_vec() };
-        let transport = IrohTransport::bind_within(config, self.limits).await.expect("listens");
+        let config = IrohConfig {
+            secret_key,
+            listen: listen.to_vec(),
+        };
+        let transport = IrohTransport::bind_within(config, self.limits)
+            .await
+            .expect("listens");
         Node::new(public(secret_key), transport)
     }
 
@@ -65,7 +71,11 @@ impl IrohRig {
                 send.write_all(&first).await.expect("writes");
                 streams.push((send, recv));
             }
-            Raw { endpoint, connection, streams }
+            Raw {
+                _endpoint: endpoint,
+                connection,
+                streams,
+            }
         })
     }
 }
@@ -79,7 +89,10 @@ impl Rig for IrohRig {
 
     fn nowhere(&mut self) -> PeerAddress {
         let addresses = vec![SocketAddr::from(([127, 0, 0, 1], 9))];
-        PeerAddress { id: public(self.key()), addresses }
+        PeerAddress {
+            id: public(self.key()),
+            addresses,
+        }
     }
 
     async fn write_raw(&mut self, target: &PeerAddress, class: Class, bytes: &'static [u8]) {
@@ -100,7 +113,11 @@ fn public(secret_key: [u8; 32]) -> NodeId {
 
 /// A port that is free in both families.
 fn free_port() -> u16 {
-    UdpSocket::bind("[::]:0").expect("a free port").local_addr().expect("is bound").port()
+    UdpSocket::bind("[::]:0")
+        .expect("a free port")
+        .local_addr()
+        .expect("is bound")
+        .port()
 }
 
 /// Awaits `future` while `node` is polled.
@@ -119,7 +136,11 @@ async fn peer_that_names_its_streams_wrongly_is_closed_for_it() {
         let raw = rig.raw(&node.address(), &firsts);
         let raw = beside(&mut node, raw).await.expect("connects");
         let error = beside(&mut node, raw.connection.closed()).await;
-        assert_eq!(link::reason(&error), (CloseReason::Score, true), "{firsts:?}");
+        assert_eq!(
+            link::reason(&error),
+            (CloseReason::Score, true),
+            "{firsts:?}"
+        );
         assert_eq!(node.up(), None);
     }
 }
@@ -129,11 +150,7 @@ async fn streams_may_come_in_either_order() {
     let mut rig = IrohRig::default();
     let mut node = rig.node().await;
     let _raw = rig.raw(&node.address(), &[&[1, 1, 9], &[0, 1, 8]]);
-    let of = |class| {
-        move |event: &TransportEvent| {
-            matches!(event, TransportEvent::Frame { class: got, .. } if *got == class)
-        }
-    };
+    let of = |class| move |event: &TransportEvent| matches!(event, TransportEvent::Frame { class: got, .. } if *got == class);
     until([&mut node], |[node]| {
         node.events.iter().any(of(Class::Control)) && node.events.iter().any(of(Class::Bulletins))
     })
@@ -148,10 +165,20 @@ async fn peer_gets_no_third_stream_and_no_one_way_stream() {
     let raw = beside(&mut node, raw).await.expect("connects");
     let moment = Duration::from_millis(200);
     let third = timeout(moment, raw.connection.open_bi());
-    assert!(beside(&mut node, third).await.is_err(), "a third stream opened");
+    assert!(
+        beside(&mut node, third).await.is_err(),
+        "a third stream opened"
+    );
     let one_way = timeout(moment, raw.connection.open_uni());
-    assert!(beside(&mut node, one_way).await.is_err(), "a one-way stream opened");
-    assert!(raw.connection.send_datagram(Bytes::from_static(&[1])).is_err());
+    assert!(
+        beside(&mut node, one_way).await.is_err(),
+        "a one-way stream opened"
+    );
+    assert!(
+        raw.connection
+            .send_datagram(Bytes::from_static(&[1]))
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -167,8 +194,14 @@ async fn peer_that_ends_a_stream_loses_the_link() {
 
 #[tokio::test]
 async fn handshake_that_stalls_is_dropped() {
-    let limits = Limits { handshake: Duration::from_millis(300), ..Limits::default() };
-    let mut rig = IrohRig { limits, ..IrohRig::default() };
+    let limits = Limits {
+        handshake: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let mut rig = IrohRig {
+        limits,
+        ..IrohRig::default()
+    };
     let mut node = rig.node().await;
     let raw = rig.raw(&node.address(), &[&[0]]);
     let raw = beside(&mut node, raw).await.expect("connects");
@@ -178,8 +211,14 @@ async fn handshake_that_stalls_is_dropped() {
 
 #[tokio::test]
 async fn incoming_handshakes_beyond_the_bound_are_refused() {
-    let limits = Limits { pending: 1, ..Limits::default() };
-    let mut rig = IrohRig { limits, ..IrohRig::default() };
+    let limits = Limits {
+        pending: 1,
+        ..Limits::default()
+    };
+    let mut rig = IrohRig {
+        limits,
+        ..IrohRig::default()
+    };
     let (mut node, mut dialler) = (rig.node().await, rig.node().await);
     let raw = rig.raw(&node.address(), &[&[0]]);
     let _raw = beside(&mut node, raw).await.expect("connects");
@@ -187,15 +226,24 @@ async fn incoming_handshakes_beyond_the_bound_are_refused() {
 
     dialler.transport.dial(&node.address());
     until([&mut node, &mut dialler], |[_, dialler]| {
-        dialler.events.iter().any(|e| matches!(e, TransportEvent::DialFailed { .. }))
+        dialler
+            .events
+            .iter()
+            .any(|e| matches!(e, TransportEvent::DialFailed { .. }))
     })
     .await;
 }
 
 #[tokio::test]
 async fn dialler_proves_its_address_when_many_knock() {
-    let limits = Limits { pending_unproven: 0, ..Limits::default() };
-    let mut rig = IrohRig { limits, ..IrohRig::default() };
+    let limits = Limits {
+        pending_unproven: 0,
+        ..Limits::default()
+    };
+    let mut rig = IrohRig {
+        limits,
+        ..IrohRig::default()
+    };
     linked(&mut rig).await;
 }
 
@@ -204,20 +252,42 @@ async fn taken_port_is_named() {
     let mut rig = IrohRig::default();
     let node = rig.node().await;
     let listen = node.transport.addresses();
-    let config = IrohConfig { secret_key: rig.key(), listen: listen.clone() };
-    let error = IrohTransport::bind(config).await.expect_err("the port is taken");
-    assert!(matches!(error, BindError::PortTaken { address } if listen == [address]), "{error}");
-    assert_eq!(error.to_string(), format!("cannot listen on {}: the port is in use", listen[0]));
+    let config = IrohConfig {
+        secret_key: rig.key(),
+        listen: listen.clone(),
+    };
+    let error = IrohTransport::bind(config)
+        .await
+        .expect_err("the port is taken");
+    assert!(
+        matches!(error, BindError::PortTaken { address } if listen == [address]),
+        "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        format!("cannot listen on {}: the port is in use", listen[0])
+    );
 }
 
 #[tokio::test]
 async fn address_of_another_machine_is_named() {
     let address = SocketAddr::from(([192, 0, 2, 1], 0));
-    let config = IrohConfig { secret_key: [1; 32], listen: vec![address] };
+    let config = IrohConfig {
+        secret_key: [1; 32],
+        listen: vec![address],
+    };
     let error = IrohTransport::bind(config).await.expect_err("not ours");
-    assert!(matches!(error, BindError::Address { address: a, .. } if a == address), "{error}");
-    let config = IrohConfig { secret_key: [1; 32], listen: vec![] };
-    let error = IrohTransport::bind(config).await.expect_err("nothing to listen on");
+    assert!(
+        matches!(error, BindError::Address { address: a, .. } if a == address),
+        "{error}"
+    );
+    let config = IrohConfig {
+        secret_key: [1; 32],
+        listen: vec![],
+    };
+    let error = IrohTransport::bind(config)
+        .await
+        .expect_err("nothing to listen on");
     assert!(matches!(error, BindError::NoAddress), "{error}");
 }
 
@@ -225,14 +295,27 @@ async fn address_of_another_machine_is_named() {
 async fn wildcard_takes_both_families_at_one_port() {
     let mut rig = IrohRig::default();
     let port = free_port();
-    let mut node = rig.node_at(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]).await;
-    assert!(node.transport.addresses().iter().all(|address| address.port() == port));
+    let mut node = rig
+        .node_at(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))])
+        .await;
+    assert!(
+        node.transport
+            .addresses()
+            .iter()
+            .all(|address| address.port() == port)
+    );
     let everywhere = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))];
     for ip in ["127.0.0.1", "::1"] {
         let place = SocketAddr::new(ip.parse().expect("an address"), port);
         let mut dialler = rig.node_at(&everywhere).await;
-        dialler.transport.dial(&PeerAddress { id: node.id, addresses: vec![place] });
-        until([&mut node, &mut dialler], |[_, dialler]| dialler.up().is_some()).await;
+        dialler.transport.dial(&PeerAddress {
+            id: node.id,
+            addresses: vec![place],
+        });
+        until([&mut node, &mut dialler], |[_, dialler]| {
+            dialler.up().is_some()
+        })
+        .await;
     }
 }
 
@@ -244,15 +327,27 @@ async fn several_addresses_of_one_family_all_answer() {
     assert_eq!(node.transport.addresses().len(), 2);
     for place in node.transport.addresses() {
         let mut dialler = rig.node().await;
-        dialler.transport.dial(&PeerAddress { id: node.id, addresses: vec![place] });
-        until([&mut node, &mut dialler], |[_, dialler]| dialler.up().is_some()).await;
+        dialler.transport.dial(&PeerAddress {
+            id: node.id,
+            addresses: vec![place],
+        });
+        until([&mut node, &mut dialler], |[_, dialler]| {
+            dialler.up().is_some()
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn peer_that_falls_silent_is_dead() {
-    let limits = Limits { path_idle: Some(Duration::from_secs(2)), ..Limits::default() };
-    let mut rig = IrohRig { limits, ..IrohRig::default() };
+    let limits = Limits {
+        path_idle: Some(Duration::from_secs(2)),
+        ..Limits::default()
+    };
+    let mut rig = IrohRig {
+        limits,
+        ..IrohRig::default()
+    };
     let mut node = rig.node().await;
     let address = node.address();
     let secret_key = rig.key();
@@ -265,7 +360,10 @@ async fn peer_that_falls_silent_is_dead() {
             .build()
             .expect("a runtime");
         let node = runtime.block_on(async {
-            let config = IrohConfig { secret_key, listen: vec![loopback()] };
+            let config = IrohConfig {
+                secret_key,
+                listen: vec![loopback()],
+            };
             let transport = IrohTransport::bind(config).await.expect("listens");
             let mut node = Node::new(public(secret_key), transport);
             node.transport.dial(&address);
@@ -285,7 +383,13 @@ async fn peer_that_falls_silent_is_dead() {
 
 #[test]
 fn configuration_does_not_print_the_key() {
-    let config = IrohConfig { secret_key: [0xab; 32], listen: vec![loopback()] };
+    let config = IrohConfig {
+        secret_key: [0xab; 32],
+        listen: vec![loopback()],
+    };
     let text = format!("{config:?}");
-    assert!(text.contains("127.0.0.1") && !text.contains("171"), "{text}");
+    assert!(
+        text.contains("127.0.0.1") && !text.contains("171"),
+        "{text}"
+    );
 }

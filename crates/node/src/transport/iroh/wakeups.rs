@@ -36,7 +36,11 @@ impl Wakeups {
     /// A waker for `part`.
     pub(super) fn waker(self: &Arc<Self>, part: Part) -> Waker {
         let wakeups = Arc::clone(self);
-        Waker::from(Arc::new(Signal { part, queued: AtomicBool::new(false), wakeups }))
+        Waker::from(Arc::new(Signal {
+            part,
+            queued: AtomicBool::new(false),
+            wakeups,
+        }))
     }
 
     /// Makes `driver` the waker to call. To be called before [`take`](Self::take), or a wake-up
@@ -47,7 +51,12 @@ impl Wakeups {
 
     /// Appends the woken parts to `into`. Each may be woken again from here on.
     pub(super) fn take(&self, into: &mut VecDeque<Part>) {
-        for signal in self.woken.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for signal in self
+            .woken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             signal.queued.store(false, Ordering::Release);
             into.push_back(signal.part);
         }
@@ -73,7 +82,11 @@ impl Wake for Signal {
             return;
         }
         let wakeups = Arc::clone(&self.wakeups);
-        wakeups.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        wakeups
+            .woken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self);
         wakeups.driver.wake();
     }
 }

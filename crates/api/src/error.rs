@@ -1,0 +1,100 @@
+//! What the API answers when it does not do what was asked: a status, a word for programs, the
+//! cause, and what to do about it.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bruit::PublishError;
+
+use crate::types::{ErrorBody, ErrorDetail};
+
+/// An answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// A word for programs, stable over versions.
+    pub code: &'static str,
+    /// The cause, with names and numbers.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl ApiError {
+    /// The error of these parts.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// The request says something that has no meaning.
+    pub(crate) fn bad_request(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message, fix)
+    }
+
+    /// The node stops.
+    pub(crate) fn closed() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "closed",
+            "the node has stopped",
+            "start it again: bruit run",
+        )
+    }
+
+    /// The request names something that is not there.
+    pub(crate) fn not_found(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message, fix)
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        let code = error.code();
+        let status = match code {
+            "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
+            "ttl" => StatusCode::BAD_REQUEST,
+            "price_too_low" => StatusCode::PAYMENT_REQUIRED,
+            "queue_full" => StatusCode::TOO_MANY_REQUESTS,
+            "store_full" => StatusCode::INSUFFICIENT_STORAGE,
+            "store_failed" => StatusCode::INTERNAL_SERVER_ERROR,
+            "timeout" => StatusCode::GATEWAY_TIMEOUT,
+            "closed" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, code, error.to_string(), error.fix())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: ErrorDetail {
+                code: self.code.to_owned(),
+                message: self.message,
+                fix: self.fix,
+            },
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,164 @@
+//! The one check before every handler: who may ask, from where, and how much at a time.
+//!
+//! A browser on this machine is the attacker to think of: any page it shows can send requests to a
+//! loopback port. So a request with an `Origin` is refused, a `Host` that is no name of this machine
+//! is refused (DNS rebinding), and everything but the two health checks needs the token, in a header
+//! that no page can set without asking first.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::error::ApiError;
+use crate::handlers::App;
+use crate::routes::{self, Access};
+
+/// Most bytes of a request's body.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Names that can only mean this machine.
+const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+/// Query parameters that look like a token in the URL, where logs and histories would keep it.
+const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "authorization"];
+
+/// Lets a request pass, or answers it with the first thing that is wrong with it.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    match check(&app, &request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+fn check(app: &App, request: &Request) -> Result<(), ApiError> {
+    host(request)?;
+    origin(request.headers())?;
+    token_in_url(request.uri())?;
+    if access(request) == Access::Token {
+        token(app, request.headers())?;
+    }
+    content_type(request)?;
+    length(request.headers())
+}
+
+/// What the route asks for; unknown paths and methods ask for the token.
+fn access(request: &Request) -> Access {
+    let path = request.extensions().get::<MatchedPath>();
+    let known = path.and_then(|path| routes::access(request.method(), path.as_str()));
+    known.unwrap_or(Access::Token)
+}
+
+/// The one `Host` header, and the authority of an absolute URI where there is one, name this
+/// machine.
+fn host(request: &Request) -> Result<(), ApiError> {
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let header = headers.next().and_then(|value| value.to_str().ok());
+    let authority = request.uri().authority();
+    let one = headers.next().is_none();
+    if one && header.is_some_and(is_local) && authority.is_none_or(|named| is_local(named.as_str())) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "host_refused",
+        "the Host header names another machine",
+        "ask for http://localhost/ or http://127.0.0.1:PORT/",
+    ))
+}
+
+/// Whether `host`, with or without port, can only mean this machine.
+fn is_local(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let port = |rest: &str| {
+        let port = rest.strip_prefix(':').map(str::parse::<u16>);
+        rest.is_empty() || matches!(port, Some(Ok(_)))
+    };
+    HOSTS.iter().any(|name| host.strip_prefix(name).is_some_and(port))
+}
+
+fn origin(headers: &HeaderMap) -> Result<(), ApiError> {
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "origin_refused",
+        "the request comes from a page in a browser",
+        "ask from a program, without an Origin header",
+    ))
+}
+
+fn token_in_url(uri: &Uri) -> Result<(), ApiError> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let mut names = pairs.map(|pair| pair.split('=').next().unwrap_or_default());
+    if !names.any(|name| TOKEN_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "token_in_url",
+        "the URL carries a token, and URLs end up in logs",
+        "send the header `Authorization: Bearer TOKEN`, and make a new token if this one was real",
+    ))
+}
+
+fn token(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers.get(header::AUTHORIZATION);
+    let value = value.and_then(|value| value.to_str().ok());
+    let offered = value.and_then(|value| value.split_once(' '));
+    match offered {
+        Some((scheme, token))
+            if scheme.eq_ignore_ascii_case("bearer") && app.token.matches(token.trim()) =>
+        {
+            Ok(())
+        }
+        _ => Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            match offered {
+                Some(_) => "the token is not this node's",
+                None => "the request has no token",
+            },
+            "send the header `Authorization: Bearer TOKEN` with the contents of the file `token` \
+             in the node's data folder",
+        )),
+    }
+}
+
+/// A form of a web page can post without asking, but not JSON.
+fn content_type(request: &Request) -> Result<(), ApiError> {
+    if request.method() != Method::POST {
+        return Ok(());
+    }
+    let value = request.headers().get(header::CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not_json",
+        format!("the body is declared as `{}`", kind.escape_debug()),
+        "send JSON with the header `Content-Type: application/json`",
+    ))
+}
+
+fn length(headers: &HeaderMap) -> Result<(), ApiError> {
+    let declared = headers.get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match declared {
+        Some(got) if got > BODY_BYTES_MAX as u64 => Err(too_long()),
+        _ => Ok(()),
+    }
+}
+
+/// The body goes on beyond its bound.
+pub(crate) fn too_long() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_big",
+        format!("the body has more than {BODY_BYTES_MAX} bytes"),
+        "a bulletin carries at most 65536 bytes: publish less at a time",
+    )
+}

@@ -1,0 +1,146 @@
+//! `POST /v1/bulletins` and `GET /v1/subscribe`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use bruit::{Draft, From as Start, Incoming, Subscription, Topics};
+use futures_util::stream::{self, Stream};
+
+use super::{App, Json as Body, Parameters, closed, duration};
+use crate::error::ApiError;
+use crate::text;
+use crate::types::{Bulletin, Gap, Publish, Published};
+
+/// How often a silent stream says that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Longest time a publication waits for its word to come true.
+const WAIT_MAX: Duration = Duration::from_mins(5);
+/// Most bytes of a topic's descriptor.
+const TOPIC_BYTES_MAX: usize = 1_024;
+/// Most topics of one subscription.
+const TOPICS_MAX: usize = 256;
+
+pub(crate) async fn publish(
+    State(app): State<App>,
+    Body(body): Body<Publish>,
+) -> Result<Json<Published>, ApiError> {
+    let receipt = app.node.publish(draft(body)?).await?;
+    Ok(Json(receipt.into()))
+}
+
+fn draft(mut body: Publish) -> Result<Draft, ApiError> {
+    let contents = body.take_body().contents().map_err(|error| {
+        ApiError::bad_request(error.to_string(), "send `body` for text, `body_base64` for the rest")
+    })?;
+    topic(&body.topic)?;
+    let mut draft = Draft::new(&body.topic, contents);
+    if let Some(ttl) = &body.ttl {
+        draft = draft.ttl(duration("ttl", ttl)?);
+    }
+    if let Some(author) = &body.author {
+        draft = draft.author(author);
+    }
+    if let Some(tag) = body.tag {
+        draft = draft.tag(tag);
+    }
+    if let Some(wait) = &body.wait {
+        let wait = text::wait(wait);
+        draft = draft.wait(wait.map_err(|error| {
+            ApiError::bad_request(error.to_string(), "leave `wait` out for accepted")
+        })?);
+    }
+    if let Some(timeout) = &body.timeout {
+        draft = draft.wait_timeout(duration("timeout", timeout)?.min(WAIT_MAX));
+    }
+    if let Some(bits) = body.max_work {
+        draft = draft.max_work(bits);
+    }
+    Ok(draft)
+}
+
+fn topic(topic: &str) -> Result<(), ApiError> {
+    if (1..=TOPIC_BYTES_MAX).contains(&topic.len()) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(
+        format!("a topic of {} bytes, from 1 to {TOPIC_BYTES_MAX} are taken", topic.len()),
+        "choose a shorter name, such as news",
+    ))
+}
+
+/// Bulletins as server-sent events. Each event's id is the cursor after it, so that a client that
+/// reconnects with `Last-Event-ID` goes on where it was; `gap` events count what it was too slow
+/// for. The subscription stands when the answer's head arrives.
+pub(crate) async fn subscribe(
+    State(app): State<App>,
+    request: Request,
+) -> Result<impl IntoResponse, ApiError> {
+    let (topics, start) = wanted(request.into_parts().0).await?;
+    let subscription = app.node.subscribe(topics, start).map_err(|error| {
+        ApiError::bad_request(error.to_string(), "take it from the last bulletin you have")
+    })?;
+    let stream = events(subscription, app);
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+async fn wanted(mut parts: Parts) -> Result<(Topics, Start), ApiError> {
+    let parameters = Parameters::read(&mut parts, &["topic", "all", "since", "cursor"]).await?;
+    let named = parameters.all("topic");
+    named.iter().try_for_each(|name| topic(name))?;
+    let topics = match (parameters.flag("all")?, named.len()) {
+        (true, 0) => Topics::All,
+        (false, 1..=TOPICS_MAX) => Topics::Named(named),
+        _ => {
+            return Err(ApiError::bad_request(
+                format!("a subscription takes from 1 to {TOPICS_MAX} topics, or all=true"),
+                "ask for /v1/subscribe?topic=news",
+            ));
+        }
+    };
+    Ok((topics, start(&parts, &parameters)?))
+}
+
+fn start(parts: &Parts, parameters: &Parameters) -> Result<Start, ApiError> {
+    let last = parts.headers.get("last-event-id");
+    let last = last.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    match (last, parameters.one("cursor")?, parameters.duration("since")?) {
+        (Some(cursor), _, _) | (None, Some(cursor), None) => Ok(Start::Cursor(cursor)),
+        (None, None, Some(since)) => Ok(Start::Since(since)),
+        (None, None, None) => Ok(Start::Now),
+        (None, Some(_), Some(_)) => Err(ApiError::bad_request(
+            "`cursor` and `since` both say where to begin",
+            "give one of them",
+        )),
+    }
+}
+
+fn events(subscription: Subscription, app: App) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold((subscription, app), async |(mut subscription, app)| {
+        let incoming = tokio::select! {
+            incoming = subscription.next() => incoming?,
+            () = closed(app.closing.clone()) => return None,
+        };
+        Some((Ok(event(incoming)), (subscription, app)))
+    })
+}
+
+fn event(incoming: Incoming) -> Event {
+    match incoming {
+        Incoming::Bulletin(received) => {
+            let cursor = received.cursor.clone();
+            json(&Bulletin::from(*received)).id(cursor)
+        }
+        Incoming::Gap { missed } => json(&Gap::of(missed)).event("gap"),
+    }
+}
+
+/// An event with the JSON of `data`.
+pub(crate) fn json(data: &impl serde::Serialize) -> Event {
+    let text = serde_json::to_string(data).expect("our bodies have text keys and finite numbers");
+    Event::default().data(text)
+}

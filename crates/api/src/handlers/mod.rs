@@ -1,0 +1,167 @@
+//! What the routes do, by subject, and what their handlers share.
+
+pub(crate) mod bulletins;
+pub(crate) mod peers;
+pub(crate) mod state;
+pub(crate) mod validate;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Query, Request};
+use axum::extract::FromRequestParts as _;
+use axum::http::request::Parts;
+use axum::http::StatusCode;
+use bruit::Node;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use crate::error::ApiError;
+use crate::guard::{self, BODY_BYTES_MAX};
+use crate::text;
+use crate::token::Token;
+
+/// Longest time a request's body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every handler works with.
+#[derive(Debug, Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) node: Node,
+    pub(crate) token: Token,
+    /// Whether the configuration names nobody to link to.
+    pub(crate) alone: bool,
+    pub(crate) questions: validate::Questions,
+    /// Turns true when the server stops: streams end then.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl App {
+    pub(crate) fn new(node: Node, token: Token, alone: bool, closing: watch::Receiver<bool>) -> Self {
+        Self(Arc::new(Shared {
+            node,
+            token,
+            alone,
+            questions: validate::Questions::default(),
+            closing,
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// Resolves when the server stops.
+pub(crate) async fn closed(mut closing: watch::Receiver<bool>) {
+    // A sender that is gone has stopped, too.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// A JSON body, bounded in bytes and time.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let bytes = tokio::time::timeout(BODY_TIMEOUT, collect(request.into_body()))
+            .await
+            .map_err(|_| too_slow())??;
+        serde_json::from_slice(&bytes).map(Json).map_err(|error| {
+            ApiError::bad_request(
+                format!("the body is not the JSON expected here: {error}"),
+                "compare it with the request's description: keys, types, commas",
+            )
+        })
+    }
+}
+
+async fn collect(body: Body) -> Result<bytes::Bytes, ApiError> {
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(guard::too_long()),
+        Err(_) => Err(ApiError::bad_request(
+            "the body broke off",
+            "send it whole, with its right Content-Length",
+        )),
+    }
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "too_slow",
+        format!("the body took longer than {} s", BODY_TIMEOUT.as_secs()),
+        "send it at once",
+    )
+}
+
+/// The query's parameters in order. A name no route reads is an error, so that none is mistyped.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(crate) async fn read(parts: &mut Parts, known: &[&str]) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, &())
+            .await
+            .map_err(|error| ApiError::bad_request(error.to_string(), "encode it as a query"))?;
+        match pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            None => Ok(Self(pairs)),
+            Some((name, _)) => Err(ApiError::bad_request(
+                format!("there is no parameter `{}` here", name.escape_debug()),
+                match known {
+                    [] => "leave it out".to_owned(),
+                    known => format!("use {}", known.join(", ")),
+                },
+            )),
+        }
+    }
+
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let named = self.0.iter().filter(|(found, _)| found == name);
+        named.map(|(_, value)| value.clone()).collect()
+    }
+
+    pub(crate) fn one(&self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.all(name).as_mut_slice() {
+            [] => Ok(None),
+            [value] => Ok(Some(std::mem::take(value))),
+            _ => Err(ApiError::bad_request(
+                format!("`{name}` stands there more than once"),
+                "give it once",
+            )),
+        }
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.one(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(other) => Err(ApiError::bad_request(
+                format!("`{name}` is `{}`", other.escape_debug()),
+                format!("write {name}=true or {name}=false"),
+            )),
+        }
+    }
+
+    pub(crate) fn duration(&self, name: &str) -> Result<Option<Duration>, ApiError> {
+        self.one(name)?.map(|text| duration(name, &text)).transpose()
+    }
+}
+
+/// The duration `text` of the field `name`.
+pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, ApiError> {
+    text::duration(text).map_err(|error| {
+        ApiError::bad_request(format!("{name}: {error}"), format!("write {name} like 10s or 1h"))
+    })
+}

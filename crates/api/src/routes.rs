@@ -1,0 +1,145 @@
+//! Every route in one table: the router is built from it, the guard reads it, the tests walk it.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::middleware;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use crate::error::ApiError;
+use crate::guard;
+use crate::handlers::{App, bulletins, peers, state, validate};
+
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: it says nothing about the node but whether it works.
+    Open,
+    /// The node's token.
+    Token,
+}
+
+/// One route, as others may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// What it asks for.
+    pub access: Access,
+}
+
+/// Every route.
+pub fn routes() -> impl Iterator<Item = RouteInfo> {
+    TABLE.iter().map(|route| RouteInfo {
+        method: route.verb.method(),
+        path: route.path,
+        access: route.access,
+    })
+}
+
+/// What the route of `method` and `path` asks for; `None` when there is none.
+pub(crate) fn access(method: &Method, path: &str) -> Option<Access> {
+    let mut all = TABLE.iter();
+    all.find(|route| route.path == path && route.verb.method() == *method)
+        .map(|route| route.access)
+}
+
+/// The router: every route behind the guard, and the guard before what is no route, too.
+pub(crate) fn router(app: App) -> Router {
+    let routes = TABLE.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)(route.verb.filter()))
+    });
+    routes
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}
+
+async fn no_route(request: Request) -> ApiError {
+    ApiError::not_found(
+        format!("there is no {}", request.uri().path().escape_debug()),
+        "the routes begin with /v1/: GET /v1/status is one",
+    )
+}
+
+async fn no_method(request: Request) -> ApiError {
+    let path = request.uri().path();
+    let others = TABLE.iter().filter(|route| route.path == path);
+    let others: Vec<_> = others.map(|route| route.verb.method().to_string()).collect();
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} has no {}", request.method()),
+        format!("use {}", others.join(" or ")),
+    )
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Verb {
+    fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Delete => Method::DELETE,
+        }
+    }
+
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+struct Route {
+    verb: Verb,
+    path: &'static str,
+    access: Access,
+    handler: fn(MethodFilter) -> MethodRouter<App>,
+}
+
+const fn route(
+    verb: Verb,
+    path: &'static str,
+    access: Access,
+    handler: fn(MethodFilter) -> MethodRouter<App>,
+) -> Route {
+    Route {
+        verb,
+        path,
+        access,
+        handler,
+    }
+}
+
+static TABLE: [Route; 14] = {
+    use Access::{Open, Token};
+    use Verb::{Delete, Get, Post};
+    [
+        route(Post, "/v1/bulletins", Token, |verb| on(verb, bulletins::publish)),
+        route(Get, "/v1/subscribe", Token, |verb| on(verb, bulletins::subscribe)),
+        route(Get, "/v1/validate", Token, |verb| on(verb, validate::questions)),
+        route(Post, "/v1/validate/{question}", Token, |verb| on(verb, validate::answer)),
+        route(Get, "/v1/peers", Token, |verb| on(verb, peers::list)),
+        route(Post, "/v1/peers", Token, |verb| on(verb, peers::join)),
+        route(Get, "/v1/peers/{id}", Token, |verb| on(verb, peers::show)),
+        route(Delete, "/v1/peers/{id}", Token, |verb| on(verb, peers::drop)),
+        route(Get, "/v1/members", Token, |verb| on(verb, peers::members)),
+        route(Get, "/v1/topics", Token, |verb| on(verb, state::topics)),
+        route(Get, "/v1/status", Token, |verb| on(verb, state::status)),
+        route(Get, "/v1/identity", Token, |verb| on(verb, state::identity)),
+        route(Get, "/healthz", Open, |verb| on(verb, state::healthy)),
+        route(Get, "/readyz", Open, |verb| on(verb, state::ready)),
+    ]
+};

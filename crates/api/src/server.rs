@@ -1,0 +1,281 @@
+//! Listeners and connections: how many, how long, and how they end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use bruit::Node;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::endpoint::Endpoint;
+use crate::handlers::{App, closed};
+use crate::routes;
+use crate::token::Token;
+
+/// How long accepting rests after it failed, for want of file descriptors mostly.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// What a server is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: Vec<Endpoint>,
+    /// What opens it.
+    pub token: Token,
+    /// Whether the node's configuration names nobody to link to: then it is ready without links.
+    pub alone: bool,
+    /// Its bounds.
+    pub limits: Limits,
+}
+
+/// Bounds of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at a time; more are answered 429. Default 64.
+    pub connections: usize,
+    /// Bytes of a request's head; more are answered 431. Default 16 KiB.
+    pub head_bytes: usize,
+    /// Headers of a request; more are answered 431. Default 64.
+    pub headers: usize,
+    /// Longest time a request's head may take. Default 5 s.
+    pub head_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            head_bytes: 16 * 1024,
+            headers: 64,
+            head_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a server does not start. The user's to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("the API cannot listen on {endpoint}: {source}")]
+    Bind {
+        /// The address.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ServeError {
+    /// What to do about it.
+    pub fn fix(&self) -> String {
+        match self {
+            Self::Bind {
+                endpoint: Endpoint::Tcp(_),
+                ..
+            } => "choose another port with --api 127.0.0.1:PORT, or 0 for any free one".to_owned(),
+            Self::Bind {
+                endpoint: Endpoint::Unix(path),
+                ..
+            } => format!(
+                "stop what uses {}, make its folder writable, or choose another folder with --data",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    endpoints: Vec<Endpoint>,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves `node` until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// When an address cannot be listened on; then nothing is.
+    pub async fn start(node: Node, options: Options) -> Result<Self, ServeError> {
+        let (closing, closing_seen) = watch::channel(false);
+        let app = App::new(node, options.token, options.alone, closing_seen.clone());
+        let hall = Hall {
+            router: routes::router(app),
+            limits: options.limits,
+            seats: Arc::new(Semaphore::new(options.limits.connections)),
+            closing: closing_seen,
+        };
+        let mut listeners = Vec::new();
+        for endpoint in options.listen {
+            let listener = Listener::bind(&endpoint).await;
+            listeners.push(listener.map_err(|source| ServeError::Bind { endpoint, source })?);
+        }
+        let endpoints = listeners.iter().map(Listener::endpoint).collect();
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            tasks.spawn(hall.clone().receive(listener));
+        }
+        Ok(Self {
+            endpoints,
+            closing,
+            tasks,
+        })
+    }
+
+    /// Where it listens, with the ports that were chosen.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Ends streams, lets requests finish for at most `patience`, and closes.
+    pub async fn stop(mut self, patience: Duration) {
+        // Nobody listening any more is what we want.
+        let _ = self.closing.send(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::debug!("api: requests were cut off");
+        }
+    }
+}
+
+enum Listener {
+    Tcp(TcpListener, SocketAddr),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener, std::path::PathBuf),
+}
+
+impl Listener {
+    async fn bind(endpoint: &Endpoint) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let address = listener.local_addr()?;
+                Ok(Self::Tcp(listener, address))
+            }
+            #[cfg(unix)]
+            Endpoint::Unix(path) => {
+                let listener = crate::endpoint::bind_unix(path).await?;
+                Ok(Self::Unix(listener, path.clone()))
+            }
+            #[cfg(not(unix))]
+            Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Tcp(_, address) => Endpoint::Tcp(*address),
+            #[cfg(unix)]
+            Self::Unix(_, path) => Endpoint::Unix(path.clone()),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Tcp(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+            #[cfg(unix)]
+            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Self::Unix(_, path) = self {
+            // A socket that is left is replaced by the next daemon.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Where connections are received.
+#[derive(Clone)]
+struct Hall {
+    router: Router,
+    limits: Limits,
+    seats: Arc<Semaphore>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Hall {
+    async fn receive(self, listener: Listener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                () = closed(self.closing.clone()) => break,
+            };
+            match (accepted, self.seats.clone().try_acquire_owned()) {
+                (Ok(stream), Ok(seat)) => {
+                    let hall = self.clone();
+                    connections.spawn(async move {
+                        hall.serve(stream).await;
+                        drop(seat);
+                    });
+                }
+                (Ok(stream), Err(_)) => refuse(stream).await,
+                (Err(error), _) => {
+                    tracing::warn!(%error, "api: accepting failed");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    async fn serve(self, stream: Box<dyn Stream>) {
+        let service = TowerToHyperService::new(self.router);
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.head_timeout)
+                .max_headers(self.limits.headers)
+                .max_header_size(self.limits.head_bytes)
+                .serve_connection(TokioIo::new(stream), service)
+        );
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = closed(self.closing) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%error, "api: connection ended");
+        }
+    }
+}
+
+/// Answers a connection that has no seat. Its request is not read.
+async fn refuse(mut stream: Box<dyn Stream>) {
+    const BODY: &str = r#"{"error":{"code":"too_many_connections","message":"all connections of the API are in use","fix":"close some, or try again"}}"#;
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // Whoever does not read it is not served either way; a fresh socket takes this much at once.
+    let _ = tokio::time::timeout(ACCEPT_REST, stream.write_all(answer.as_bytes())).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,372 @@
+//! The JSON bodies of the API, and of every command's `--json`: keys are promises.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bruit::{PeerSpec, Receipt, Received, Verdict};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// `POST /v1/bulletins`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// The topic's exact descriptor.
+    pub topic: String,
+    /// The contents as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The contents in base64, in place of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// How long it is valid, such as `1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+    /// The name of the author key that signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The application's label, at most 32 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// `accepted`, `stored` or `spread:K`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<String>,
+    /// How long to wait for that, such as `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Most bits of work to do for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_work: Option<u8>,
+}
+
+impl Publish {
+    /// A publication of `contents` on `topic`, all else as the node has it.
+    pub fn new(topic: &str, contents: &[u8]) -> Self {
+        let Body { body, body_base64 } = Body::of(contents);
+        Self {
+            topic: topic.to_owned(),
+            body,
+            body_base64,
+            ..Self::default()
+        }
+    }
+
+    /// Its contents.
+    pub(crate) fn take_body(&mut self) -> Body {
+        Body {
+            body: self.body.take(),
+            body_base64: self.body_base64.take(),
+        }
+    }
+}
+
+/// Contents: `body` where they are UTF-8, `body_base64` otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// The contents as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The contents in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// Why a body has no contents.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Neither or both forms are there.
+    #[error("a bulletin needs exactly one of `body` and `body_base64`")]
+    NotOne,
+    /// The base64 form is damaged.
+    #[error("`body_base64` is not base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+}
+
+impl Body {
+    /// The body of these contents, as text where they are UTF-8.
+    pub fn of(contents: &[u8]) -> Self {
+        match str::from_utf8(contents) {
+            Ok(text) => Self {
+                body: Some(text.to_owned()),
+                body_base64: None,
+            },
+            Err(_) => Self {
+                body: None,
+                body_base64: Some(BASE64.encode(contents)),
+            },
+        }
+    }
+
+    /// The contents.
+    ///
+    /// # Errors
+    /// When neither or both forms are there, or the base64 form is damaged.
+    pub fn contents(self) -> Result<Bytes, BodyError> {
+        match (self.body, self.body_base64) {
+            (Some(text), None) => Ok(text.into()),
+            (None, Some(text)) => Ok(BASE64.decode(text)?.into()),
+            _ => Err(BodyError::NotOne),
+        }
+    }
+}
+
+/// What became of a bulletin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Its id.
+    pub id: String,
+    /// Its topic.
+    pub topic: String,
+    /// `accepted`, `queued`, `stored` or `spread`.
+    pub result: String,
+    /// Bits of work its stamp has.
+    pub bits: u8,
+    /// How long the work took, in milliseconds.
+    pub work_ms: u64,
+    /// Neighbours it was pushed or announced to.
+    pub neighbours: u32,
+    /// Neighbours that confirmed it.
+    pub spread: u32,
+}
+
+impl From<Receipt> for Published {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            id: receipt.id.to_string(),
+            topic: receipt.topic,
+            result: receipt.result.as_str().to_owned(),
+            bits: receipt.bits,
+            work_ms: receipt.work_ms,
+            neighbours: receipt.neighbours,
+            spread: receipt.spread,
+        }
+    }
+}
+
+/// One bulletin, as a subscriber gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bulletin {
+    /// Its id.
+    pub id: String,
+    /// Its topic; the topic's id in hexadecimal where the descriptor is unknown here.
+    pub topic: String,
+    /// Who signed it.
+    pub author: String,
+    /// The neighbour it came from; none when it was published here.
+    pub from: Option<String>,
+    /// When it was made, by the author's clock.
+    pub created_ms: u64,
+    /// When it came, by ours.
+    pub received_ms: u64,
+    /// Links it crossed.
+    pub hops: u8,
+    /// Bytes of content.
+    pub size: u32,
+    /// Its content.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The application's label, where there is one; text that is not UTF-8 in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Where to go on after it.
+    pub cursor: String,
+}
+
+impl From<Received> for Bulletin {
+    fn from(received: Received) -> Self {
+        let topic_id = received.topic_id;
+        Self {
+            id: received.id.to_string(),
+            topic: received.topic.unwrap_or_else(|| topic_id.to_string()),
+            author: received.author.to_string(),
+            from: received.from.map(|from| from.to_string()),
+            created_ms: received.created_ms,
+            received_ms: received.received_ms,
+            hops: received.hops,
+            size: received.size,
+            body: Body::of(&received.body),
+            tag: tag_text(received.tag),
+            cursor: received.cursor,
+        }
+    }
+}
+
+fn tag_text(tag: Vec<u8>) -> Option<String> {
+    if tag.is_empty() {
+        return None;
+    }
+    Some(String::from_utf8(tag).unwrap_or_else(|error| text::hex(error.as_bytes())))
+}
+
+/// Bulletins a slow reader missed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Always `gap`.
+    pub event: String,
+    /// How many.
+    pub missed: u64,
+}
+
+impl Gap {
+    /// The gap of so many bulletins.
+    pub fn of(missed: u64) -> Self {
+        Self {
+            event: "gap".to_owned(),
+            missed,
+        }
+    }
+}
+
+/// A bulletin to be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What to answer to: `POST /v1/validate/{question}`.
+    pub question: u64,
+    /// The bulletin.
+    #[serde(flatten)]
+    pub bulletin: Bulletin,
+}
+
+/// `POST /v1/validate/{question}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The verdict.
+    pub verdict: Word,
+}
+
+/// A verdict as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Deliver and relay it.
+    Accept,
+    /// Drop it and mute its author on this topic.
+    Reject,
+    /// Drop it quietly.
+    Ignore,
+}
+
+impl From<Word> for Verdict {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Accept => Self::Accept,
+            Word::Reject => Self::Reject,
+            Word::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// `POST /v1/peers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// Whom to link to: `NODEID@HOST:PORT` or tickets.
+    pub addresses: Vec<String>,
+    /// How long to try, such as `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+}
+
+/// Whether a link is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// To whom.
+    pub id: String,
+    /// Whether it is.
+    pub linked: bool,
+}
+
+/// Who a node is and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its id.
+    pub id: String,
+    /// Where it can be dialled, best first, each complete.
+    pub addresses: Vec<PeerSpec>,
+    /// The same as one ticket; none while there is no address.
+    pub ticket: Option<String>,
+    /// Its author keys.
+    pub authors: Vec<Author>,
+}
+
+impl Identity {
+    /// What `node` says of itself.
+    pub fn of(node: &bruit::Node) -> Self {
+        let id = node.id();
+        let addresses = node.addresses();
+        let each = addresses.iter().filter_map(|one| PeerSpec::at(id, &[*one]));
+        let authors = node.authors().into_iter();
+        Self {
+            id: id.to_string(),
+            addresses: each.collect(),
+            ticket: node.address().map(|spec| spec.ticket()),
+            authors: authors
+                .map(|(name, id)| Author {
+                    name,
+                    id: id.to_string(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A key that signs bulletins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Its name on this machine.
+    pub name: String,
+    /// Its public half.
+    pub id: String,
+}
+
+/// Whether a node works: `/healthz` and `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok` or `no links`.
+    pub status: String,
+}
+
+/// Every error: `{"error": {"code", "message", "fix"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorDetail {
+    /// A word for programs, stable over versions.
+    pub code: String,
+    /// The cause, with names and numbers.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_survive_in_both_forms() {
+        for contents in [b"hello".as_slice(), b"", &[0xff, 0]] {
+            let body = Body::of(contents);
+            assert_eq!(body.body.is_some(), str::from_utf8(contents).is_ok());
+            assert_eq!(body.contents().as_deref(), Ok(contents));
+        }
+        assert_eq!(Body::default().contents(), Err(BodyError::NotOne));
+    }
+
+    #[test]
+    fn a_publication_takes_no_unknown_key() {
+        let good = r#"{"topic":"a","body":"b","ttl":"1h"}"#;
+        assert!(serde_json::from_str::<Publish>(good).is_ok());
+        let wrong = r#"{"topic":"a","body":"b","tll":"1h"}"#;
+        let error = serde_json::from_str::<Publish>(wrong).unwrap_err();
+        assert!(error.to_string().contains("tll"), "{error}");
+    }
+}

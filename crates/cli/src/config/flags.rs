@@ -1,0 +1,69 @@
+//! The flags that set a setting: one for each key.
+
+use clap::Args;
+
+/// Settings on the command line; they go before the environment and the file.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Flags {
+    /// UDP address to listen on; a port that is taken is an error [default: [::]:7447, or the next free port]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Nodes to link to: NODEID@HOST:PORT, or tickets
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    join: Vec<String>,
+    /// The network's name [default: main]
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
+    /// A file with the network's secret
+    #[arg(long, value_name = "FILE")]
+    secret: Option<String>,
+    /// The network's price, 0 for none [default: 128]
+    #[arg(long, value_name = "W")]
+    price: Option<String>,
+    /// Most bits of work for a bulletin of our own
+    #[arg(long, value_name = "BITS")]
+    max_work: Option<String>,
+    /// Where programs reach this node, beside DATA/api.sock: unix:PATH or 127.0.0.1:PORT
+    #[arg(long, value_name = "ENDPOINT")]
+    api: Option<String>,
+    /// wan, lan, local or assignment [default: wan]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Link only to the --join addresses
+    #[arg(long = "static")]
+    fixed: bool,
+    /// Bytes the store may take [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    store_limit: Option<String>,
+    /// Link to these only: node ids, networks such as 10.0.0.0/8
+    #[arg(long, value_name = "ID|CIDR", num_args = 1..)]
+    allow: Vec<String>,
+    /// Never link to these
+    #[arg(long, value_name = "ID|CIDR", num_args = 1..)]
+    deny: Vec<String>,
+}
+
+impl Flags {
+    /// What was given, by flag; `log` is the global one. Lists are joined by commas, as in the
+    /// environment.
+    pub(crate) fn given(&self, log: Option<&str>) -> Vec<(&'static str, String)> {
+        let list = |list: &[String]| (!list.is_empty()).then(|| list.join(","));
+        let all = [
+            ("--listen", self.listen.clone()),
+            ("--join", list(&self.join)),
+            ("--network", self.network.clone()),
+            ("--secret", self.secret.clone()),
+            ("--price", self.price.clone()),
+            ("--max-work", self.max_work.clone()),
+            ("--api", self.api.clone()),
+            ("--profile", self.profile.clone()),
+            ("--static", self.fixed.then(|| "true".to_owned())),
+            ("--store-limit", self.store_limit.clone()),
+            ("--allow", list(&self.allow)),
+            ("--deny", list(&self.deny)),
+            ("--log", log.map(str::to_owned)),
+        ];
+        all.into_iter().filter_map(|(flag, text)| Some((flag, text?))).collect()
+    }
+}

@@ -1,0 +1,379 @@
+//! Configuration: default < file < environment < flags, and where each value came from.
+//!
+//! Every layer is checked against the table of [`keys`] before figment merges it, so that an error
+//! names the key, the place and the fix; figment keeps the origins.
+
+pub(crate) mod flags;
+mod file;
+pub(crate) mod keys;
+mod problem;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bruit::{PeerSpec, Profile};
+use bruit_api::Endpoint;
+use figment::value::{Dict, Map};
+use figment::{Figment, Metadata, Provider};
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::folder::Folder;
+use keys::{KEYS, Key};
+pub(crate) use problem::{Problem, Problems};
+pub(crate) use value::{Kind, Value};
+
+/// Begins the name of every environment variable that is a setting.
+const PREFIX: &str = "BRUIT__";
+
+/// Where settings come from. It can be read again: a daemon does on SIGHUP.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// The file, and whether it was named: one that was not may be missing.
+    pub(crate) file: PathBuf,
+    pub(crate) named: bool,
+    /// Flags that were given, with their texts.
+    pub(crate) flags: Vec<(&'static str, String)>,
+    /// The environment's variables.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// The sources of this process: `file` or the one of `folder`, its environment, `flags`.
+    pub(crate) fn new(folder: &Folder, file: Option<&Path>, flags: Vec<(&'static str, String)>) -> Self {
+        let variables = std::env::vars_os();
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        Self {
+            file: file.map_or_else(|| folder.config(), Path::to_owned),
+            named: file.is_some(),
+            flags,
+            variables: variables.map(|(name, value)| (text(name), text(value))).collect(),
+        }
+    }
+
+    /// Reads all of them.
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        let mut layers = defaults();
+        let mut problems = Vec::new();
+        let mut add = |found: Layers| {
+            layers.extend(found.0);
+            problems.extend(found.1);
+        };
+        add(self.file_layers()?);
+        add(self.variable_layers());
+        add(self.flag_layers());
+        if !problems.is_empty() {
+            return Err(Problems(problems).into());
+        }
+        merge(layers)
+    }
+
+    fn file_layers(&self) -> Result<Layers, Failure> {
+        let text = match fs::read_to_string(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.named => {
+                return Ok((Vec::new(), Vec::new()));
+            }
+            text => text.map_err(|error| Failure::file(&self.file, &error))?,
+        };
+        let (entries, problems) = file::read(&self.file, &text);
+        let layer = |entry: file::Entry| Layer {
+            origin: format!("file {}, line {}", self.file.display(), entry.line),
+            key: entry.key,
+            value: entry.value,
+        };
+        Ok((entries.into_iter().map(layer).collect(), problems))
+    }
+
+    fn variable_layers(&self) -> Layers {
+        let mut layers = (Vec::new(), Vec::new());
+        for (variable, text) in self.variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+            match KEYS.iter().find(|key| key.variable() == *variable) {
+                Some(key) => from_text(key, format!("environment {variable}"), text, &mut layers),
+                None => layers.1.push(unknown_variable(variable)),
+            }
+        }
+        layers
+    }
+
+    fn flag_layers(&self) -> Layers {
+        let mut layers = (Vec::new(), Vec::new());
+        for (flag, text) in &self.flags {
+            let key = KEYS.iter().find(|key| key.flag == *flag);
+            let key = key.expect("every flag of `Flags` stands in the table: a test compares them");
+            from_text(key, format!("flag {flag}"), text, &mut layers);
+        }
+        layers
+    }
+}
+
+/// Layers, and what kept others from being one.
+type Layers = (Vec<Layer>, Vec<Problem>);
+
+fn from_text(key: &'static Key, origin: String, text: &str, layers: &mut Layers) {
+    let wanted = |found| keys::Wrong {
+        what: found,
+        fix: format!("write {}", key.kind.wanted().replace(" in quotes", "")),
+    };
+    let checked = Value::from_text(key.kind, text).map_err(wanted);
+    let checked = checked.and_then(|value| key.check(&value).map(|()| value));
+    match checked {
+        Ok(value) => layers.0.push(Layer { origin, key, value }),
+        Err(wrong) => layers.1.push(Problem {
+            key: key.path(),
+            place: origin,
+            what: wrong.what,
+            fix: wrong.fix,
+        }),
+    }
+}
+
+fn unknown_variable(variable: &str) -> Problem {
+    let known: Vec<_> = KEYS.iter().map(Key::variable).collect();
+    let near = keys::nearest(variable, known.iter().map(String::as_str));
+    let path = variable.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
+    Problem {
+        key: path,
+        place: format!("environment {variable}"),
+        what: "there is no such key".into(),
+        fix: match near {
+            Some(near) => format!("did you mean {near}? otherwise unset it"),
+            None => "unset it; `bruit config show` lists the keys".into(),
+        },
+    }
+}
+
+/// One value and where it came from; a provider of its own, so that figment knows its origin.
+struct Layer {
+    origin: String,
+    key: &'static Key,
+    value: Value,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> figment::error::Result<Map<figment::Profile, Dict>> {
+        let value = figment::value::Value::serialize(&self.value)?;
+        let section = Dict::from([(self.key.name.to_owned(), value)]);
+        let root = Dict::from([(self.key.section.to_owned(), section.into())]);
+        Ok(figment::Profile::Default.collect(root))
+    }
+}
+
+fn defaults() -> Vec<Layer> {
+    let layer = |key: &'static Key| {
+        Some(Layer {
+            origin: "default".to_owned(),
+            key,
+            value: key.default()?,
+        })
+    };
+    KEYS.iter().filter_map(layer).collect()
+}
+
+fn merge(layers: Vec<Layer>) -> Result<Loaded, Failure> {
+    let mut values: Vec<(&'static Key, Option<Value>)> = KEYS.iter().map(|key| (key, None)).collect();
+    let mut figment = Figment::new();
+    for layer in layers {
+        for (key, value) in &mut values {
+            if *key == layer.key {
+                *value = Some(layer.value.clone());
+            }
+        }
+        figment = figment.merge(layer);
+    }
+    let origin = |key: &Key| {
+        let metadata = figment.find_metadata(&key.path());
+        metadata.map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string())
+    };
+    let rows = values.into_iter().map(|(key, value)| Row {
+        key,
+        value,
+        origin: origin(key),
+    });
+    let rows = rows.collect();
+    let settings = figment.extract();
+    let settings = settings.map_err(|error| {
+        Failure::usage(format!("the configuration: {error}"), "look at `bruit config show --origin`")
+    })?;
+    Ok(Loaded { settings, rows })
+}
+
+/// The settings, and each with its origin.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One setting and its origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) key: &'static Key,
+    /// None: it has no default, and nobody set it.
+    pub(crate) value: Option<Value>,
+    pub(crate) origin: String,
+}
+
+/// What is set.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Settings {
+    network: Network,
+    node: Node,
+    store: Store,
+    api: Api,
+    pub(crate) access: Access,
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Deserialize)]
+struct Network {
+    name: String,
+    secret_file: Option<PathBuf>,
+    price: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    listen: Option<String>,
+    join: Vec<PeerSpec>,
+    profile: String,
+    #[serde(rename = "static")]
+    fixed: bool,
+    max_work: u8,
+}
+
+#[derive(Debug, Deserialize)]
+struct Store {
+    limit_bytes: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Api {
+    listen: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Access {
+    pub(crate) allow: Vec<String>,
+    pub(crate) deny: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+}
+
+impl Loaded {
+    /// What the node is told; `data` is none for one without a disk.
+    pub(crate) fn node(&self, data: Option<&Path>) -> Result<bruit::Config, Failure> {
+        let Settings {
+            network,
+            node,
+            store,
+            access,
+            ..
+        } = &self.settings;
+        let secret = network.secret_file.as_deref().map(|path| self.secret(path));
+        Ok(bruit::Config {
+            data: data.map(Path::to_owned),
+            listen: node.listen.as_deref().and_then(|text| text.parse().ok()),
+            join: node.join.clone(),
+            network: network.name.clone(),
+            secret: secret.transpose()?,
+            price: network.price,
+            max_work_bits: node.max_work,
+            profile: keys::profile(&node.profile).unwrap_or(Profile::Wan),
+            static_peers: node.fixed,
+            store_limit_bytes: store.limit_bytes,
+            allow: access.allow.clone(),
+            deny: access.deny.clone(),
+        })
+    }
+
+    /// Whether the configuration names nobody to link to.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.settings.node.join.is_empty()
+    }
+
+    /// Where the API listens beside the data folder's socket.
+    pub(crate) fn api(&self) -> Option<Endpoint> {
+        self.settings.api.listen.as_deref()?.parse().ok()
+    }
+
+    /// Checks what only a look at the machine tells.
+    pub(crate) fn check_files(&self) -> Result<(), Failure> {
+        match &self.settings.network.secret_file {
+            Some(path) => self.secret(path).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The network's secret: the file's bytes without the line's end.
+    fn secret(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        let problem = |what: String, fix: String| {
+            let origin = self.rows.iter().find(|row| row.key.name == "secret_file");
+            Failure::from(Problems(vec![Problem {
+                key: "network.secret_file".into(),
+                place: origin.map_or_else(String::new, |row| row.origin.clone()),
+                what,
+                fix,
+            }]))
+        };
+        let shown = path.display();
+        let bytes = fs::read(path).map_err(|error| {
+            problem(format!("{shown}: {error}"), format!("put the network's secret into {shown}, or make one with `bruit init --private`"))
+        })?;
+        if is_exposed(path) {
+            return Err(problem(format!("{shown} can be read by others"), format!("chmod 600 {shown}")));
+        }
+        let secret = bytes.trim_ascii_end();
+        if secret.is_empty() {
+            return Err(problem(format!("{shown} is empty"), "copy it from another node of the network".into()));
+        }
+        Ok(secret.to_vec())
+    }
+}
+
+#[cfg(unix)]
+fn is_exposed(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Elsewhere the folder's access list decides.
+#[cfg(not(unix))]
+fn is_exposed(_path: &Path) -> bool {
+    false
+}
+
+/// A configuration file with every key at its default, commented out; `set` are lines that count.
+pub(crate) fn template(set: &[(&str, String)]) -> String {
+    let mut text = String::from(
+        "# The configuration of a bruit node. Every key is optional: what stands behind a # is what\n\
+         # holds without it. The environment (BRUIT__SECTION__KEY) and flags go before this file;\n\
+         # `bruit config show --origin` shows what holds, and where it comes from.\n",
+    );
+    for section in keys::sections() {
+        text += &format!("\n[{section}]\n");
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            for line in key.about.lines() {
+                text += &format!("# {line}\n");
+            }
+            let default = key.default().map_or_else(|| key.example.to_owned(), |value| value.to_toml());
+            match set.iter().find(|(path, _)| *path == key.path()) {
+                Some((_, value)) => text += &format!("{} = {value}\n", key.name),
+                None => text += &format!("# {} = {default}\n", key.name),
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! How a command fails: an exit code, a word for programs, the cause, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+use bruit_api::types::{ErrorBody, ErrorDetail};
+
+use crate::output;
+
+/// Why a command did not do what was asked. The numbers are promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Whoever reads our output has gone: nothing is wrong.
+    Unread = 0,
+    /// Not found, check failed.
+    Negative = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// Not in time.
+    Timeout = 3,
+    /// No daemon.
+    Unreachable = 4,
+    /// Not authorised.
+    Unauthorised = 5,
+    /// Refused by policy.
+    Refused = 6,
+}
+
+/// A failed command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) fix: String,
+}
+
+impl Failure {
+    pub(crate) fn new(
+        exit: Exit,
+        code: &str,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self {
+            exit,
+            code: code.to_owned(),
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// The command line or the configuration is wrong.
+    pub(crate) fn usage(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message, fix)
+    }
+
+    /// A file or folder cannot be used.
+    pub(crate) fn file(path: &std::path::Path, error: &io::Error) -> Self {
+        let path = path.display();
+        let fix = match error.kind() {
+            io::ErrorKind::NotFound => format!("check the path {path}"),
+            io::ErrorKind::PermissionDenied => format!("give this user access to {path}"),
+            io::ErrorKind::ReadOnlyFilesystem => "remount it writable, or name another place".into(),
+            io::ErrorKind::StorageFull => "free space on that disk".into(),
+            _ => format!("look at {path}"),
+        };
+        Self::new(Exit::Usage, "file", format!("{path}: {error}"), fix)
+    }
+
+    /// Writes the error to standard error: one line of JSON, or one paragraph.
+    pub(crate) fn report(&self, json: bool) {
+        if self.exit == Exit::Unread {
+            return;
+        }
+        if json {
+            let error = ErrorDetail {
+                code: self.code.clone(),
+                message: self.message.clone(),
+                fix: self.fix.clone(),
+            };
+            eprintln!("{}", output::json(&ErrorBody { error }));
+        } else {
+            eprintln!("{self}");
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (message, fix) = (output::escape_lines(&self.message), output::escape_lines(&self.fix));
+        write!(f, "error: {message}\n  fix: {fix}")
+    }
+}
+
+/// Writing to standard output failed.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Unread, "", "", "");
+        }
+        let message = format!("the output cannot be written: {error}");
+        Self::new(Exit::Usage, "output", message, "look at where it goes")
+    }
+}

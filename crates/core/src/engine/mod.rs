@@ -1,0 +1,272 @@
+//! The engine: takes one event at a time and returns everything to be done about it.
+//!
+//! It routes events to rooms and carries facts between them; no room calls another. What needs a
+//! clock, randomness, a private key, a socket or a disk comes in as an event or goes out as an
+//! action. Same seed, same events: same actions.
+//!
+//! `links` follows the life of a link, `bulletins` the way of a bulletin, `facts` turns what rooms
+//! say into actions, `views` answers what an application may ask.
+
+mod bulletins;
+mod facts;
+mod links;
+mod views;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::broadcast::Broadcast;
+use crate::clock::Clock;
+use crate::config::ValidConfig;
+use crate::event::{Action, Command, Event, JobId, Restored};
+use crate::floor::Floor;
+use crate::handshake::Handshakes;
+use crate::id::{LinkId, NodeId, TopicId};
+use crate::intake::Intake;
+use crate::inventory::Inventory;
+use crate::link::{Class, CloseReason, Direction};
+use crate::liveness::Liveness;
+use crate::membership::Membership;
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::outbox::Outbox;
+use crate::reconcile::Reconcile;
+use crate::record::RecordBody;
+use crate::reputation::Reputation;
+use crate::time::{Mono, Now};
+
+pub use views::Outlook;
+
+/// Everything due to one event, in order.
+pub type Actions = Vec<Action>;
+
+/// What the engine itself knows of a link.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    node: NodeId,
+    direction: Direction,
+    is_established: bool,
+    is_closing: bool,
+}
+
+/// What a signature was asked for.
+#[derive(Debug)]
+enum Signing {
+    Record(RecordBody),
+    Beacon(u64),
+}
+
+/// The protocol of one node.
+#[derive(Debug)]
+pub struct Engine {
+    me: NodeId,
+    network: Network,
+    handshakes: Handshakes,
+    intake: Intake,
+    membership: Membership,
+    liveness: Liveness,
+    broadcast: Broadcast,
+    reconcile: Reconcile,
+    inventory: Inventory,
+    outbox: Outbox,
+    floor: Floor,
+    clock: Clock,
+    reputation: Reputation,
+    metrics: Metrics,
+    peers: BTreeMap<LinkId, Peer>,
+    validated: BTreeMap<TopicId, Duration>,
+    signing: BTreeMap<JobId, Signing>,
+    next_signing: u64,
+    actions: Actions,
+}
+
+impl Engine {
+    /// The engine of `me`. All its randomness grows from `seed`, and no key is ever drawn from it.
+    pub fn new(me: NodeId, config: ValidConfig, seed: [u8; 32]) -> Self {
+        let config = config.into_inner();
+        let mut seeds = ChaCha8Rng::from_seed(seed);
+        let mut seed = || {
+            let mut seed = [0; 32];
+            seeds.fill_bytes(&mut seed);
+            seed
+        };
+        let salt = seed().first_chunk().copied().map_or(0, u64::from_be_bytes);
+        let reconcile_seed = seed();
+        let mut rng = || ChaCha8Rng::from_seed(seed());
+        Self {
+            me,
+            handshakes: Handshakes::new(me, config.network.clone(), config.wants_kept, rng()),
+            intake: Intake::new(config.intake, config.network.clone()),
+            membership: Membership::new(me, config.membership, rng()),
+            liveness: Liveness::new(config.liveness, rng()),
+            broadcast: Broadcast::new(config.broadcast, rng()),
+            reconcile: Reconcile::new(config.reconcile, reconcile_seed),
+            inventory: Inventory::new(config.inventory, salt),
+            outbox: Outbox::new(config.outbox),
+            floor: Floor::new(config.floor, config.network.price()),
+            clock: Clock::default(),
+            reputation: Reputation::new(config.reputation),
+            metrics: Metrics::default(),
+            peers: BTreeMap::new(),
+            validated: BTreeMap::new(),
+            signing: BTreeMap::new(),
+            next_signing: 0,
+            actions: Vec::new(),
+            network: config.network,
+        }
+    }
+
+    /// Takes one event at `now`; returns what to do, in order.
+    pub fn handle(&mut self, event: Event, now: Now) -> Actions {
+        match event {
+            Event::Wakeup => self.on_wakeup(now),
+            Event::Restored(restored) => self.on_restored(&restored, now),
+            Event::Addresses(addresses) => {
+                let facts = self.membership.set_addresses(addresses, now);
+                self.carry_membership(facts, now);
+            }
+            Event::LinkUp {
+                link,
+                peer,
+                direction,
+                remote,
+                control_credit,
+                bulletins_credit,
+            } => {
+                self.outbox.link_up(link, control_credit, bulletins_credit);
+                self.on_link_up(link, peer, direction, remote, now);
+            }
+            Event::LinkDown {
+                link,
+                reason,
+                by_peer,
+            } => {
+                self.on_link_down(link, reason, by_peer, now);
+            }
+            Event::DialFailed { peer } => {
+                let facts = self.membership.dial_failed(peer, now);
+                self.carry_membership(facts, now);
+            }
+            Event::Frame { link, frame } => self.on_frame(link, &frame, now),
+            Event::Malformed { link } => self.misbehaved(link, "sent malformed bytes", now),
+            Event::Credit { link, class, bytes } => {
+                let facts = self.outbox.credit(link, class, bytes, now.mono);
+                self.carry_outbox(facts, now);
+            }
+            Event::Verified { job, good } => self.on_verified(job, good, now),
+            Event::Signed { job, signature } => self.on_signed(job, signature, now),
+            Event::Persisted { ids } => self.broadcast.persisted(&ids, now.mono),
+            Event::Loaded { id, bytes } => self.on_loaded(&id, bytes, now),
+            Event::Verdict { id, verdict } => self.on_verdict(&id, verdict, now),
+            Event::Command(command) => self.on_command(command, now),
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When to send [`Event::Wakeup`], if nothing else happens before.
+    pub fn next_wakeup(&self) -> Option<Mono> {
+        [
+            self.membership.next_wakeup(),
+            self.liveness.next_wakeup(),
+            self.broadcast.next_wakeup(),
+            self.reconcile.next_wakeup(),
+            self.inventory.next_wakeup(),
+            self.intake.next_wakeup(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_wakeup(&mut self, now: Now) {
+        let facts = self.membership.wakeup(now);
+        self.carry_membership(facts, now);
+        let facts = self.liveness.wakeup(now);
+        self.carry_liveness(facts, now);
+        let facts = self.broadcast.wakeup(now.mono);
+        self.carry_broadcast(facts, now);
+        let facts = self.reconcile.wakeup(now, &self.inventory);
+        self.carry_reconcile(facts, now);
+        if self
+            .inventory
+            .next_wakeup()
+            .is_some_and(|due| due <= now.mono)
+        {
+            let is_trusted = self
+                .clock
+                .is_trusted(self.liveness.clock_offset_ms(), now.mono);
+            let facts = self.inventory.expire(now, is_trusted);
+            self.carry_inventory(facts);
+        }
+        for id in self.intake.overdue(now.mono) {
+            self.on_verdict(&id, crate::event::Verdict::Ignore, now);
+        }
+    }
+
+    fn on_restored(&mut self, restored: &Restored, now: Now) {
+        let facts = self.inventory.restore(&restored.seen, restored.horizon);
+        self.carry_inventory(facts);
+        // A book of another version is not worth a failed start: the node fills a new one.
+        if let Ok(facts) = self.membership.restore(&restored.address_book, now) {
+            self.carry_membership(facts, now);
+        }
+    }
+
+    fn on_command(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Publish(bulletin) => self.on_publish(*bulletin, now),
+            Command::Boost { id, stamp } => self.on_stamp(None, id, stamp, now),
+            Command::Join(addresses) => {
+                for address in &addresses {
+                    self.reputation.forgive(&address.id);
+                }
+                let facts = self.membership.join(addresses, now);
+                self.carry_membership(facts, now);
+            }
+            Command::Drop(peer) => {
+                let facts = self.membership.drop_peer(peer, now);
+                self.carry_membership(facts, now);
+            }
+            Command::Validate {
+                topic,
+                timeout: Some(timeout),
+            } => {
+                self.validated.insert(topic, timeout);
+            }
+            Command::Validate {
+                topic,
+                timeout: None,
+            } => {
+                self.validated.remove(&topic);
+            }
+            Command::SendFrame { peer, kind, body } => self.on_send_frame(peer, kind, body, now),
+            Command::Shutdown => {
+                let links: Vec<LinkId> = self.peers.keys().copied().collect();
+                for link in links {
+                    self.close(link, CloseReason::Quit);
+                }
+            }
+        }
+    }
+
+    /// Queues a frame that steers.
+    fn send(&mut self, link: LinkId, frame: &crate::wire::Frame, now: Now) {
+        let bytes = frame.encode();
+        let facts = match frame.class() {
+            Class::Control => self.outbox.control(link, bytes),
+            Class::Bulletins => self.outbox.own(link, bytes).0,
+        };
+        self.carry_outbox(facts, now);
+    }
+
+    /// Closes a link: nothing more is sent to it or heard from it.
+    fn close(&mut self, link: LinkId, reason: CloseReason) {
+        if let Some(peer) = self.peers.get_mut(&link).filter(|peer| !peer.is_closing) {
+            peer.is_closing = true;
+            self.actions.push(Action::Close { link, reason });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What an application may ask an engine at any time. Reading changes nothing.
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::id::NodeId;
+use crate::membership::LinkView;
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::time::Wall;
+
+/// What a node makes of itself and its network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// Established links: in, out.
+    pub links: (usize, usize),
+    /// Nodes the network is estimated to have.
+    pub network_size: usize,
+    /// Bulletins held, and their bytes.
+    pub held: (usize, u64),
+    /// The store's byte budget.
+    pub limit_bytes: u64,
+    /// Ids remembered so that nothing is accepted twice.
+    pub seen: usize,
+    /// The local price floor, as a power of two over the network's minimum.
+    pub floor_log2: u8,
+    /// How far our clock is behind the neighbours' median, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// How much slower than usual we judge others because we are slow ourselves, 1 to 8.
+    pub local_health: u32,
+    /// Nothing that expires by then is accepted.
+    pub horizon: Wall,
+    /// Bytes waiting to be sent.
+    pub queued_bytes: usize,
+}
+
+impl Engine {
+    /// This node.
+    pub const fn me(&self) -> &NodeId {
+        &self.me
+    }
+
+    /// Its network.
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The counters.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Stamp bits above the network's minimum that a publisher should pay now.
+    pub fn asking_log2(&self) -> u8 {
+        self.floor.asking_log2()
+    }
+
+    /// The address book, anchors included, for [`crate::event::Restored`].
+    pub fn address_book(&self) -> Bytes {
+        self.membership.address_book()
+    }
+
+    /// All known nodes.
+    pub const fn membership(&self) -> &crate::membership::Membership {
+        &self.membership
+    }
+
+    /// Bulletins dropped, queued and held: the state that must stay bounded.
+    pub const fn inventory(&self) -> &crate::inventory::Inventory {
+        &self.inventory
+    }
+
+    /// Every link that is not being closed.
+    pub fn links(&self) -> Vec<LinkView> {
+        let is_open = |link: &LinkView| {
+            self.peers
+                .get(&link.link)
+                .is_some_and(|peer| !peer.is_closing)
+        };
+        self.membership.links().filter(is_open).collect()
+    }
+
+    /// What this node makes of itself and its network.
+    pub fn outlook(&self) -> Outlook {
+        let (counts, links) = (self.inventory.counts(), self.membership.counts());
+        Outlook {
+            links: (links.inbound, links.outbound),
+            network_size: self.membership.network_size_estimate(),
+            held: (counts.held, counts.held_bytes),
+            limit_bytes: counts.store_limit_bytes,
+            seen: counts.seen,
+            floor_log2: self.floor.log2(),
+            clock_offset_ms: self.liveness.clock_offset_ms().map(|(offset, _)| offset),
+            local_health: self.liveness.local_health(),
+            horizon: self.inventory.horizon(),
+            queued_bytes: self.outbox.total_bytes(),
+        }
+    }
+}

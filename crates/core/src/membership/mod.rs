@@ -1,0 +1,817 @@
+//! Membership: who our neighbours are, and how a network stays one network.
+//!
+//! An address book that few address groups cannot fill ([`mod@book`]), min-wise samplers that the
+//! loud cannot fill ([`mod@samplers`]), links with slots and the mesh among them ([`mod@links`]),
+//! dials that refill, feel, rewire and rejoin ([`mod@dial`]), the exchange of addresses
+//! ([`mod@exchange`]) and the partition beacon ([`mod@beacon`]).
+//!
+//! The room takes what happened and returns [`Fact`]s. Its invariant: while somebody unlinked is
+//! known and links are few, a deadline is set at which somebody is dialled. Rejoining is a loop, not
+//! an event.
+
+mod beacon;
+mod book;
+mod config;
+mod dial;
+pub(crate) mod draw;
+mod exchange;
+mod group;
+mod links;
+mod own;
+mod samplers;
+mod saved;
+mod split;
+pub(crate) mod timers;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+pub use config::{Config, ConfigError};
+pub use group::Group;
+pub use view::{Counts, Footprint, LinkView, Member, MemberState};
+
+use beacon::Beacons;
+use book::Book;
+use dial::{Dials, Purpose};
+use links::{Admission, Link, Links, Role};
+use own::Own;
+use samplers::Samplers;
+use timers::Timers;
+
+use crate::id::{LinkId, NodeId};
+use crate::identity::Signature;
+use crate::limits;
+use crate::link::{CloseReason, Direction, PeerAddress};
+use crate::record::{Record, RecordBody};
+use crate::time::{Mono, Now};
+use crate::wire::{DecodeError, Frame};
+
+/// Two connections between the same nodes opened within this time are one meeting.
+const SAME_MEETING: Duration = Duration::from_secs(5);
+/// A node that was full is left alone for this long.
+const FULL_PAUSE: Duration = Duration::from_secs(60);
+/// A lost peer is first tried again after about this time.
+const LOST_FIRST: Duration = Duration::from_secs(1);
+/// A peer that closed our only link as a duplicate still holds one we have lost.
+const DUPLICATE_PAUSE: Duration = Duration::from_secs(4);
+/// A dropped peer may not link again by itself for this long, a stranger is not dialled.
+const DROPPED_TIME: Duration = Duration::from_mins(10);
+/// A link that was to be a neighbour's replacement is judged after this time.
+const TRIAL_TIME: Duration = Duration::from_secs(5);
+/// A link beyond our slots that asks nothing is closed after this time.
+const COURTESY_LONGEST: Duration = Duration::from_secs(3);
+
+/// What is to be done, or to be told to another room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Open a connection; answered by `link_up` or `dial_failed`.
+    Dial(PeerAddress),
+    /// Close a connection and tell why. The room has forgotten the link already.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Send a frame.
+    Send {
+        /// To whom.
+        link: LinkId,
+        /// What.
+        frame: Frame,
+    },
+    /// Both sides have said that the link is in their mesh.
+    MeshUp {
+        /// Which.
+        link: LinkId,
+    },
+    /// The link has left the mesh; it may be closed by the same facts.
+    MeshDown {
+        /// Which.
+        link: LinkId,
+    },
+    /// Sign this node's record; answered by `signed_record`.
+    SignRecord(RecordBody),
+    /// Sign the beacon of a minute; answered by `signed_beacon`.
+    SignBeacon {
+        /// Whole minutes since the epoch.
+        minute: u64,
+    },
+    /// The link may lead to another part of the network: compare what was seen, at once.
+    Reconcile {
+        /// Which.
+        link: LinkId,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Refill,
+    Exchange,
+    Feeler,
+    Rewire,
+    Sample,
+    Lost,
+    Rejoin,
+    Dials,
+    Beacon,
+    Record,
+    /// The handshake, the trial or the short life of one link.
+    Link(LinkId),
+}
+
+/// Whom not to dial, and whom not to let in.
+#[derive(Debug, Clone, Copy)]
+struct Shun {
+    until: Mono,
+    /// Dropped by the application: not let in at all.
+    barred: bool,
+}
+
+/// The room.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    me: NodeId,
+    config: Config,
+    rng: ChaCha8Rng,
+    book: Book,
+    samplers: Samplers,
+    links: Links,
+    dials: Dials,
+    own: Own,
+    beacons: Beacons,
+    shunned: BTreeMap<NodeId, Shun>,
+    checking: BTreeMap<(NodeId, u64), (Signature, Mono)>,
+    timers: Timers<Timer>,
+    started: bool,
+}
+
+impl Membership {
+    /// The room of the node `me`, without any link. `config` must be valid.
+    pub fn new(me: NodeId, config: Config, mut rng: ChaCha8Rng) -> Self {
+        let mut keys = [[0; 32]; 2];
+        keys.iter_mut().for_each(|key| rng.fill_bytes(key));
+        let [book_key, samplers_key] = keys;
+        Self {
+            me,
+            book: Book::new(book_key, config.private_exempt, config.bucket_entries),
+            samplers: Samplers::new(samplers_key),
+            links: Links::default(),
+            dials: Dials::default(),
+            own: Own::default(),
+            beacons: Beacons::default(),
+            shunned: BTreeMap::new(),
+            checking: BTreeMap::new(),
+            timers: Timers::new(),
+            started: false,
+            config,
+            rng,
+        }
+    }
+
+    /// Takes what [`Self::address_book`] returned in an earlier run and dials the anchors, then
+    /// other neighbours of that time. To be called before any link.
+    ///
+    /// # Errors
+    /// Says what is wrong with the bytes; nothing is changed then.
+    pub fn restore(&mut self, bytes: &[u8], now: Now) -> Result<Vec<Fact>, DecodeError> {
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let saved = saved::decode(
+            bytes,
+            self.config.private_exempt,
+            self.config.bucket_entries,
+        )?;
+        self.start(now);
+        self.own.seq = self.own.seq.max(saved.own_seq);
+        self.book = saved.book;
+        for (id, _) in self.book.iter() {
+            self.samplers.feed(*id);
+        }
+        let mut facts = Vec::new();
+        for peer in saved.neighbours.into_iter().take(self.target()) {
+            self.dial(peer, Purpose::Fill, now, &mut facts);
+        }
+        self.refill(now, &mut facts);
+        self.check_rejoin(now);
+        Ok(facts)
+    }
+
+    /// The address book in its canonical encoding: entries, anchors, neighbours, own number.
+    pub fn address_book(&self) -> Bytes {
+        let anchors = self.links.anchors(self.config.anchors);
+        let mut neighbours: Vec<NodeId> = anchors.into_iter().map(|(_, peer)| peer).collect();
+        for (_, link) in self.links.iter().filter(|(_, link)| link.is_live()) {
+            if neighbours.len() < limits::SAVED_NEIGHBOURS_MAX && !neighbours.contains(&link.peer) {
+                neighbours.push(link.peer);
+            }
+        }
+        saved::encode(self.own.seq, &neighbours, &self.book)
+    }
+
+    /// The addresses at which this node listens, best first.
+    pub fn set_addresses(&mut self, addresses: Vec<SocketAddr>, now: Now) -> Vec<Fact> {
+        self.start(now);
+        self.own.listen(addresses);
+        let mut facts = Vec::new();
+        self.renew_record(now, &mut facts);
+        facts
+    }
+
+    /// A peer says where it sees us.
+    pub fn observed(&mut self, id: LinkId, address: SocketAddr, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if let Some(link) = self.links.get_mut(id) {
+            link.observed = Some(address);
+            self.renew_record(now, &mut facts);
+        }
+        facts
+    }
+
+    /// Links to these nodes now, and remembers them for rejoining. A node that is linked already, or
+    /// was dropped, loses nothing: the one stays, the other is welcome again.
+    pub fn join(&mut self, peers: Vec<PeerAddress>, now: Now) -> Vec<Fact> {
+        self.start(now);
+        let mut facts = Vec::new();
+        for mut peer in peers {
+            if peer.id == self.me {
+                continue;
+            }
+            peer.addresses.truncate(limits::ADDRESSES_MAX);
+            let id = peer.id;
+            self.shunned.remove(&id);
+            self.dials.remember_seed(peer);
+            self.dial(id, Purpose::Join, now, &mut facts);
+        }
+        self.check_rejoin(now);
+        facts
+    }
+
+    /// Unlinks a peer, and does not let it link again by itself for ten minutes.
+    pub fn drop_peer(&mut self, peer: NodeId, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        self.shun(
+            peer,
+            Shun {
+                until: now.mono.plus(DROPPED_TIME),
+                barred: true,
+            },
+        );
+        if let Some(link) = self.links.of_peer(&peer) {
+            self.close(link, CloseReason::Quit, now, &mut facts);
+        }
+        self.after_loss(now, &mut facts);
+        facts
+    }
+
+    /// Others are preferred to `peer` until then: it is not dialled, and let in only while half of
+    /// the inbound slots are free.
+    pub fn discourage(&mut self, peer: NodeId, until: Mono) {
+        self.shun(
+            peer,
+            Shun {
+                until,
+                barred: false,
+            },
+        );
+    }
+
+    /// A connection is open. Decides whether it stays; the handshake follows.
+    pub fn link_up(
+        &mut self,
+        id: LinkId,
+        peer: NodeId,
+        direction: Direction,
+        remote: Option<SocketAddr>,
+        now: Now,
+    ) -> Vec<Fact> {
+        self.start(now);
+        let mut facts = Vec::new();
+        let purpose = match direction {
+            Direction::Out => self.dials.take(&peer),
+            Direction::In => None,
+        };
+        if let Some(reason) = self.refusal(&peer, direction, now) {
+            return vec![Fact::Close { link: id, reason }];
+        }
+        let mut replaces = false;
+        if let Some(older) = self.links.of_peer(&peer) {
+            if self.older_stays(older, direction, now) {
+                return vec![Fact::Close {
+                    link: id,
+                    reason: CloseReason::Duplicate,
+                }];
+            }
+            replaces = self.links.get(older).is_some_and(Link::is_neighbour);
+            self.close(older, CloseReason::Duplicate, now, &mut facts);
+        }
+        let role = match direction {
+            Direction::Out => self.role_of(purpose),
+            Direction::In if replaces => Role::Regular,
+            Direction::In => match self.admission(&peer, remote, now) {
+                Admission::Slot => Role::Regular,
+                Admission::Evict(victim) => {
+                    self.close(victim, CloseReason::Full, now, &mut facts);
+                    Role::Regular
+                }
+                Admission::Courtesy => Role::Courtesy,
+                Admission::Full => {
+                    facts.push(Fact::Close {
+                        link: id,
+                        reason: CloseReason::Full,
+                    });
+                    return facts;
+                }
+            },
+        };
+        let mut link = Link::new(
+            peer,
+            direction,
+            remote,
+            role,
+            self.config.private_exempt,
+            now,
+        );
+        link.rejoined = purpose == Some(Purpose::Rejoin);
+        self.links.insert(id, link);
+        let timeout = now.mono.plus(self.config.handshake_timeout);
+        self.timers.set(Timer::Link(id), timeout);
+        self.fill_mesh(&mut facts);
+        facts
+    }
+
+    /// The handshake on a link is done: the other side belongs to our network.
+    pub fn established(&mut self, id: LinkId, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let Some(link) = self
+            .links
+            .get_mut(id)
+            .filter(|link| link.established.is_none())
+        else {
+            return facts;
+        };
+        link.established = Some(now.mono);
+        let (peer, role, direction) = (link.peer, link.role, link.direction);
+        let rejoined = link.rejoined;
+        let short = match role {
+            Role::Feeler => Some(self.config.feeler_time),
+            Role::Trial => Some(TRIAL_TIME),
+            Role::Courtesy => Some(COURTESY_LONGEST),
+            Role::Regular | Role::Bridge { .. } => None,
+        };
+        match short {
+            Some(time) => self.timers.set(Timer::Link(id), now.mono.plus(time)),
+            None => self.timers.clear(Timer::Link(id)),
+        }
+        self.dials.forget_lost(&peer);
+        self.book.alive(&peer, now);
+        if direction == Direction::Out {
+            self.book.good(&peer, now);
+            self.book.settle(&peer, true, now);
+            self.seed_answered(&peer, true, now);
+        }
+        if let Some(record) = self.own.record.clone() {
+            facts.push(Fact::Send {
+                link: id,
+                frame: Frame::Peers {
+                    records: vec![record],
+                },
+            });
+        }
+        self.offer_mesh(id, &mut facts);
+        if role != Role::Courtesy {
+            self.ask(id, now, &mut facts);
+        }
+        self.tell_beacons(id, now, &mut facts);
+        if rejoined {
+            facts.push(Fact::Reconcile { link: id });
+        }
+        self.check_rejoin(now);
+        facts
+    }
+
+    /// A connection is gone, whoever closed it.
+    pub fn link_down(
+        &mut self,
+        id: LinkId,
+        reason: CloseReason,
+        by_peer: bool,
+        now: Now,
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let Some(link) = self.forget_link(id, now, &mut facts) else {
+            return facts;
+        };
+        self.note_end(&link, reason, by_peer, now);
+        self.after_loss(now, &mut facts);
+        facts
+    }
+
+    /// A dial came to nothing.
+    pub fn dial_failed(&mut self, peer: NodeId, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if let Some(purpose) = self.dials.take(&peer) {
+            self.note_failure(&peer, purpose == Purpose::Feeler, now);
+            self.after_loss(now, &mut facts);
+        }
+        facts
+    }
+
+    /// The peer says whether the link is in its mesh.
+    pub fn on_mesh(&mut self, id: LinkId, on: bool) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if let Some(link) = self
+            .links
+            .get_mut(id)
+            .filter(|link| link.established.is_some())
+        {
+            let before = link.in_mesh();
+            link.mesh_theirs = on;
+            mesh_change(id, before, link, &mut facts);
+        }
+        facts
+    }
+
+    /// Reputation allows a link in the mesh or forbids it.
+    pub fn allow_mesh(&mut self, id: LinkId, allowed: bool) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let Some(link) = self.links.get_mut(id) else {
+            return facts;
+        };
+        link.mesh_allowed = allowed;
+        if allowed {
+            self.offer_mesh(id, &mut facts);
+        } else if link.mesh_ours {
+            let before = link.in_mesh();
+            link.mesh_ours = false;
+            facts.push(Fact::Send {
+                link: id,
+                frame: Frame::Mesh { on: false },
+            });
+            mesh_change(id, before, link, &mut facts);
+            self.fill_mesh(&mut facts);
+        }
+        facts
+    }
+
+    /// Liveness suspects the peer: it is no longer advertised and the first to lose its slot.
+    pub fn suspect(&mut self, id: LinkId, now: Now) -> Vec<Fact> {
+        if let Some(link) = self.links.get_mut(id) {
+            link.suspect = true;
+            self.check_rejoin(now);
+        }
+        Vec::new()
+    }
+
+    /// The peer refuted the suspicion.
+    pub fn alive(&mut self, id: LinkId, now: Now) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.suspect = false;
+            self.check_rejoin(now);
+        }
+    }
+
+    /// Liveness measured a round trip.
+    pub fn rtt(&mut self, id: LinkId, rtt: Duration) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.rtt = Some(rtt);
+        }
+    }
+
+    /// The link was the first to deliver a valid bulletin; protects it from eviction.
+    pub fn first_delivery(&mut self, id: LinkId) {
+        self.links.first_delivery(id);
+    }
+
+    /// The record asked for by [`Fact::SignRecord`].
+    pub fn signed_record(&mut self, record: Record, _now: Now) -> Vec<Fact> {
+        self.own.record = Some(record.clone());
+        let established = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.established.is_some());
+        established
+            .map(|(link, _)| Fact::Send {
+                link,
+                frame: Frame::Peers {
+                    records: vec![record.clone()],
+                },
+            })
+            .collect()
+    }
+
+    /// When [`Self::wakeup`] is due.
+    pub fn next_wakeup(&self) -> Option<Mono> {
+        self.timers.first()
+    }
+
+    /// Does what is due.
+    pub fn wakeup(&mut self, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        while let Some((timer, _)) = self.timers.pop(now.mono) {
+            self.on_timer(timer, now, &mut facts);
+        }
+        facts
+    }
+
+    fn on_timer(&mut self, timer: Timer, now: Now, facts: &mut Vec<Fact>) {
+        let next = |pause: Duration| now.mono.plus(pause);
+        match timer {
+            Timer::Refill => {
+                self.end_shunning(now);
+                self.refill(now, facts);
+            }
+            Timer::Exchange => {
+                self.timers.set(timer, next(self.config.exchange_interval));
+                self.exchange(now, facts);
+            }
+            Timer::Feeler => {
+                self.timers.set(timer, next(self.config.feeler_interval));
+                self.end_shunning(now);
+                self.feel(now, facts);
+            }
+            Timer::Sample => {
+                let heads = u32::try_from(limits::SAMPLERS).unwrap_or(1);
+                let turn = self.config.sampler_interval.checked_div(heads);
+                self.timers
+                    .set(timer, next(turn.unwrap_or(self.config.sampler_interval)));
+                self.probe_sampler(now, facts);
+            }
+            Timer::Rewire => self.rewire(now, facts),
+            Timer::Lost => self.try_lost(now, facts),
+            Timer::Rejoin => self.rejoin_turn(now, facts),
+            Timer::Dials => self.expire_dials(now, facts),
+            Timer::Beacon => self.beacon_turn(now, facts),
+            Timer::Record => self.renew_record(now, facts),
+            Timer::Link(id) => self.link_timeout(id, now, facts),
+        }
+    }
+
+    /// Sets the first of the recurring deadlines, once time is known.
+    fn start(&mut self, now: Now) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        for (timer, pause) in [
+            (Timer::Exchange, self.config.exchange_interval),
+            (Timer::Feeler, self.config.feeler_interval),
+            (Timer::Rewire, self.config.rewire_interval),
+            (Timer::Sample, self.config.exchange_interval),
+        ] {
+            let pause = draw::spread(&mut self.rng, pause, 50);
+            self.timers.set(timer, now.mono.plus(pause));
+        }
+        self.plan_beacon(now);
+    }
+
+    fn refusal(&self, peer: &NodeId, direction: Direction, now: Now) -> Option<CloseReason> {
+        let shun = self.shunned.get(peer).filter(|shun| shun.until > now.mono);
+        match shun {
+            _ if *peer == self.me => Some(CloseReason::Duplicate),
+            Some(shun) if shun.barred => Some(CloseReason::Quit),
+            _ if direction == Direction::Out
+                && self.links.len() >= links::links_max(&self.config) =>
+            {
+                Some(CloseReason::Full)
+            }
+            _ => None,
+        }
+    }
+
+    fn admission(&self, peer: &NodeId, remote: Option<SocketAddr>, now: Now) -> Admission {
+        let shun = self.shunned.get(peer);
+        let discouraged = shun.is_some_and(|shun| shun.until > now.mono);
+        let ours = self.own.is_ours(remote);
+        self.links
+            .admit(peer, remote, ours, discouraged, &self.config, now)
+    }
+
+    /// Of two connections opened within five seconds the one dialled by the lower id stays, so that
+    /// both ends keep the same; later the newer one, as whoever dials again has lost the older.
+    fn older_stays(&self, older: LinkId, newer: Direction, now: Now) -> bool {
+        let Some(link) = self.links.get(older) else {
+            return false;
+        };
+        let dialler = match link.direction {
+            Direction::Out => self.me,
+            Direction::In => link.peer,
+        };
+        link.direction != newer
+            && now.mono.since(link.since) < SAME_MEETING
+            && dialler == self.me.min(link.peer)
+    }
+
+    fn role_of(&self, purpose: Option<Purpose>) -> Role {
+        let room = self.links.outbound() < self.target();
+        match purpose {
+            Some(Purpose::Join) | None => Role::Regular,
+            Some(Purpose::Fill | Purpose::Lost | Purpose::Rejoin) if room => Role::Regular,
+            Some(Purpose::Rewire) => Role::Trial,
+            Some(_) => Role::Feeler,
+        }
+    }
+
+    /// Says that a link is in our mesh, where it may be: all outbound neighbours, inbound ones while
+    /// there is room.
+    fn offer_mesh(&mut self, id: LinkId, facts: &mut Vec<Fact>) {
+        let room = self.links.mesh_inbound() < self.config.mesh_inbound_max;
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        let may = link.is_neighbour() && link.established.is_some() && link.mesh_allowed;
+        if may && !link.mesh_ours && (room || link.direction == Direction::Out) {
+            let before = link.in_mesh();
+            link.mesh_ours = true;
+            facts.push(Fact::Send {
+                link: id,
+                frame: Frame::Mesh { on: true },
+            });
+            mesh_change(id, before, link, facts);
+        }
+    }
+
+    /// Gives free places in the mesh to those who wait.
+    fn fill_mesh(&mut self, facts: &mut Vec<Fact>) {
+        while self.links.mesh_inbound() < self.config.mesh_inbound_max {
+            let Some(id) = self.links.mesh_waiting() else {
+                break;
+            };
+            self.offer_mesh(id, facts);
+        }
+    }
+
+    /// Asks one neighbour for addresses; looks after an outbound link nobody has use for.
+    fn exchange(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        let interval = self.config.exchange_interval;
+        let due = |link: &Link| {
+            link.is_live() && link.asked.is_none_or(|at| now.mono.since(at) >= interval)
+        };
+        let due: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| due(link))
+            .map(|(id, _)| id)
+            .collect();
+        if let Some(id) = draw::pick(&mut self.rng, &due).copied() {
+            self.ask(id, now, facts);
+        }
+        if self.has_useless_outbound(now) {
+            self.rewire(now, facts);
+        }
+    }
+
+    fn link_timeout(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let Some(link) = self.links.get(id) else {
+            return;
+        };
+        if link.established.is_none() {
+            let (peer, direction) = (link.peer, link.direction);
+            self.close(id, CloseReason::Dead, now, facts);
+            if direction == Direction::Out {
+                self.note_failure(&peer, false, now);
+            }
+            self.after_loss(now, facts);
+            return;
+        }
+        match link.role {
+            Role::Trial => self.settle_trial(id, now, facts),
+            Role::Feeler if self.links.outbound() < self.target() => {
+                if let Some(link) = self.links.get_mut(id) {
+                    link.role = Role::Regular;
+                }
+                self.offer_mesh(id, facts);
+            }
+            Role::Feeler | Role::Courtesy => self.close(id, CloseReason::Full, now, facts),
+            Role::Regular | Role::Bridge { .. } => {}
+        }
+    }
+
+    /// Closes a link and forgets it.
+    fn close(&mut self, id: LinkId, reason: CloseReason, now: Now, facts: &mut Vec<Fact>) {
+        if self.forget_link(id, now, facts).is_some() {
+            facts.push(Fact::Close { link: id, reason });
+        }
+    }
+
+    fn forget_link(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) -> Option<Link> {
+        let link = self.links.remove(id)?;
+        self.timers.clear(Timer::Link(id));
+        if link.in_mesh() {
+            facts.push(Fact::MeshDown { link: id });
+        }
+        if link.established.is_some() && !link.suspect {
+            self.book.alive(&link.peer, now);
+        }
+        Some(link)
+    }
+
+    /// Learns from the end of a link what to do about the peer.
+    fn note_end(&mut self, link: &Link, reason: CloseReason, by_peer: bool, now: Now) {
+        let peer = link.peer;
+        match reason {
+            CloseReason::Full => self.book.busy(&peer, now.mono.plus(FULL_PAUSE)),
+            CloseReason::WrongNetwork => {
+                self.book.forget(&peer);
+                self.samplers.reset(&peer);
+                self.shun(
+                    peer,
+                    Shun {
+                        until: now.mono.plus(DROPPED_TIME),
+                        barred: false,
+                    },
+                );
+            }
+            CloseReason::Duplicate if by_peer && !self.links.is_linked(&peer) => {
+                self.remember_lost(peer, link, DUPLICATE_PAUSE, now);
+            }
+            CloseReason::Dead | CloseReason::Quit | CloseReason::Slow
+                if by_peer || reason != CloseReason::Quit =>
+            {
+                if link.established.is_some() && !self.links.is_linked(&peer) {
+                    self.remember_lost(peer, link, LOST_FIRST, now);
+                    self.book.busy(&peer, now.mono.plus(LOST_FIRST));
+                } else if link.direction == Direction::Out {
+                    self.note_failure(&peer, false, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that `peer` could not be reached.
+    fn note_failure(&mut self, peer: &NodeId, probed: bool, now: Now) {
+        let counts = self.links.live() > 0;
+        self.book.failed(peer, counts, now);
+        self.book.settle(peer, false, now);
+        self.seed_answered(peer, false, now);
+        let dead = self.book.get(peer).is_none_or(|entry| entry.failures >= 2);
+        if counts && (probed || dead) {
+            self.reset_samplers(peer);
+        }
+    }
+
+    /// Refills at once after any loss.
+    fn after_loss(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        self.fill_mesh(facts);
+        self.refill(now, facts);
+        self.check_rejoin(now);
+    }
+
+    fn shun(&mut self, peer: NodeId, shun: Shun) {
+        self.shunned.insert(peer, shun);
+        if self.shunned.len() > limits::SHUNNED_MAX {
+            let first = self
+                .shunned
+                .iter()
+                .min_by_key(|(id, shun)| (shun.until, **id));
+            if let Some(id) = first.map(|(id, _)| *id) {
+                self.shunned.remove(&id);
+            }
+        }
+    }
+
+    fn end_shunning(&mut self, now: Now) {
+        self.shunned.retain(|_, shun| shun.until > now.mono);
+    }
+
+    /// Has the own record signed anew when addresses changed or it grows old.
+    fn renew_record(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        let observed: Vec<SocketAddr> = self
+            .links
+            .iter()
+            .filter_map(|(_, link)| link.observed)
+            .collect();
+        match self
+            .own
+            .due(self.me, &observed, self.config.record_ttl, now)
+        {
+            Ok(body) => {
+                facts.push(Fact::SignRecord(body));
+                let renew = self.config.record_ttl.checked_div(3);
+                self.timers
+                    .set(Timer::Record, now.mono.plus(renew.unwrap_or_default()));
+            }
+            Err(Some(at)) => self.timers.set(Timer::Record, at),
+            Err(None) => {}
+        }
+    }
+}
+
+fn mesh_change(id: LinkId, before: bool, link: &Link, facts: &mut Vec<Fact>) {
+    match (before, link.in_mesh()) {
+        (false, true) => facts.push(Fact::MeshUp { link: id }),
+        (true, false) => facts.push(Fact::MeshDown { link: id }),
+        _ => {}
+    }
+}

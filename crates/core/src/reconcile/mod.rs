@@ -1,0 +1,508 @@
+//! Reconciliation: what two neighbours lack of each other, found by comparing ranges.
+//!
+//! Range-based set reconciliation (Meyer, "Range-Based Set Reconciliation", SRDS 2023) in the bytes of
+//! negentropy V1. The opener of a session learns the differences: it wants what the peer has and we
+//! lack, and offers what we have and the peer lacks. The set is every id seen and unexpired, held or
+//! dropped, newest first, so that recent differences cost least and a session cut short has settled
+//! the newest part.
+//!
+//! A session begins on every new link, opened by the side that dialled, and takes in everything up to
+//! now: a node that has just come must not wait for what was published while it came. What is in
+//! flight shows as a difference then, which the engine's wanted-table makes harmless. After that, every
+//! 30 s ± 30 % one session with one random neighbour whose digest is not known to be equal; these
+//! leave the last 30 s out.
+//!
+//! Invariants: nothing known is wanted, held or dropped; what a peer may make us read, build, list or
+//! remember is bounded per link and in all; a peer that answers nothing blocks nothing else.
+//!
+//! Measured at 100,000 ids, frames included: equal, 396 B in 3 frames; the ten newest missing, 1.6 KB in
+//! 5; ten missing among the newest thousand, 9.8 KB in 5 (a difference alone in its range costs about
+//! a kilobyte); 1,000 scattered, 0.99 MB in 34, over two sessions; all missing, 3.2 MB in 111, over
+//! five. Building the list takes 3 ms, answering a message 1 ms, and ten times as much for a million.
+
+mod budget;
+mod config;
+mod fact;
+mod message;
+mod neighbour;
+mod session;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use self::budget::Budget;
+pub use self::config::Config;
+pub use self::fact::{Fact, Misbehaviour, Open};
+use self::neighbour::{Due, Link, Ours, Scope, Theirs};
+use self::snapshot::{Snapshots, created};
+use crate::id::{LinkId, ShortId};
+use crate::inventory::Inventory;
+use crate::limits;
+use crate::link::Direction;
+use crate::time::{Mono, Now, Wall};
+use crate::wire::Frame;
+
+/// Milliseconds of a minute: expiry cutoffs are rounded up to it, so that sessions share a list.
+const MINUTE_MS: u64 = 60_000;
+/// A session whose peer has been silent for so long no longer counts against `opened_max`.
+const QUIET: Duration = Duration::from_secs(2);
+/// How far behind our clock a peer's expiry cutoff counts: what expired before is purged anyway.
+const CUTOFF_BEHIND_MAX: Duration = Duration::from_mins(3);
+
+/// All comparisons of a node.
+#[derive(Debug)]
+pub struct Reconcile {
+    config: Config,
+    rng: ChaCha8Rng,
+    links: BTreeMap<LinkId, Link>,
+    periodic_at: Mono,
+    snapshots: Snapshots,
+    visits: Budget,
+}
+
+impl Reconcile {
+    /// No links yet. `seed` decides which neighbours are compared with when.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let config = config.clamped();
+        Self {
+            rng: ChaCha8Rng::from_seed(seed),
+            links: BTreeMap::new(),
+            periodic_at: Mono::ZERO,
+            snapshots: Snapshots::default(),
+            visits: Budget::full(config.visits(8), Mono::ZERO),
+            config,
+        }
+    }
+
+    /// Takes note of a new link. The side that dialled opens a session at once, at the next wakeup.
+    pub fn link_up(&mut self, link: LinkId, direction: Direction, now: Now) {
+        if self.links.is_empty() {
+            self.periodic_at = self.next_periodic(now.mono);
+        }
+        let due = Due {
+            at: now.mono,
+            fresh: true,
+        };
+        self.links.insert(
+            link,
+            Link {
+                direction,
+                opened: 0,
+                due: (direction == Direction::Out).then_some(due),
+                ours: None,
+                theirs: None,
+                resume: None,
+                cut: 0,
+                agreed: None,
+                dropped: BTreeSet::new(),
+                opens: Budget::full(self.config.opens(), now.mono),
+                visits: Budget::full(self.config.visits(1), now.mono),
+            },
+        );
+    }
+
+    /// Forgets a link and its sessions.
+    pub fn link_down(&mut self, link: LinkId) {
+        self.links.remove(&link);
+    }
+
+    /// Asks for a session with `link` at the next wakeup, from the newest on and up to now; after the
+    /// one we have open, if any.
+    pub fn now_with(&mut self, link: LinkId, now: Now) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.resume = None;
+            link.due = Some(Due {
+                at: now.mono,
+                fresh: true,
+            });
+        }
+    }
+
+    /// Takes note of the digest a PING carried, and of ours for the same minute, when there is one.
+    /// Equal ones spare the periodic session for two intervals.
+    pub fn on_digest(&mut self, link: LinkId, theirs: [u8; 16], ours: Option<[u8; 16]>, now: Now) {
+        if let (Some(link), Some(ours)) = (self.links.get_mut(&link), ours) {
+            link.agreed = (ours == theirs).then_some(now.mono);
+        }
+    }
+
+    /// Takes note that the peer has dropped these for good: they are not wanted of it again.
+    pub fn on_dropped(&mut self, link: LinkId, ids: &[ShortId]) {
+        if let Some(link) = self.links.get_mut(&link) {
+            let room = limits::SYNC_DROPPED_MAX.saturating_sub(link.dropped.len());
+            link.dropped.extend(ids.iter().take(room));
+        }
+    }
+
+    /// Answers a session the peer opens. One it had open before is over with that.
+    pub fn on_open(
+        &mut self,
+        link: LinkId,
+        open: &Open,
+        inventory: &Inventory,
+        now: Now,
+    ) -> Vec<Fact> {
+        let Some(known) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        if known.is_ours(open.session) {
+            let how = Misbehaviour::ForeignSession(open.session);
+            return vec![Fact::Misbehaved { link, how }];
+        }
+        known.theirs = None;
+        if !known.opens.allows(self.config.opens(), now.mono) {
+            return vec![done(link, open.session)];
+        }
+        known.opens.spend(1);
+        // What a cutoff behind ours adds was purged here: it counts as the earliest that can matter.
+        let behind = minute_up(now.wall.minus(CUTOFF_BEHIND_MAX));
+        let scope = Scope {
+            created_until: Wall::from_millis(open.created_until_ms.min(open.resume_ms)),
+            expiry_cutoff: Wall::from_millis(open.expiry_cutoff_ms).max(behind),
+        };
+        known.theirs = Some(Theirs {
+            session: open.session,
+            scope,
+            rounds: 0,
+            last: now.mono,
+        });
+        self.respond(link, &open.message, true, inventory, now)
+    }
+
+    /// Takes the next message of a session, ours or theirs. One of a session that is over is ignored.
+    pub fn on_msg(
+        &mut self,
+        link: LinkId,
+        session: u32,
+        message: &Bytes,
+        inventory: &Inventory,
+        now: Now,
+    ) -> Vec<Fact> {
+        let Some(known) = self.links.get(&link) else {
+            return Vec::new();
+        };
+        let ours = known.ours.as_ref().map(|ours| ours.session);
+        let theirs = known.theirs.as_ref().map(|theirs| theirs.session);
+        if ours == Some(session) {
+            self.advance(link, message, inventory, now)
+        } else if theirs == Some(session) {
+            self.respond(link, message, false, inventory, now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Takes note that the peer ends a session. One of ours that it cuts short goes on later.
+    pub fn on_done(&mut self, link: LinkId, session: u32, now: Now) {
+        let Some(known) = self.links.get_mut(&link) else {
+            return;
+        };
+        if let Some(ours) = known.ours.take_if(|ours| ours.session == session) {
+            let due = Due {
+                at: now.mono.plus(self.config.interval),
+                fresh: ours.fresh,
+            };
+            known.stop(&ours);
+            known.due.get_or_insert(due);
+        }
+        known.theirs.take_if(|theirs| theirs.session == session);
+    }
+
+    /// Does what is due at `now`: ends silent sessions, opens new ones.
+    pub fn wakeup(&mut self, now: Now, inventory: &Inventory) -> Vec<Fact> {
+        self.snapshots.tidy(now.mono);
+        self.end_silent(now.mono);
+        if self.periodic_at <= now.mono {
+            self.periodic_at = self.next_periodic(now.mono);
+            self.choose(now.mono);
+        }
+        let mut room = self.config.opened_max.saturating_sub(
+            self.busy_until()
+                .iter()
+                .filter(|at| **at > now.mono)
+                .count(),
+        );
+        let due: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.ours.is_none() && link.due.is_some_and(|d| d.at <= now.mono))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut facts = Vec::new();
+        for link in due {
+            if room == 0 {
+                break;
+            }
+            room = room.saturating_sub(1);
+            facts.extend(self.open(link, inventory, now));
+        }
+        facts
+    }
+
+    /// When to call [`Reconcile::wakeup`] again.
+    pub fn next_wakeup(&self) -> Option<Mono> {
+        let periodic = (!self.links.is_empty()).then_some(self.periodic_at);
+        let busy = self.busy_until();
+        let full = self.config.opened_max.max(1);
+        // With all places taken, what is due waits for the first to become free.
+        let free_at = busy
+            .len()
+            .checked_sub(full)
+            .and_then(|first| busy.get(first).copied())
+            .unwrap_or(Mono::ZERO);
+        let links = self.links.values().flat_map(|link| {
+            let ours = link.ours.as_ref().map(|ours| ours.last);
+            let theirs = link.theirs.as_ref().map(|theirs| theirs.last);
+            let due = link.due.filter(|_| link.ours.is_none());
+            [
+                due.map(|due| due.at.max(free_at)),
+                ours.map(|last| last.plus(self.config.stall)),
+                theirs.map(|last| last.plus(self.config.stall)),
+            ]
+        });
+        links
+            .chain([periodic, self.snapshots.next_wakeup()])
+            .flatten()
+            .min()
+    }
+
+    /// Sessions open on a link: ours and theirs.
+    pub fn sessions(&self, link: LinkId) -> usize {
+        self.links.get(&link).map_or(0, |link| {
+            usize::from(link.ours.is_some()).saturating_add(usize::from(link.theirs.is_some()))
+        })
+    }
+
+    /// Bytes of memory taken, about.
+    pub fn footprint(&self) -> usize {
+        self.links
+            .values()
+            .map(|link| {
+                let dropped = link.dropped.len().saturating_mul(28);
+                size_of::<Link>().saturating_add(dropped)
+            })
+            .fold(self.snapshots.footprint(), usize::saturating_add)
+    }
+
+    /// Opens the session that is due with `link`.
+    fn open(&mut self, link: LinkId, inventory: &Inventory, now: Now) -> Option<Fact> {
+        let known = self.links.get_mut(&link)?;
+        let due = known.due.take()?;
+        let created_until = if due.fresh {
+            now.wall.plus(limits::FUTURE_MAX)
+        } else {
+            now.wall.minus(self.config.settle)
+        };
+        let resume = known.resume;
+        let scope = Scope {
+            created_until: resume.map_or(created_until, |at| at.min(created_until)),
+            // What the horizon refuses need not be compared.
+            expiry_cutoff: minute_up(now.wall).max(inventory.horizon()),
+        };
+        self.snapshots
+            .prepare(scope.expiry_cutoff, true, inventory, now.mono);
+        let items = self
+            .snapshots
+            .items(scope.expiry_cutoff, scope.created_until);
+        let message = session::open(items, self.config.message_bytes_max);
+        let session = known.number();
+        known.ours = Some(Ours {
+            session,
+            scope,
+            resumed: resume.is_some(),
+            fresh: due.fresh,
+            rounds: 1,
+            last: now.mono,
+            position: scope.created_until,
+            unread: None,
+            offers_left: self.config.offers_max,
+            differs: false,
+        });
+        let frame = Frame::SyncOpen {
+            session,
+            created_until_ms: created_until.as_millis(),
+            expiry_cutoff_ms: scope.expiry_cutoff.as_millis(),
+            resume_ms: resume.map_or(u64::MAX, Wall::as_millis),
+            message: message.into(),
+        };
+        Some(Fact::Send { link, frame })
+    }
+
+    /// Answers a message of the session the peer opened, within what a peer may ask for.
+    fn respond(
+        &mut self,
+        link: LinkId,
+        message: &Bytes,
+        fresh: bool,
+        inventory: &Inventory,
+        now: Now,
+    ) -> Vec<Fact> {
+        let Some(known) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        let Some(mut theirs) = known.theirs.take() else {
+            return Vec::new();
+        };
+        let allowed = known.visits.allows(self.config.visits(1), now.mono)
+            && self.visits.allows(self.config.visits(8), now.mono);
+        if !allowed || theirs.rounds >= limits::SYNC_ROUNDS_MAX {
+            return vec![done(link, theirs.session)];
+        }
+        let Scope {
+            created_until,
+            expiry_cutoff,
+        } = theirs.scope;
+        let built = self
+            .snapshots
+            .prepare(expiry_cutoff, fresh, inventory, now.mono);
+        let items = self.snapshots.items(expiry_cutoff, created_until);
+        match session::respond(items, message, self.config.message_bytes_max) {
+            Err(error) => {
+                known.visits.spend(built);
+                let how = Misbehaviour::Malformed(error);
+                vec![Fact::Misbehaved { link, how }]
+            }
+            Ok(reply) => {
+                let cost = built.saturating_add(reply.visits);
+                known.visits.spend(cost);
+                self.visits.spend(cost);
+                theirs.rounds = theirs.rounds.saturating_add(1);
+                theirs.last = now.mono;
+                let frame = Frame::SyncMsg {
+                    session: theirs.session,
+                    message: reply.message.into(),
+                };
+                known.theirs = Some(theirs);
+                vec![Fact::Send { link, frame }]
+            }
+        }
+    }
+
+    /// Takes an answer in the session we opened.
+    fn advance(
+        &mut self,
+        link: LinkId,
+        message: &Bytes,
+        inventory: &Inventory,
+        now: Now,
+    ) -> Vec<Fact> {
+        let Some(known) = self.links.get_mut(&link) else {
+            return Vec::new();
+        };
+        let Some(mut ours) = known.ours.take() else {
+            return Vec::new();
+        };
+        let Scope {
+            created_until,
+            expiry_cutoff,
+        } = ours.scope;
+        self.snapshots
+            .prepare(expiry_cutoff, false, inventory, now.mono);
+        let items = self.snapshots.items(expiry_cutoff, created_until);
+        let bytes_max = self.config.message_bytes_max;
+        let step = match session::advance(items, message, ours.offers_left, bytes_max) {
+            Ok(step) => step,
+            Err(error) => {
+                let how = Misbehaviour::Malformed(error);
+                return vec![Fact::Misbehaved { link, how }];
+            }
+        };
+        let mut facts = known.differences(link, &mut ours, &step, inventory);
+        ours.last = now.mono;
+        let next = step.message.map(Bytes::from);
+        let position = next.as_ref().and_then(|next| message::first_open(next));
+        let Some(next) = next.filter(|_| position.is_some()) else {
+            facts.push(done(link, ours.session));
+            facts.extend(known.complete(link, &ours, &self.config, now.mono));
+            return facts;
+        };
+        ours.position = position.map_or(ours.position, created);
+        if ours.rounds >= self.config.rounds_max {
+            facts.push(done(link, ours.session));
+            known.go_on(&ours, &self.config, now.mono);
+            return facts;
+        }
+        ours.rounds = ours.rounds.saturating_add(1);
+        let frame = Frame::SyncMsg {
+            session: ours.session,
+            message: next,
+        };
+        known.ours = Some(ours);
+        facts.push(Fact::Send { link, frame });
+        facts
+    }
+
+    /// Ends sessions that have stalled.
+    fn end_silent(&mut self, now: Mono) {
+        let stall = self.config.stall;
+        for link in self.links.values_mut() {
+            if let Some(ours) = link.ours.take_if(|ours| now.since(ours.last) >= stall) {
+                link.stop(&ours);
+            }
+            link.theirs
+                .take_if(|theirs| now.since(theirs.last) >= stall);
+        }
+    }
+
+    /// Makes a session with one random neighbour due.
+    fn choose(&mut self, now: Mono) {
+        let spared = self.config.interval.saturating_mul(2);
+        let mut candidates: Vec<&mut Link> = self
+            .links
+            .values_mut()
+            .filter(|link| link.ours.is_none() && link.due.is_none())
+            .filter(|link| link.agreed.is_none_or(|at| now.since(at) > spared))
+            .collect();
+        let count = u64::try_from(candidates.len()).unwrap_or(u64::MAX);
+        let chosen = self.rng.next_u64().checked_rem(count).unwrap_or(0);
+        if let Some(link) = candidates.get_mut(usize::try_from(chosen).unwrap_or(0)) {
+            link.due = Some(Due {
+                at: now,
+                fresh: false,
+            });
+        }
+    }
+
+    /// `now` and 0.7 to 1.3 intervals.
+    fn next_periodic(&mut self, now: Mono) -> Mono {
+        let percent = self.rng.next_u32() % 61;
+        let percent = percent.saturating_add(70);
+        let wait = self.config.interval.saturating_mul(percent);
+        now.plus(wait.checked_div(100).unwrap_or(wait))
+    }
+
+    /// When each session of ours stops counting against `opened_max`, soonest first.
+    fn busy_until(&self) -> Vec<Mono> {
+        let mut busy: Vec<Mono> = self
+            .links
+            .values()
+            .filter_map(|link| link.ours.as_ref())
+            .map(|ours| ours.last.plus(QUIET))
+            .collect();
+        busy.sort_unstable();
+        busy
+    }
+}
+
+fn done(link: LinkId, session: u32) -> Fact {
+    Fact::Send {
+        link,
+        frame: Frame::SyncDone { session },
+    }
+}
+
+/// `wall`, rounded up to a full minute.
+fn minute_up(wall: Wall) -> Wall {
+    Wall::from_millis(
+        wall.as_millis()
+            .div_ceil(MINUTE_MS)
+            .saturating_mul(MINUTE_MS),
+    )
+}

@@ -1,0 +1,146 @@
+//! What a node can be told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bruit_core::config::{Config as CoreConfig, ConfigError, ValidConfig};
+use bruit_core::id::NodeId;
+use bruit_core::network::Network;
+use bruit_core::work::Price;
+use bruit_core::{broadcast, membership, outbox, reconcile};
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Access, ParseAccessError};
+use crate::address::PeerSpec;
+
+/// The port tried first when no address to listen on is given.
+pub const DEFAULT_PORT: u16 = 7447;
+
+/// What a node can be told. Every field has a default that suits a node on the internet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where keys, store and address book are kept. None: nowhere, the node is new each time.
+    pub data: Option<PathBuf>,
+    /// Where to listen. None: `[::]:7447`, or the next free port. A given port that is taken is an
+    /// error; port 0 takes any.
+    pub listen: Option<SocketAddr>,
+    /// Nodes to link to from the start.
+    pub join: Vec<PeerSpec>,
+    /// The network's name. Nodes of other names are strangers. Default `main`.
+    pub network: String,
+    /// The network's secret, if it is private.
+    pub secret: Option<Vec<u8>>,
+    /// The network's price: expected trials per weighted byte. 0 switches pricing off. Default 128.
+    pub price: u32,
+    /// Most bits of work this node does for one bulletin. Default 26: a minute of a core.
+    pub max_work_bits: u8,
+    /// The rules for a kind of network.
+    pub profile: Profile,
+    /// Link only to the nodes of `join`, not to those they tell of.
+    pub static_peers: bool,
+    /// Most bytes of bulletins kept. Default 1 GiB.
+    pub store_limit_bytes: u64,
+    /// Only these nodes or networks may link: ids or address ranges. Empty: all.
+    pub allow: Vec<String>,
+    /// These may not.
+    pub deny: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: None,
+            listen: None,
+            join: Vec::new(),
+            network: "main".to_owned(),
+            secret: None,
+            price: Price::DEFAULT.get(),
+            max_work_bits: 26,
+            profile: Profile::Wan,
+            static_peers: false,
+            store_limit_bytes: 1 << 30,
+            allow: Vec::new(),
+            deny: Vec::new(),
+        }
+    }
+}
+
+/// Rules for a kind of network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// The internet: full rules.
+    #[default]
+    Wan,
+    /// One site: no group limits for private addresses.
+    Lan,
+    /// One machine, many nodes: small buffers and quick timers as well.
+    Local,
+    /// System 004's timing: a probe every 13 s, three misses.
+    Assignment,
+}
+
+impl Profile {
+    /// All profiles.
+    pub const ALL: [Self; 4] = [Self::Wan, Self::Lan, Self::Local, Self::Assignment];
+
+    /// The word in configurations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wan => "wan",
+            Self::Lan => "lan",
+            Self::Local => "local",
+            Self::Assignment => "assignment",
+        }
+    }
+}
+
+impl Config {
+    /// The network these settings mean.
+    pub fn network(&self) -> Network {
+        Network::new(&self.network, Price::new(self.price), self.secret.as_deref())
+    }
+
+    /// Who may link.
+    ///
+    /// # Errors
+    /// Names the entry that is neither an id nor an address range.
+    pub fn access(&self) -> Result<Access, ParseAccessError> {
+        Access::parse(&self.allow, &self.deny)
+    }
+
+    /// The engine's part of the settings.
+    ///
+    /// # Errors
+    /// Names the first setting out of its range.
+    pub fn core(&self) -> Result<ValidConfig, ConfigError> {
+        let mut core = CoreConfig::new(self.network());
+        core.inventory.store_limit_bytes = self.store_limit_bytes;
+        match self.profile {
+            Profile::Wan => {}
+            Profile::Lan => core.membership.private_exempt = true,
+            Profile::Local => {
+                core.membership = membership::Config::local();
+                core.broadcast = broadcast::Config {
+                    recent_bytes_max: 4 << 20,
+                    ..broadcast::Config::default()
+                };
+                core.outbox =
+                    outbox::Config { total_bytes_max: 16 << 20, ..outbox::Config::default() };
+                core.reconcile = reconcile::Config {
+                    interval: Duration::from_secs(10),
+                    ..reconcile::Config::default()
+                };
+            }
+            Profile::Assignment => {
+                core.membership.private_exempt = true;
+                core.liveness.interval = Duration::from_secs(13);
+            }
+        }
+        if self.static_peers {
+            core.membership.only = Some(self.join.iter().map(PeerSpec::id).collect::<Vec<NodeId>>());
+        }
+        core.validate()
+    }
+}

@@ -1,0 +1,283 @@
+//! A bulletin to be published, and what became of it.
+
+use std::time::Duration;
+
+use bruit_core::event::Refusal;
+use bruit_core::id::BulletinId;
+use bruit_core::limits;
+use bytes::Bytes;
+
+use crate::store::StoreError;
+
+/// How long a post is kept unless its draft says otherwise.
+pub const POST_TTL: Duration = Duration::from_hours(1);
+
+/// What to publish: a topic, a body, and what departs from the defaults.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use bruit::{Draft, Wait};
+///
+/// let draft = Draft::new("news", "hello").ttl(Duration::from_secs(600)).wait(Wait::Stored);
+/// assert_eq!(draft.topic(), "news");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub(crate) topic: String,
+    pub(crate) body: Bytes,
+    pub(crate) ttl: Duration,
+    pub(crate) author: Option<String>,
+    pub(crate) tag: Vec<u8>,
+    pub(crate) wait: Wait,
+    pub(crate) wait_timeout: Duration,
+    pub(crate) max_work_bits: Option<u8>,
+}
+
+/// How much must have happened before a publication counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Checked, and in the queues to the neighbours.
+    #[default]
+    Accepted,
+    /// Synced to this node's disk as well.
+    Stored,
+    /// Synced here and on the disks of so many neighbours.
+    Spread(u32),
+}
+
+impl Draft {
+    /// A post of `body` on `topic`, valid for an hour, by the node's default author.
+    pub fn new(topic: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self {
+            topic: topic.into(),
+            body: body.into(),
+            ttl: POST_TTL,
+            author: None,
+            tag: Vec::new(),
+            wait: Wait::Accepted,
+            wait_timeout: Duration::from_secs(10),
+            max_work_bits: None,
+        }
+    }
+
+    /// How long the network is to keep it: whole seconds, at most 28 days. Longer costs more work.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// Signs with the author key of this name instead of the default one.
+    #[must_use]
+    pub fn author(mut self, name: impl Into<String>) -> Self {
+        self.author = Some(name.into());
+        self
+    }
+
+    /// The application's own label, at most 32 bytes.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Vec<u8>>) -> Self {
+        self.tag = tag.into();
+        self
+    }
+
+    /// When the publication counts as done.
+    #[must_use]
+    pub const fn wait(mut self, wait: Wait) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// How long to wait for that; 10 s unless said otherwise.
+    #[must_use]
+    pub const fn wait_timeout(mut self, timeout: Duration) -> Self {
+        self.wait_timeout = timeout;
+        self
+    }
+
+    /// Refuses to do more work than so many bits: each bit doubles it.
+    #[must_use]
+    pub const fn max_work(mut self, bits: u8) -> Self {
+        self.max_work_bits = Some(bits);
+        self
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Checks what the network would refuse.
+    pub(crate) fn check(&self) -> Result<(), PublishError> {
+        if self.body.len() > limits::CONTENT_BYTES_MAX {
+            let max = limits::CONTENT_BYTES_MAX;
+            return Err(PublishError::TooBig { got: self.body.len(), max });
+        }
+        if self.tag.len() > limits::TAG_BYTES_MAX {
+            let max = limits::TAG_BYTES_MAX;
+            return Err(PublishError::TagTooBig { got: self.tag.len(), max });
+        }
+        if self.ttl > limits::TTL_MAX || self.ttl.as_secs() == 0 {
+            return Err(PublishError::Ttl { got: self.ttl });
+        }
+        Ok(())
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The bulletin's id.
+    pub id: BulletinId,
+    /// Its topic.
+    pub topic: String,
+    /// The strongest word that is true of it.
+    pub result: Outcome,
+    /// Bits of work in its stamp.
+    pub bits: u8,
+    /// Milliseconds the work took.
+    pub work_ms: u64,
+    /// Neighbours it went to at once.
+    pub neighbours: u32,
+    /// Neighbours that have synced it, as far as they told by now.
+    pub spread: u32,
+}
+
+/// The words for what became of a draft, each true when said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// No neighbour yet; it goes out with the first link.
+    Queued,
+    /// Checked and in the queues to the neighbours.
+    Accepted,
+    /// Synced to this node's disk.
+    Stored,
+    /// Synced to the disks of as many neighbours as were asked for.
+    Spread,
+}
+
+impl Outcome {
+    /// The word in outputs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Accepted => "accepted",
+            Self::Stored => "stored",
+            Self::Spread => "spread",
+        }
+    }
+}
+
+/// Why nothing was published, or not as far as was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The body is too long.
+    #[error("a body of {got} bytes exceeds {max}")]
+    TooBig {
+        /// Its bytes.
+        got: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// The tag is too long.
+    #[error("a tag of {got} bytes exceeds {max}")]
+    TagTooBig {
+        /// Its bytes.
+        got: usize,
+        /// Most bytes.
+        max: usize,
+    },
+    /// The validity is out of range.
+    #[error("a validity of {} s is not within 1 s to 28 days", .got.as_secs())]
+    Ttl {
+        /// What was asked for.
+        got: Duration,
+    },
+    /// The work exceeds what the user allows.
+    #[error("this bulletin needs {need} bits of work, and {max} are allowed")]
+    PriceTooLow {
+        /// Bits the network asks for now.
+        need: u8,
+        /// Bits allowed.
+        max: u8,
+    },
+    /// No such author key.
+    #[error("there is no author key named {0:?}")]
+    UnknownAuthor(String),
+    /// Too much waits to be sent or checked.
+    #[error("too much waits to be sent already")]
+    QueueFull,
+    /// The disk is full: the bulletin spreads, but is not stored here.
+    #[error("the disk is full: the bulletin {id} went out, but is not stored here")]
+    StoreFull {
+        /// The bulletin.
+        id: BulletinId,
+    },
+    /// The store failed: the bulletin spreads, but is not stored here.
+    #[error("the bulletin {id} went out, but is not stored here: {source}")]
+    Store {
+        /// The bulletin.
+        id: BulletinId,
+        /// What failed.
+        source: std::sync::Arc<StoreError>,
+    },
+    /// The wait was over before the word was true. The bulletin is out.
+    #[error("the bulletin {id} is {}, but not more within {waited:?}", .reached.as_str())]
+    Timeout {
+        /// The bulletin.
+        id: BulletinId,
+        /// What is true of it so far.
+        reached: Outcome,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The engine refused it.
+    #[error("the bulletin is refused: {0}")]
+    Refused(Refusal),
+    /// The node has stopped.
+    #[error("the node has stopped")]
+    Closed,
+}
+
+impl PublishError {
+    /// The code in outputs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooBig { .. } | Self::TagTooBig { .. } => "too_big",
+            Self::Ttl { .. } => "ttl",
+            Self::PriceTooLow { .. } => "price_too_low",
+            Self::UnknownAuthor(_) => "unknown_author",
+            Self::QueueFull | Self::Refused(Refusal::Busy) => "queue_full",
+            Self::StoreFull { .. } => "store_full",
+            Self::Store { .. } => "store_failed",
+            Self::Timeout { .. } => "timeout",
+            Self::Refused(Refusal::Expired) => "expired",
+            Self::Refused(_) => "refused",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What mends it.
+    pub const fn fix(&self) -> &'static str {
+        match self {
+            Self::TooBig { .. } => "publish at most 65,536 bytes at a time",
+            Self::TagTooBig { .. } => "shorten the tag to 32 bytes",
+            Self::Ttl { .. } => "choose a validity from 1 s to 28 days",
+            Self::PriceTooLow { .. } => {
+                "allow more work with --max-work, or publish a smaller body or a shorter validity"
+            }
+            Self::UnknownAuthor(_) => "see `bruit id keys list`, or make it: `bruit id keys new NAME`",
+            Self::QueueFull | Self::Refused(Refusal::Busy) => {
+                "wait a moment and publish again, more slowly"
+            }
+            Self::StoreFull { .. } => "make room on the disk of the data folder",
+            Self::Store { .. } => "see the daemon's log, and restart it",
+            Self::Timeout { .. } => "wait longer, or ask for fewer neighbours",
+            Self::Refused(Refusal::Expired | Refusal::Future(_)) => "set this machine's clock right",
+            Self::Refused(_) => "see the daemon's log",
+            Self::Closed => "start the node again",
+        }
+    }
+}

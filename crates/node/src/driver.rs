@@ -1,0 +1,532 @@
+//! The driver: one loop that owns the engine and the transport.
+//!
+//! A round takes what has arrived (frames, commands, answers of the disk), hands it to the engine,
+//! checks the signatures it asks for as one batch, and acts. A bulletin thus goes link → engine →
+//! check → engine → links without crossing a channel. Nothing in a round waits.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use bruit_core::engine::{Actions, Engine};
+use bruit_core::event::{Action, Command, Event, Persist};
+use bruit_core::id::{BulletinId, LinkId, NodeId};
+use bruit_core::identity::SecretKey;
+use bruit_core::link::{CloseReason, PeerAddress};
+use bruit_core::time::{Mono, Now, Wall};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
+use tracing::{debug, error, info, warn};
+
+use crate::access::Access;
+use crate::hub::{Asking, Hub};
+use crate::meter::Meter;
+use crate::publishing::Publishing;
+use crate::store::{Store, StoreError, StoreEvent, Write};
+use crate::transport::{Transport, TransportEvent};
+use crate::verify::Verifier;
+
+/// How often the address book is written when nothing else is.
+const SAVE_EVERY: Duration = Duration::from_mins(1);
+/// Name of the address book among the store's notes.
+pub(crate) const BOOK: &str = "address_book";
+/// Name of the horizon among the store's notes.
+pub(crate) const HORIZON: &str = "horizon";
+/// Commands taken in one round.
+const COMMANDS_MAX: usize = 256;
+
+/// What a handle asks the driver.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Engine(Command),
+    Publish(Box<crate::publishing::Request>),
+    Join(Vec<PeerAddress>, oneshot::Sender<()>),
+    Unlink(NodeId, oneshot::Sender<bool>),
+    Look(Look),
+    Access(Access),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// A question about the state between two rounds.
+pub(crate) struct Look(pub(crate) Box<dyn FnOnce(&Looks<'_>) + Send>);
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+/// What a handle may look at between two rounds.
+#[derive(Debug)]
+pub(crate) struct Looks<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) traffic: &'a Traffic,
+    pub(crate) dialling: &'a BTreeMap<NodeId, (PeerAddress, Wall)>,
+    pub(crate) now: Now,
+    pub(crate) store_error: Option<&'a StoreError>,
+}
+
+/// Bytes and frames that pass, in all and by link.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) links: BTreeMap<LinkId, (u64, u64)>,
+    pub(crate) bytes_in: Meter,
+    pub(crate) bytes_out: Meter,
+    pub(crate) bulletins_in: Meter,
+    pub(crate) bulletins_out: Meter,
+}
+
+/// What a listener of application frames registered.
+pub(crate) type FrameListener = Arc<dyn Fn(NodeId, u8, bytes::Bytes) + Send + Sync>;
+
+/// Everything the loop owns.
+pub(crate) struct Driver {
+    pub(crate) engine: Engine,
+    pub(crate) key: SecretKey,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) access: Access,
+    pub(crate) verifier: Verifier,
+    pub(crate) publishing: Publishing,
+    pub(crate) listeners: Arc<std::sync::Mutex<BTreeMap<u8, FrameListener>>>,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) asking: mpsc::UnboundedReceiver<Asking>,
+    pub(crate) store_events: mpsc::UnboundedReceiver<StoreEvent>,
+    pub(crate) asking_bits: Arc<AtomicU8>,
+    pub(crate) started: Instant,
+    pub(crate) state: State,
+}
+
+/// What the loop remembers from round to round.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    traffic: Traffic,
+    dialling: BTreeMap<NodeId, (PeerAddress, Wall)>,
+    joining: Vec<(NodeId, oneshot::Sender<()>)>,
+    loads: Vec<BulletinId>,
+    save_due: Mono,
+    saved: bytes::Bytes,
+    addresses: Vec<std::net::SocketAddr>,
+    store_error: Option<StoreError>,
+}
+
+/// What one round has to deal with.
+#[derive(Debug, Default)]
+struct Round {
+    transport: Vec<TransportEvent>,
+    orders: Vec<Order>,
+    asking: Vec<Asking>,
+    store: Vec<StoreEvent>,
+}
+
+impl Round {
+    fn is_empty(&self) -> bool {
+        self.transport.is_empty()
+            && self.orders.is_empty()
+            && self.asking.is_empty()
+            && self.store.is_empty()
+    }
+}
+
+impl Driver {
+    /// Runs until told to shut down, or until every handle is gone.
+    pub(crate) async fn run(mut self) {
+        let mut timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let mut armed = None;
+        let mut round = Round::default();
+        let done = loop {
+            let wakeup = self.next_wakeup();
+            if armed != Some(wakeup) {
+                let at = self.started + Duration::from_micros(wakeup.as_micros());
+                timer.as_mut().reset(at.into());
+                armed = Some(wakeup);
+            }
+            let is_due = poll_fn(|cx| self.poll(cx, timer.as_mut(), &mut round)).await;
+            if is_due {
+                armed = None;
+                self.on_due();
+            }
+            if let Some(done) = self.take(&mut round) {
+                break done;
+            }
+        };
+        self.stop(done).await;
+    }
+
+    fn now(&self) -> Now {
+        let mono = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Now { mono: Mono::from_micros(mono), wall: wall_now() }
+    }
+
+    fn next_wakeup(&self) -> Mono {
+        self.engine.next_wakeup().unwrap_or(self.state.save_due).min(self.state.save_due)
+    }
+
+    /// Gathers what there is to do; ready when there is anything, with whether the timer rang.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        round: &mut Round,
+    ) -> Poll<bool> {
+        let is_due = timer.poll(cx).is_ready();
+        if let Poll::Ready(0) = self.orders.poll_recv_many(cx, &mut round.orders, COMMANDS_MAX) {
+            // Every handle is gone: nobody can stop the node but us.
+            round.orders.push(Order::Shutdown(oneshot::channel().0));
+        }
+        // Their senders live as long as hub and store, so these never end before the loop.
+        let _ = self.asking.poll_recv_many(cx, &mut round.asking, COMMANDS_MAX);
+        let _ = self.store_events.poll_recv_many(cx, &mut round.store, COMMANDS_MAX);
+        let _ = self.transport.poll(cx, &mut round.transport);
+        if is_due || !round.is_empty() { Poll::Ready(is_due) } else { Poll::Pending }
+    }
+
+    /// Deals with a round. Answers who waits for the end, when it has come.
+    fn take(&mut self, round: &mut Round) -> Option<oneshot::Sender<()>> {
+        let now = self.now();
+        for event in round.transport.drain(..) {
+            self.on_transport(event, now);
+        }
+        for event in round.store.drain(..) {
+            self.on_store(event, now);
+        }
+        for asking in round.asking.drain(..) {
+            let event = match asking {
+                Asking::Topic(topic, timeout) => {
+                    Event::Command(Command::Validate { topic, timeout })
+                }
+                Asking::Verdict(id, verdict) => Event::Verdict { id, verdict },
+            };
+            self.feed(event, now);
+        }
+        let mut done = None;
+        for order in std::mem::take(&mut round.orders) {
+            if let Order::Shutdown(sender) = order {
+                done = Some(sender);
+            } else {
+                self.on_order(order, now);
+            }
+        }
+        self.settle(now);
+        done
+    }
+
+    /// Runs the checks the engine asked for, and those they lead to.
+    fn settle(&mut self, now: Now) {
+        loop {
+            let answers = self.verifier.run();
+            if answers.is_empty() {
+                break;
+            }
+            for answer in answers {
+                self.feed(answer, now);
+            }
+        }
+        if !self.state.loads.is_empty() {
+            let loads = std::mem::take(&mut self.state.loads);
+            if let Err(error) = self.store.load(loads) {
+                debug!(%error, "the store does not take more reads");
+            }
+        }
+    }
+
+    fn on_due(&mut self) {
+        let now = self.now();
+        self.feed(Event::Wakeup, now);
+        if now.mono >= self.state.save_due {
+            self.state.save_due = now.mono.plus(SAVE_EVERY);
+            self.save();
+            self.tell_addresses(now);
+        }
+        self.settle(now);
+    }
+
+    /// Keeps the address book.
+    fn save(&mut self) {
+        let book = self.engine.address_book();
+        if book != self.state.saved {
+            self.write(Write::Meta { key: BOOK, value: book.to_vec() });
+            self.state.saved = book;
+        }
+    }
+
+    fn tell_addresses(&mut self, now: Now) {
+        let addresses = self.transport.addresses();
+        if addresses != self.state.addresses {
+            self.state.addresses.clone_from(&addresses);
+            self.feed(Event::Addresses(addresses), now);
+        }
+    }
+
+    /// Hands one event to the engine and does what it says.
+    pub(crate) fn feed(&mut self, event: Event, now: Now) {
+        let actions = self.engine.handle(event, now);
+        self.act(actions, now);
+    }
+
+    fn act(&mut self, actions: Actions, now: Now) {
+        for action in actions {
+            match action {
+                Action::Send { link, class, frame } => {
+                    self.state.traffic.sent(link, &frame);
+                    self.transport.send(link, class, frame);
+                }
+                Action::Dial(address) => self.dial(address, now),
+                Action::Close { link, reason } => self.transport.close(link, reason),
+                Action::Verify { job, check } => self.verifier.add(job, check),
+                Action::Sign { job, message } => {
+                    let signature = self.key.sign(&message);
+                    self.feed(Event::Signed { job, signature }, now);
+                }
+                Action::Deliver { bulletin, from, hops } => {
+                    let stored = self.hub.deliver(&bulletin, from, hops, now.wall);
+                    self.write(Write::Put(stored));
+                }
+                Action::Persist(persist) => self.persist(persist),
+                Action::Load { id } => self.state.loads.push(id),
+                Action::AskValidator { bulletin, from, hops } => {
+                    self.hub.ask(&bulletin, from, hops, now.wall);
+                }
+                Action::Notice(notice) => self.on_notice(notice),
+            }
+        }
+    }
+
+    fn dial(&mut self, address: PeerAddress, now: Now) {
+        let first = address.addresses.first().copied();
+        if self.access.admits(&address.id, first) {
+            self.transport.dial(&address);
+            self.state.dialling.insert(address.id, (address, now.wall));
+        } else {
+            self.feed(Event::DialFailed { peer: address.id }, now);
+        }
+    }
+
+    fn persist(&mut self, persist: Persist) {
+        match persist {
+            Persist::Seen { id, created, expires } => {
+                self.write(Write::Seen { id, created, expires });
+            }
+            Persist::Evict { id } => self.write(Write::Evict { id }),
+            Persist::Purge { ids } => self.write(Write::Purge { ids }),
+            Persist::Horizon(wall) => {
+                let value = wall.as_millis().to_be_bytes().to_vec();
+                self.write(Write::Meta { key: HORIZON, value });
+            }
+            Persist::Restamp { id, stamp } => self.restamp(id, stamp),
+        }
+    }
+
+    /// Writes a better stamp into a stored bulletin, off the loop: it must be read first.
+    fn restamp(&self, id: BulletinId, stamp: bruit_core::work::Stamp) {
+        let (store, network) = (self.store.clone(), *self.engine.network().id());
+        tokio::spawn(async move {
+            let Ok(Some(bytes)) = store.get(id).await else { return };
+            let Ok(mut bulletin) = bruit_core::bulletin::Bulletin::decode(&bytes, &network) else {
+                return;
+            };
+            bulletin.stamp = stamp;
+            let bytes = bruit_core::wire::encode_to_bytes(&bulletin);
+            // Lost with a full or failed store: the old stamp stays good.
+            store.submit(Write::Restamp { id, stamp_bits: stamp.bits, bytes }).ok();
+        });
+    }
+
+    fn write(&mut self, write: Write) {
+        let id = match &write {
+            Write::Put(stored) => Some(stored.id),
+            _ => None,
+        };
+        if let Err(error) = self.store.submit(write) {
+            if let Some(id) = id {
+                self.publishing.not_stored(&id, &error);
+            }
+            self.note_store_error(error);
+        }
+    }
+
+    fn note_store_error(&mut self, error: StoreError) {
+        if self.state.store_error.is_none() {
+            error!(%error, "the store takes no more writes; bulletins are relayed, not kept");
+        }
+        self.state.store_error = Some(error);
+    }
+
+    fn on_transport(&mut self, event: TransportEvent, now: Now) {
+        let event = match event {
+            TransportEvent::LinkUp { link, peer, direction, remote, credit_bytes } => {
+                self.state.dialling.remove(&peer);
+                if !self.access.admits(&peer, remote) {
+                    info!(peer = ?peer, "refused a link: the access lists do not admit it");
+                    self.transport.close(link, CloseReason::Full);
+                    return;
+                }
+                self.state.traffic.links.insert(link, (0, 0));
+                Event::LinkUp {
+                    link,
+                    peer,
+                    direction,
+                    remote,
+                    control_credit: credit_bytes,
+                    bulletins_credit: credit_bytes,
+                }
+            }
+            TransportEvent::DialFailed { peer, error } => {
+                debug!(peer = ?peer, error, "a dial came to nothing");
+                self.state.dialling.remove(&peer);
+                Event::DialFailed { peer }
+            }
+            TransportEvent::Frame { link, frame, .. } => {
+                self.state.traffic.received(link, &frame);
+                Event::Frame { link, frame }
+            }
+            TransportEvent::Malformed { link } => Event::Malformed { link },
+            TransportEvent::Credit { link, class, bytes } => Event::Credit { link, class, bytes },
+            TransportEvent::LinkDown { link, reason, by_peer } => {
+                self.state.traffic.links.remove(&link);
+                Event::LinkDown { link, reason, by_peer }
+            }
+        };
+        self.feed(event, now);
+    }
+
+    fn on_store(&mut self, event: StoreEvent, now: Now) {
+        match event {
+            StoreEvent::Synced { ids, .. } => {
+                for id in &ids {
+                    self.publishing.stored(id);
+                }
+                self.feed(Event::Persisted { ids }, now);
+            }
+            StoreEvent::Loaded { id, bytes } => self.feed(Event::Loaded { id, bytes }, now),
+            StoreEvent::Failed { error, lost } => {
+                for id in &lost {
+                    self.publishing.not_stored(id, &error);
+                }
+                self.note_store_error(error);
+            }
+            StoreEvent::Recovered => {
+                warn!("there is room on the disk again: bulletins are kept again");
+                self.state.store_error = None;
+            }
+        }
+    }
+
+    fn on_order(&mut self, order: Order, now: Now) {
+        match order {
+            Order::Engine(command) => self.feed(Event::Command(command), now),
+            Order::Publish(request) => {
+                let bulletin = self.publishing.begin(*request);
+                if let Some(bulletin) = bulletin {
+                    self.feed(Event::Command(Command::Publish(bulletin)), now);
+                }
+                self.asking_bits.store(self.engine.asking_log2(), Ordering::Relaxed);
+            }
+            Order::Join(addresses, done) => self.join(addresses, done, now),
+            Order::Unlink(peer, done) => {
+                let is_linked = self.is_linked(&peer);
+                self.feed(Event::Command(Command::Drop(peer)), now);
+                // Whoever asked may have gone.
+                done.send(is_linked).ok();
+            }
+            Order::Look(Look(look)) => look(&Looks {
+                engine: &self.engine,
+                transport: &*self.transport,
+                traffic: &self.state.traffic,
+                dialling: &self.state.dialling,
+                now,
+                store_error: self.state.store_error.as_ref(),
+            }),
+            Order::Access(access) => self.access = access,
+            Order::Shutdown(_) => {}
+        }
+    }
+
+    fn is_linked(&self, peer: &NodeId) -> bool {
+        let links = self.engine.links();
+        links.iter().any(|link| link.peer == *peer && link.is_established && !link.is_closing)
+    }
+
+    fn join(&mut self, addresses: Vec<PeerAddress>, done: oneshot::Sender<()>, now: Now) {
+        if let [address] = addresses.as_slice()
+            && !self.is_linked(&address.id)
+        {
+            self.state.joining.retain(|(_, waiter)| !waiter.is_closed());
+            self.state.joining.push((address.id, done));
+        } else {
+            // Whoever asked may have gone.
+            done.send(()).ok();
+        }
+        self.feed(Event::Command(Command::Join(addresses)), now);
+    }
+
+    /// Tells those who wait for a link to `peer`.
+    pub(crate) fn on_linked(&mut self, peer: &NodeId) {
+        let joining = std::mem::take(&mut self.state.joining);
+        for (waited_for, done) in joining {
+            if waited_for == *peer {
+                // Whoever asked may have gone.
+                done.send(()).ok();
+            } else if !done.is_closed() {
+                self.state.joining.push((waited_for, done));
+            }
+        }
+    }
+
+    /// Says goodbye, syncs, stops.
+    async fn stop(mut self, done: oneshot::Sender<()>) {
+        let now = self.now();
+        self.save();
+        self.hub.close();
+        self.feed(Event::Command(Command::Shutdown), now);
+        self.transport.shutdown().await;
+        let store = self.store.clone();
+        let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
+        if let Ok(Err(error)) = closed {
+            error!(%error, "the last writes did not reach the disk");
+        }
+        drop(self);
+        // Whoever asked may have gone.
+        done.send(()).ok();
+    }
+}
+
+impl Traffic {
+    fn sent(&mut self, link: LinkId, frame: &bytes::Bytes) {
+        let now = Instant::now();
+        self.bytes_out.count(length(frame), now);
+        if frame.first() == Some(&bruit_core::wire::kind::PUB) {
+            self.bulletins_out.count(1, now);
+        }
+        if let Some((_, bytes_out)) = self.links.get_mut(&link) {
+            *bytes_out += u64::from(length(frame));
+        }
+    }
+
+    fn received(&mut self, link: LinkId, frame: &bytes::Bytes) {
+        let now = Instant::now();
+        self.bytes_in.count(length(frame), now);
+        if frame.first() == Some(&bruit_core::wire::kind::PUB) {
+            self.bulletins_in.count(1, now);
+        }
+        if let Some((bytes_in, _)) = self.links.get_mut(&link) {
+            *bytes_in += u64::from(length(frame));
+        }
+    }
+}
+
+fn length(frame: &bytes::Bytes) -> u32 {
+    u32::try_from(frame.len()).unwrap_or(u32::MAX)
+}
+
+/// This machine's wall clock.
+pub(crate) fn wall_now() -> Wall {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Wall::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

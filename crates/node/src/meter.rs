@@ -1,0 +1,52 @@
+//! Rates without a tick: a sum that decays with time, so that an idle node need not wake up for it.
+
+use std::time::{Duration, Instant};
+
+/// Time in which an old rate fades to a third.
+const FADE: Duration = Duration::from_secs(5);
+
+/// Counts what passes and says how much of it passes in a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Meter {
+    sum: f64,
+    at: Option<Instant>,
+}
+
+impl Meter {
+    /// Counts `amount` at `now`.
+    pub(crate) fn count(&mut self, amount: u32, now: Instant) {
+        self.fade(now);
+        self.sum += f64::from(amount);
+    }
+
+    /// How much passes in a second, over about the last five.
+    pub(crate) fn per_s(&mut self, now: Instant) -> f64 {
+        self.fade(now);
+        let per_s = self.sum / FADE.as_secs_f64();
+        (per_s * 1_000.0).round() / 1_000.0
+    }
+
+    fn fade(&mut self, now: Instant) {
+        if let Some(at) = self.at.replace(now) {
+            let elapsed = now.saturating_duration_since(at).as_secs_f64();
+            self.sum *= (-elapsed / FADE.as_secs_f64()).exp();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_stream_reads_as_its_rate_and_silence_as_none() {
+        let mut meter = Meter::default();
+        let start = Instant::now();
+        for tick in 0..600_u32 {
+            meter.count(2, start + Duration::from_millis(100) * tick);
+        }
+        let end = start + Duration::from_secs(60);
+        assert!((meter.per_s(end) - 20.0).abs() < 1.0);
+        assert!(meter.per_s(end + Duration::from_secs(60)) < 0.01);
+    }
+}

@@ -1,0 +1,68 @@
+//! What the engine tells the application: words for the log, answers for those who wait.
+
+use bruit_core::event::{Difference, Notice};
+use tracing::{debug, info, warn};
+
+use crate::driver::Driver;
+
+impl Driver {
+    pub(crate) fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Published { id, result } => self.publishing.published(&id, result),
+            Notice::Spread { id, neighbours } => self.publishing.spread(&id, neighbours),
+            Notice::Linked { peer, .. } => {
+                debug!(peer = %peer, "linked");
+                self.on_linked(&peer);
+            }
+            Notice::Unlinked { peer, reason, .. } => debug!(peer = %peer, %reason, "unlinked"),
+            Notice::Stranger { peer, difference } => {
+                let ours = self.engine.network();
+                let (what, fix) = explain(difference, ours.name());
+                warn!(peer = %peer, difference = what, fix, "a node of another network");
+            }
+            Notice::Misbehaved { peer, how } => {
+                info!(peer = %peer, how, "cut off a peer that broke the protocol");
+            }
+            Notice::Application { peer, kind, body } => {
+                let listeners =
+                    self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let listener = listeners.get(&kind).cloned();
+                drop(listeners);
+                if let Some(listener) = listener {
+                    listener(peer, kind, body);
+                }
+            }
+            other => debug!(?other, "a notice"),
+        }
+    }
+}
+
+/// What differs between two networks, and what makes them one.
+fn explain(difference: Difference, name: &str) -> (String, &'static str) {
+    match difference {
+        Difference::Version { ours, theirs } => (
+            format!("protocol version: {ours} here, {theirs} there"),
+            "run the same version of bruit on both",
+        ),
+        Difference::Name => (
+            format!("network name: `{name}` here, another there"),
+            "start both with the same --network",
+        ),
+        Difference::Price { ours, theirs } => (
+            format!("price: {ours} here, {theirs} there"),
+            "start both with the same --price",
+        ),
+        Difference::Private { ours: true } => (
+            "secret: there is one here, none there".to_owned(),
+            "start the other with the same --secret",
+        ),
+        Difference::Private { ours: false } => (
+            "secret: there is none here, one there".to_owned(),
+            "start this node with the other's --secret",
+        ),
+        Difference::Secret => (
+            "secret: another here than there".to_owned(),
+            "start both with the same --secret",
+        ),
+    }
+}
