@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
@@ -38,8 +39,9 @@ pub struct Greeting {
 pub enum Step {
     /// Send this and wait on.
     Send(Frame),
-    /// The peer belongs to this network. The frame, if any, is still to be sent.
-    Done(Greeting, Option<Frame>),
+    /// The peer belongs to this network. The frame, if any, is still to be sent; then those that
+    /// came early are to be taken.
+    Done(Greeting, Option<Frame>, Vec<Bytes>),
     /// The peer belongs to another network.
     Stranger(NodeId, Difference),
     /// The peer breaks the protocol.
@@ -54,6 +56,8 @@ struct Pending {
     peer: NodeId,
     them: Option<(LinkEnd, Greeting)>,
     proved: Option<[u8; 32]>,
+    early: Vec<Bytes>,
+    early_bytes: usize,
 }
 
 /// The handshakes under way. A link's state dies when the handshake ends or the link does.
@@ -67,6 +71,11 @@ pub struct Handshakes {
 }
 
 impl Handshakes {
+    /// Bytes kept of a link before its handshake ends: a stream's whole window.
+    const EARLY_BYTES_MAX: usize = 256 * 1_024;
+    /// Frames kept of a link before its handshake ends.
+    const EARLY_MAX: usize = 1_024;
+
     /// Handshakes of `me` in `network`.
     pub const fn new(me: NodeId, network: Network, wants_kept: bool, rng: ChaCha8Rng) -> Self {
         Self {
@@ -96,6 +105,8 @@ impl Handshakes {
                 peer,
                 them: None,
                 proved: None,
+                early: Vec::new(),
+                early_bytes: 0,
             },
         );
         Frame::Hello {
@@ -120,6 +131,20 @@ impl Handshakes {
     /// Forgets `link`.
     pub fn end(&mut self, link: LinkId) {
         self.pending.remove(&link);
+    }
+
+    /// Keeps a frame of the bulletins stream for the end of the handshake. The two streams of a link
+    /// have no order between them: what a peer says after its HELLO may overtake it. Answers whether
+    /// there was room.
+    pub fn hold(&mut self, link: LinkId, frame: &Bytes) -> bool {
+        let Some(pending) = self.pending.get_mut(&link) else { return false };
+        let bytes = pending.early_bytes.saturating_add(frame.len());
+        if bytes > Self::EARLY_BYTES_MAX || pending.early.len() >= Self::EARLY_MAX {
+            return false;
+        }
+        pending.early_bytes = bytes;
+        pending.early.push(frame.clone());
+        true
     }
 
     /// Takes a frame of a link that has not proved itself yet.
@@ -160,10 +185,10 @@ impl Handshakes {
                 Some(_) => {}
             }
         }
-        self.pending.remove(&link);
+        let early = self.pending.remove(&link).map(|pending| pending.early).unwrap_or_default();
         match step {
-            Step::Send(frame) => Step::Done(greeting, Some(frame)),
-            _ => Step::Done(greeting, None),
+            Step::Send(frame) => Step::Done(greeting, Some(frame), early),
+            _ => Step::Done(greeting, None, early),
         }
     }
 }
@@ -261,7 +286,7 @@ mod tests {
 
     fn reply(step: &Step) -> Option<Frame> {
         match step {
-            Step::Send(frame) | Step::Done(_, Some(frame)) => Some(frame.clone()),
+            Step::Send(frame) | Step::Done(_, Some(frame), _) => Some(frame.clone()),
             _ => None,
         }
     }
@@ -271,7 +296,7 @@ mod tests {
         for secret in [None, Some(b"secret".as_slice())] {
             let network = Network::new("main", Price::DEFAULT, secret);
             let (a, b) = meet(&network, &network);
-            assert!(matches!(a, Step::Done(greeting, _) if greeting.wants_kept));
+            assert!(matches!(a, Step::Done(greeting, ..) if greeting.wants_kept));
             assert!(matches!(b, Step::Done(..)));
         }
     }

@@ -1003,6 +1003,10 @@ mod tests {
         let facts = room.wakeup(at(70_000));
         assert!(facts.iter().all(is_ping), "{facts:?}");
         assert_eq!(room.local_health(), 8);
+        for fact in facts {
+            let Fact::Ping { link, seq } = fact else { continue };
+            room.on_pong(link, seq, 0, at(70_020));
+        }
         let log = run(&mut room, 200_000, &[], |_| None);
         assert!(times(&log, is_suspect).is_empty());
         assert_eq!(room.local_health(), 1, "answers in time heal");

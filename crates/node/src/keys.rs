@@ -157,7 +157,9 @@ impl KeyError {
             }
             Self::TooOpen { path, .. } => {
                 let path = path.display();
-                format!("if nobody else has read it: chmod 600 {path}; otherwise move it away for a new one")
+                format!(
+                    "if nobody else has read it: chmod 600 {path}; otherwise move it away for a new one"
+                )
             }
             Self::Permission { path } => format!(
                 "make {} readable and writable for this user (chown, chmod), or choose another folder with --data",
@@ -168,11 +170,16 @@ impl KeyError {
                     .to_owned()
             }
             Self::NotAFile { path } | Self::NotADirectory { path } => {
-                format!("move {} away, or choose another folder with --data", path.display())
+                format!(
+                    "move {} away, or choose another folder with --data",
+                    path.display()
+                )
             }
             Self::Length { path, .. } | Self::NotHex { path } => {
                 let path = path.display();
-                format!("restore {path} from a backup, or move it away for a new one (a new identity)")
+                format!(
+                    "restore {path} from a backup, or move it away for a new one (a new identity)"
+                )
             }
             Self::NotAKey => "give the text that bruit keys export printed".to_owned(),
             Self::Exists { path } => {
@@ -195,7 +202,10 @@ impl KeyError {
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
-            _ => Self::Io { path, source: Arc::new(error) },
+            _ => Self::Io {
+                path,
+                source: Arc::new(error),
+            },
         }
     }
 }
@@ -217,8 +227,9 @@ impl Secret {
     /// [`KeyError::Randomness`].
     pub fn random() -> Result<Self, KeyError> {
         let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut())
-            .map_err(|error| KeyError::Randomness { what: error.to_string() })?;
+        getrandom::fill(bytes.as_mut()).map_err(|error| KeyError::Randomness {
+            what: error.to_string(),
+        })?;
         Ok(Self(bytes))
     }
 
@@ -307,12 +318,17 @@ impl Secret {
                 count => got += count,
             }
         }
-        let length = || KeyError::Length { path: path.to_owned(), got: metadata.len() };
+        let length = || KeyError::Length {
+            path: path.to_owned(),
+            got: metadata.len(),
+        };
         let text = text[..got].trim_ascii();
         if text.len() != 64 {
             return Err(length());
         }
-        let not_hex = || KeyError::NotHex { path: path.to_owned() };
+        let not_hex = || KeyError::NotHex {
+            path: path.to_owned(),
+        };
         Self::from_hex(std::str::from_utf8(text).map_err(|_| not_hex())?).map_err(|_| not_hex())
     }
 
@@ -333,7 +349,11 @@ impl Secret {
         fs::remove_file(&temporary).ok();
         written.and_then(|()| sync_folder(folder)).map_err(|error| {
             // Missing can only be the folder.
-            let path = if error.kind() == io::ErrorKind::AlreadyExists { path } else { folder };
+            let path = if error.kind() == io::ErrorKind::AlreadyExists {
+                path
+            } else {
+                folder
+            };
             KeyError::from_io(error, path)
         })
     }
@@ -381,14 +401,19 @@ fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
 /// Whether `metadata` is that of a file for its owner alone.
 fn check_file(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyError> {
     if !metadata.is_file() {
-        return Err(KeyError::NotAFile { path: path.to_owned() });
+        return Err(KeyError::NotAFile {
+            path: path.to_owned(),
+        });
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeyError::TooOpen { path: path.to_owned(), mode });
+            return Err(KeyError::TooOpen {
+                path: path.to_owned(),
+                mode,
+            });
         }
     }
     Ok(())
@@ -482,7 +507,10 @@ impl DataFolder {
         let path = self.author_file(name)?;
         make_folder(&self.path.join(AUTHORS_FOLDER))?;
         secret.save(&path)?;
-        Ok(AuthorEntry { name: name.to_owned(), id: secret.author_id() })
+        Ok(AuthorEntry {
+            name: name.to_owned(),
+            id: secret.author_id(),
+        })
     }
 
     /// The author keys, by name. Files whose names are no key's are passed over.
@@ -500,18 +528,29 @@ impl DataFolder {
         for entry in entries {
             let name = entry.map_err(wrong)?.file_name();
             let name = name.to_str().and_then(|name| name.strip_suffix(KEY_SUFFIX));
-            names.extend(name.filter(|name| check_name(name).is_ok()).map(str::to_owned));
+            names.extend(
+                name.filter(|name| check_name(name).is_ok())
+                    .map(str::to_owned),
+            );
         }
         names.sort_unstable();
         names
             .into_iter()
-            .map(|name| Ok(AuthorEntry { id: self.author(&name)?.author_id(), name }))
+            .map(|name| {
+                Ok(AuthorEntry {
+                    id: self.author(&name)?.author_id(),
+                    name,
+                })
+            })
             .collect()
     }
 
     fn author_file(&self, name: &str) -> Result<PathBuf, KeyError> {
         check_name(name)?;
-        Ok(self.path.join(AUTHORS_FOLDER).join(format!("{name}{KEY_SUFFIX}")))
+        Ok(self
+            .path
+            .join(AUTHORS_FOLDER)
+            .join(format!("{name}{KEY_SUFFIX}")))
     }
 }
 
@@ -521,14 +560,20 @@ fn check_name(name: &str) -> Result<(), KeyError> {
     let good = (1..=NAME_BYTES_MAX).contains(&name.len())
         && !name.starts_with('.')
         && name.bytes().all(plain);
-    good.then_some(()).ok_or_else(|| KeyError::BadName { name: name.to_owned() })
+    good.then_some(()).ok_or_else(|| KeyError::BadName {
+        name: name.to_owned(),
+    })
 }
 
 /// Makes `folder`, and those above it, for their owner alone.
 fn make_folder(folder: &Path) -> Result<(), KeyError> {
     match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => return Err(KeyError::NotADirectory { path: folder.to_owned() }),
+        Ok(_) => {
+            return Err(KeyError::NotADirectory {
+                path: folder.to_owned(),
+            });
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(KeyError::from_io(error, folder)),
     }
@@ -539,7 +584,9 @@ fn make_folder(folder: &Path) -> Result<(), KeyError> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(folder).map_err(|error| KeyError::from_io(error, folder))
+    builder
+        .create(folder)
+        .map_err(|error| KeyError::from_io(error, folder))
 }
 
 /// Options that create files only their owner may read.
@@ -586,7 +633,11 @@ mod tests {
         let text = fs::read_to_string(folder.path().join(NODE_KEY_FILE)).unwrap();
         assert_eq!(text, format!("{}\n", *node.to_hex()));
         assert_eq!(text.len(), SECRET_FILE_BYTES);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing temporary stays");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "nothing temporary stays"
+        );
     }
 
     #[cfg(unix)]
@@ -610,8 +661,15 @@ mod tests {
         for wide in [0o644, 0o640, 0o620, 0o601] {
             set_mode(&path, wide);
             let error = folder.node_key().unwrap_err();
-            assert!(matches!(error, KeyError::TooOpen { mode, .. } if mode == wide), "{error}");
-            assert!(error.fix().contains(&format!("chmod 600 {}", path.display())));
+            assert!(
+                matches!(error, KeyError::TooOpen { mode, .. } if mode == wide),
+                "{error}"
+            );
+            assert!(
+                error
+                    .fix()
+                    .contains(&format!("chmod 600 {}", path.display()))
+            );
         }
         set_mode(&path, 0o600);
         assert_eq!(folder.node_key().unwrap(), key, "nothing was overwritten");
@@ -623,14 +681,24 @@ mod tests {
         let key = folder.node_key().unwrap();
         let path = folder.path().join(NODE_KEY_FILE);
         let (hex, bad) = (key.to_hex(), "z".repeat(64));
-        for text in ["", "\n", &hex[..63], &format!("{}0", *hex), &bad, &"0".repeat(1_000)] {
+        for text in [
+            "",
+            "\n",
+            &hex[..63],
+            &format!("{}0", *hex),
+            &bad,
+            &"0".repeat(1_000),
+        ] {
             fs::write(&path, text).unwrap();
             let error = folder.node_key().unwrap_err();
             let malformed = matches!(error, KeyError::Length { .. } | KeyError::NotHex { .. });
             assert!(malformed, "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
             let told = format!("{error} {error:?} {}", error.fix());
-            assert!(!told.contains(&hex[..16]), "an error text holds part of a key");
+            assert!(
+                !told.contains(&hex[..16]),
+                "an error text holds part of a key"
+            );
         }
     }
 
@@ -641,7 +709,10 @@ mod tests {
         assert!(matches!(folder.node_key(), Err(KeyError::NotAFile { .. })));
         let file = parent.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert!(matches!(DataFolder::open(&file), Err(KeyError::NotADirectory { .. })));
+        assert!(matches!(
+            DataFolder::open(&file),
+            Err(KeyError::NotADirectory { .. })
+        ));
         assert!(DataFolder::open(file.join("below")).is_err());
     }
 
@@ -667,18 +738,38 @@ mod tests {
         assert_eq!(first.authors().unwrap(), []);
         let default = first.author(DEFAULT_AUTHOR).unwrap().author_id();
         let alice = first.new_author("alice").unwrap();
-        let expected =
-            [alice.clone(), AuthorEntry { name: DEFAULT_AUTHOR.to_owned(), id: default }];
+        let expected = [
+            alice.clone(),
+            AuthorEntry {
+                name: DEFAULT_AUTHOR.to_owned(),
+                id: default,
+            },
+        ];
         assert_eq!(first.authors().unwrap(), expected);
 
         let text = first.author("alice").unwrap().to_hex();
-        let imported = second.import_author("a.2", &Secret::from_hex(&text).unwrap()).unwrap();
+        let imported = second
+            .import_author("a.2", &Secret::from_hex(&text).unwrap())
+            .unwrap();
         assert_eq!(imported.id, alice.id);
-        assert!(matches!(second.new_author("a.2"), Err(KeyError::Exists { .. })));
-        assert_eq!(second.author("a.2").unwrap().author_id(), alice.id, "nothing was overwritten");
-        assert!(matches!(second.author("bob"), Err(KeyError::Missing { .. })));
+        assert!(matches!(
+            second.new_author("a.2"),
+            Err(KeyError::Exists { .. })
+        ));
+        assert_eq!(
+            second.author("a.2").unwrap().author_id(),
+            alice.id,
+            "nothing was overwritten"
+        );
+        assert!(matches!(
+            second.author("bob"),
+            Err(KeyError::Missing { .. })
+        ));
         for name in ["", ".", "..", "../node", "a/b", "a b", "ä", &"a".repeat(65)] {
-            assert!(matches!(second.new_author(name), Err(KeyError::BadName { .. })), "{name}");
+            assert!(
+                matches!(second.new_author(name), Err(KeyError::BadName { .. })),
+                "{name}"
+            );
         }
     }
 
@@ -686,7 +777,10 @@ mod tests {
     fn secrets_survive_hexadecimal_and_are_never_printed() {
         let secret = Secret::from_bytes([0xab; 32]);
         assert_eq!(*secret.to_hex(), "ab".repeat(32));
-        assert_eq!(Secret::from_hex(&format!(" {}\n", *secret.to_hex())).unwrap(), secret);
+        assert_eq!(
+            Secret::from_hex(&format!(" {}\n", *secret.to_hex())).unwrap(),
+            secret
+        );
         for text in ["", "ab", &"ab".repeat(33), &"g".repeat(64)] {
             let error = Secret::from_hex(text).unwrap_err();
             assert!(text.is_empty() || !error.to_string().contains(&text.repeat(2)));

@@ -10,7 +10,7 @@ use crate::event::{Difference, JobId};
 use crate::handshake::{Greeting, Step};
 use crate::id::{LinkId, NodeId};
 use crate::identity::Signature;
-use crate::link::{CloseReason, Direction};
+use crate::link::{Class, CloseReason, Direction};
 use crate::reconcile::Open;
 use crate::record::{Beacon, Record};
 use crate::time::Now;
@@ -102,14 +102,23 @@ impl Engine {
             self.on_established_frame(link, peer.node, frame, bytes.len(), now);
             return;
         }
+        if frame.class() == Class::Bulletins {
+            if !self.handshakes.hold(link, bytes) {
+                self.misbehaved(link, "sent too much before its handshake", now);
+            }
+            return;
+        }
         match self.handshakes.on_frame(link, &frame) {
             Step::Wait => {}
             Step::Send(frame) => self.send(link, &frame, now),
-            Step::Done(greeting, proof) => {
+            Step::Done(greeting, proof, early) => {
                 if let Some(proof) = proof {
                     self.send(link, &proof, now);
                 }
                 self.on_established(link, greeting, now);
+                for frame in early {
+                    self.on_frame(link, &frame, now);
+                }
             }
             Step::Stranger(peer, difference) => self.on_stranger(link, peer, difference),
             Step::Misbehaved(how) => self.misbehaved(link, how, now),

@@ -475,7 +475,7 @@ fn figures() {
     // As it is in use: what has expired is purged, minute by minute.
     let mut inventory = inventory;
     let now = at(count * 100);
-    while inventory.expire(now, true) != [] {}
+    while !inventory.expire(now, true).is_empty() {}
     println!("left after purging: {}", inventory.counts().seen);
     let begin = clock();
     inventory.digest(now.wall.minute());

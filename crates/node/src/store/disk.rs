@@ -92,7 +92,11 @@ impl Disk {
         let database = guarded(|| Ok(medium.open(&builder(cache_bytes))?)).map_err(explain)?;
         match guarded(|| schema(&database)).map_err(explain)? {
             Some(found) if found > SCHEMA => {
-                return Err(StoreError::NewerSchema { file, found, supported: SCHEMA });
+                return Err(StoreError::NewerSchema {
+                    file,
+                    found,
+                    supported: SCHEMA,
+                });
             }
             _ => {}
         }
@@ -123,7 +127,9 @@ impl Disk {
         top_seq: u64,
     ) -> Result<Vec<BulletinId>, StoreError> {
         let view = self.view();
-        let View::Live(database) = &*view else { return Err(StoreError::Closed) };
+        let View::Live(database) = &*view else {
+            return Err(StoreError::Closed);
+        };
         let done = guarded(|| self.transact(database, batch, top_seq));
         let changes = done.map_err(|error| self.explain(error))?;
         // What the same batch evicted again is not "stored".
@@ -155,7 +161,9 @@ impl Disk {
         let reserved = self.reserved.load(Ordering::Relaxed);
         let reserve = (top_seq + SEQ_RESERVE / 2 > reserved).then_some(top_seq + SEQ_RESERVE);
         if let Some(reserve) = reserve {
-            transaction.open_table(BRUIT)?.insert(NEXT_SEQ_KEY, reserve)?;
+            transaction
+                .open_table(BRUIT)?
+                .insert(NEXT_SEQ_KEY, reserve)?;
         }
         let changes = self.change_tables(&transaction, batch)?;
         transaction.commit()?;
@@ -207,11 +215,18 @@ impl Disk {
     /// # Errors
     /// As [`Disk::read`].
     pub(super) fn bytes(&self, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
-        let seq = self.index.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+        let seq = self
+            .index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .copied();
         let Some(seq) = seq else { return Ok(None) };
         self.read(|transaction| {
             let bodies = transaction.open_table(BODIES)?;
-            let Some(row) = bodies.get(seq)? else { return Ok(None) };
+            let Some(row) = bodies.get(seq)? else {
+                return Ok(None);
+            };
             let bulletin = rows::body(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
             Ok((bulletin.id == *id).then_some(bulletin.bytes))
         })
@@ -224,7 +239,10 @@ impl Disk {
 
     /// Bodies on disk.
     pub(super) fn held(&self) -> usize {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Keeps reads going after a failed write: from here on nothing reaches the medium.
@@ -244,7 +262,9 @@ impl Disk {
     /// As opening; the view stays frozen.
     pub(super) fn thaw(&self, bytes: u64) -> Result<(), StoreError> {
         if !self.medium.has_room(bytes) {
-            return Err(StoreError::Full { file: self.medium.file().to_owned() });
+            return Err(StoreError::Full {
+                file: self.medium.file().to_owned(),
+            });
         }
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
         *view = View::Closed;
@@ -272,7 +292,9 @@ impl Disk {
         };
         guarded(|| {
             let transaction = begin(&database)?;
-            transaction.open_table(BRUIT)?.insert(NEXT_SEQ_KEY, top_seq + 1)?;
+            transaction
+                .open_table(BRUIT)?
+                .insert(NEXT_SEQ_KEY, top_seq + 1)?;
             transaction.commit()?;
             drop(database);
             Ok(())
@@ -320,12 +342,20 @@ impl<'a> Tables<'a> {
     fn apply(&mut self, write: &Write) -> Result<(), redb::Error> {
         match write {
             Write::Put(bulletin) => self.put(bulletin),
-            Write::Seen { id, created, expires } => self.see(id, *created, *expires),
-            Write::Restamp { id, stamp_bits, bytes } => self.restamp(id, *stamp_bits, bytes),
+            Write::Seen {
+                id,
+                created,
+                expires,
+            } => self.see(id, *created, *expires),
+            Write::Restamp {
+                id,
+                stamp_bits,
+                bytes,
+            } => self.restamp(id, *stamp_bits, bytes),
             Write::Evict { id } => self.evict(id),
-            Write::Purge { ids } => {
-                ids.iter().try_for_each(|(id, expires)| self.purge(id, *expires))
-            }
+            Write::Purge { ids } => ids
+                .iter()
+                .try_for_each(|(id, expires)| self.purge(id, *expires)),
             Write::Meta { key, value } => {
                 self.meta.insert(*key, value.as_slice())?;
                 Ok(())
@@ -343,7 +373,10 @@ impl<'a> Tables<'a> {
     }
 
     fn put(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
-        if self.seq(&bulletin.id).is_some_and(|seq| seq != bulletin.seq) {
+        if self
+            .seq(&bulletin.id)
+            .is_some_and(|seq| seq != bulletin.seq)
+        {
             self.remove_body(&bulletin.id)?;
         }
         self.write_body(bulletin)?;
@@ -357,7 +390,9 @@ impl<'a> Tables<'a> {
 
     /// Writes the body's row and the id's.
     fn write_body(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
-        let mut row = self.bodies.insert_reserve(bulletin.seq, rows::body_len(bulletin))?;
+        let mut row = self
+            .bodies
+            .insert_reserve(bulletin.seq, rows::body_len(bulletin))?;
         rows::write_body(bulletin, row.as_mut());
         drop(row);
         let key = rows::seen_key(bulletin.expires, &bulletin.id);
@@ -369,7 +404,8 @@ impl<'a> Tables<'a> {
     fn see(&mut self, id: &BulletinId, created: Wall, expires: Wall) -> Result<(), redb::Error> {
         if self.seq(id).is_none() {
             let created = created.as_millis().to_be_bytes();
-            self.seen.insert(&rows::seen_key(expires, id), created.as_slice())?;
+            self.seen
+                .insert(&rows::seen_key(expires, id), created.as_slice())?;
         }
         Ok(())
     }
@@ -380,17 +416,26 @@ impl<'a> Tables<'a> {
         stamp_bits: u8,
         bytes: &Bytes,
     ) -> Result<(), redb::Error> {
-        let Some(seq) = self.seq(id) else { return Ok(()) };
-        let Some(row) = self.bodies.get(seq)? else { return Ok(()) };
+        let Some(seq) = self.seq(id) else {
+            return Ok(());
+        };
+        let Some(row) = self.bodies.get(seq)? else {
+            return Ok(());
+        };
         let (head, _) = rows::body_head(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
         drop(row);
-        self.write_body(&StoredBulletin { stamp_bits, bytes: bytes.clone(), ..head })
+        self.write_body(&StoredBulletin {
+            stamp_bits,
+            bytes: bytes.clone(),
+            ..head
+        })
     }
 
     fn evict(&mut self, id: &BulletinId) -> Result<(), redb::Error> {
         if let Some(body) = self.remove_body(id)? {
             let created = body.created.as_millis().to_be_bytes();
-            self.seen.insert(&rows::seen_key(body.expires, id), created.as_slice())?;
+            self.seen
+                .insert(&rows::seen_key(body.expires, id), created.as_slice())?;
         }
         Ok(())
     }
@@ -404,9 +449,13 @@ impl<'a> Tables<'a> {
     /// Takes away the body of `id` and its place in the topic's list. Returns what it was, without
     /// its bytes.
     fn remove_body(&mut self, id: &BulletinId) -> Result<Option<StoredBulletin>, redb::Error> {
-        let Some(seq) = self.seq(id) else { return Ok(None) };
+        let Some(seq) = self.seq(id) else {
+            return Ok(None);
+        };
         self.changes.insert(*id, None);
-        let Some(row) = self.bodies.remove(seq)? else { return Ok(None) };
+        let Some(row) = self.bodies.remove(seq)? else {
+            return Ok(None);
+        };
         let (body, _) = rows::body_head(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
         drop(row);
         self.topics.remove(&rows::topic_key(&body.topic, seq))?;
@@ -438,9 +487,9 @@ fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
             Some(schema) => Ok(Some(schema.value())),
             None => Err(redb::Error::Corrupted("it names no schema".to_owned())),
         },
-        Err(TableError::TableDoesNotExist(_)) => {
-            Err(redb::Error::Corrupted("it is the database of another program".to_owned()))
-        }
+        Err(TableError::TableDoesNotExist(_)) => Err(redb::Error::Corrupted(
+            "it is the database of another program".to_owned(),
+        )),
         Err(error) => Err(error.into()),
     }
 }
@@ -452,7 +501,10 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
         let mut bruit = transaction.open_table(BRUIT)?;
         bruit.insert(SCHEMA_KEY, SCHEMA)?;
         let noted = bruit.get(NEXT_SEQ_KEY)?.map_or(1, |seq| seq.value());
-        let last = transaction.open_table(BODIES)?.last()?.map_or(0, |(seq, _)| seq.value());
+        let last = transaction
+            .open_table(BODIES)?
+            .last()?
+            .map_or(0, |(seq, _)| seq.value());
         let next_seq = noted.max(last + 1);
         bruit.insert(NEXT_SEQ_KEY, next_seq + SEQ_RESERVE)?;
         transaction.open_table(SEEN)?;
@@ -474,8 +526,9 @@ fn recover(
     let mut seen = Vec::new();
     for row in transaction.open_table(SEEN)?.iter()? {
         let (key, value) = row?;
-        let known = rows::known(key.value(), value.value())
-            .ok_or_else(|| redb::Error::Corrupted("a row of known ids has a wrong length".to_owned()))?;
+        let known = rows::known(key.value(), value.value()).ok_or_else(|| {
+            redb::Error::Corrupted("a row of known ids has a wrong length".to_owned())
+        })?;
         index.extend(known.held.as_ref().map(|held| (known.id, held.seq)));
         seen.push(known);
     }
@@ -484,7 +537,14 @@ fn recover(
         let (key, value) = row?;
         meta.insert(key.value().to_owned(), value.value().to_vec());
     }
-    Ok((Recovered { seen, next_seq, meta }, index))
+    Ok((
+        Recovered {
+            seen,
+            next_seq,
+            meta,
+        },
+        index,
+    ))
 }
 
 /// The error for row `seq` of a table that cannot be read.

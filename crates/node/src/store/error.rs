@@ -128,7 +128,9 @@ impl StoreError {
     /// What to do about it, as a sentence.
     pub fn fix(&self) -> String {
         match self {
-            Self::AlreadyOpen { holder: Some(pid), .. } => {
+            Self::AlreadyOpen {
+                holder: Some(pid), ..
+            } => {
                 format!("stop process {pid} first, or choose another folder with --data")
             }
             Self::AlreadyOpen { holder: None, .. } => {
@@ -141,17 +143,22 @@ impl StoreError {
                 format!("name a folder with --data, or move {} away", path.display())
             }
             Self::Permission { path } => {
-                format!("make {} readable and writable for this user (chown, chmod u+rw), or choose another folder with --data", path.display())
+                format!(
+                    "make {} readable and writable for this user (chown, chmod u+rw), or choose another folder with --data",
+                    path.display()
+                )
             }
             Self::ReadOnly { .. } => {
-                "remount it writable, choose another folder with --data, or run with --ephemeral".to_owned()
+                "remount it writable, choose another folder with --data, or run with --ephemeral"
+                    .to_owned()
             }
             Self::Corrupt { file, .. } => {
-                format!("move {0} aside (mv {0} {0}.damaged) and start again: bulletins come back from peers", file.display())
+                format!(
+                    "move {0} aside (mv {0} {0}.damaged) and start again: bulletins come back from peers",
+                    file.display()
+                )
             }
-            Self::Full { .. } => {
-                "free space on that disk: the store goes on by itself".to_owned()
-            }
+            Self::Full { .. } => "free space on that disk: the store goes on by itself".to_owned(),
             Self::Io { .. } | Self::Poisoned { .. } => {
                 "check the disk (dmesg, smartctl), then restart the node".to_owned()
             }
@@ -175,7 +182,10 @@ impl StoreError {
             io::ErrorKind::PermissionDenied => Self::Permission { path },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
             io::ErrorKind::NotADirectory => Self::NotADirectory { path },
-            _ => Self::Io { path, source: Arc::new(error) },
+            _ => Self::Io {
+                path,
+                source: Arc::new(error),
+            },
         }
     }
 
@@ -188,19 +198,28 @@ impl StoreError {
                     io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
                 ) =>
             {
-                Self::Corrupt { file: file.to_owned(), what: error.to_string() }
+                Self::Corrupt {
+                    file: file.to_owned(),
+                    what: error.to_string(),
+                }
             }
             redb::Error::Io(error) => Self::from_io(error, file),
             redb::Error::PreviousIo => {
                 let error = io::Error::other("an earlier input or output failed");
-                Self::Io { path: file.to_owned(), source: Arc::new(error) }
+                Self::Io {
+                    path: file.to_owned(),
+                    source: Arc::new(error),
+                }
             }
             redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen {
                 folder: file.parent().unwrap_or(file).to_owned(),
                 holder: None,
             },
             redb::Error::DatabaseClosed => Self::Closed,
-            other => Self::Corrupt { file: file.to_owned(), what: other.to_string() },
+            other => Self::Corrupt {
+                file: file.to_owned(),
+                what: other.to_string(),
+            },
         }
     }
 }

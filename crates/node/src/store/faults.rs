@@ -16,7 +16,10 @@ const SECTOR_BYTES: usize = 512;
 /// What happened to the medium, in order.
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
-    Write { offset: usize, bytes: Vec<u8> },
+    Write {
+        offset: usize,
+        bytes: Vec<u8>,
+    },
     SetLen(usize),
     Sync,
     /// The store said that writes up to this number are on disk.
@@ -122,7 +125,9 @@ impl StorageBackend for Faulty {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let bytes = self.0.bytes.lock().unwrap();
         let offset = usize::try_from(offset).unwrap();
-        let found = bytes.get(offset..offset + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let found = bytes
+            .get(offset..offset + out.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(found);
         Ok(())
     }
@@ -148,7 +153,10 @@ impl StorageBackend for Faulty {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let offset = usize::try_from(offset).unwrap();
-        self.0.log.lock().unwrap().push(Operation::Write { offset, bytes: data.to_vec() });
+        self.0.log.lock().unwrap().push(Operation::Write {
+            offset,
+            bytes: data.to_vec(),
+        });
         write(&mut self.0.bytes.lock().unwrap(), offset, data);
         Ok(())
     }
@@ -171,7 +179,10 @@ pub(super) struct Platter {
 
 impl Platter {
     pub(super) fn new(synced: Vec<u8>) -> Self {
-        Self { synced, loose: Vec::new() }
+        Self {
+            synced,
+            loose: Vec::new(),
+        }
     }
 
     pub(super) fn apply(&mut self, operation: &Operation) {
@@ -198,7 +209,10 @@ impl Platter {
 
 fn survive(bytes: &mut Vec<u8>, operation: &Operation, survives: &mut impl FnMut() -> bool) {
     match operation {
-        Operation::Write { offset, bytes: data } => {
+        Operation::Write {
+            offset,
+            bytes: data,
+        } => {
             for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
                 if survives() {
                     write(bytes, offset + number * SECTOR_BYTES, sector);

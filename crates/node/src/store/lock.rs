@@ -35,8 +35,14 @@ impl FolderLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let holder = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(StoreError::AlreadyOpen { folder: folder.to_owned(), holder });
+                let holder = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                return Err(StoreError::AlreadyOpen {
+                    folder: folder.to_owned(),
+                    holder,
+                });
             }
             Err(TryLockError::Error(error)) => return Err(StoreError::from_io(error, &path)),
         }

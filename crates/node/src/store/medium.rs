@@ -47,7 +47,12 @@ impl FileMedium {
     /// between leaves no half-made file, which could not be told from a damaged one.
     fn create(&self, builder: &Builder) -> Result<(), DatabaseError> {
         let new = self.file.with_extension("new");
-        let file = private_options().read(true).write(true).create(true).truncate(true).open(&new)?;
+        let file = private_options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&new)?;
         drop(builder.create_file(file.try_clone()?)?);
         file.sync_all()?;
         std::fs::rename(&new, &self.file)?;
@@ -57,15 +62,18 @@ impl FileMedium {
     /// Writes `bytes` zeros to a new file beside the database and removes it again.
     fn probe(&self, bytes: u64) -> io::Result<()> {
         let path = self.file.with_extension("probe");
-        let result = private_options().write(true).create(true).truncate(true).open(&path).and_then(
-            |mut probe| {
+        let result = private_options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .and_then(|mut probe| {
                 let block = [0; 64 * 1024];
                 for _ in 0..bytes.div_ceil(64 * 1024) {
                     probe.write_all(&block)?;
                 }
                 probe.sync_data()
-            },
-        );
+            });
         std::fs::remove_file(&path).and(result)
     }
 }
@@ -123,8 +131,15 @@ struct Written {
 impl<B: StorageBackend> Frozen<B> {
     pub(super) fn new(base: B) -> io::Result<Self> {
         let base_len = base.len()?;
-        let written = Mutex::new(Written { len: base_len, chunks: BTreeMap::new() });
-        Ok(Self { base, base_len, written })
+        let written = Mutex::new(Written {
+            len: base_len,
+            chunks: BTreeMap::new(),
+        });
+        Ok(Self {
+            base,
+            base_len,
+            written,
+        })
     }
 
     /// Chunk number `chunk` as the base has it, zeros behind its end.
@@ -171,7 +186,11 @@ impl<B: StorageBackend> Frozen<B> {
 
 impl<B: StorageBackend> StorageBackend for Frozen<B> {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.written.lock().unwrap_or_else(PoisonError::into_inner).len)
+        Ok(self
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {

@@ -30,13 +30,18 @@ struct State {
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("held", &self.state().index.len()).finish_non_exhaustive()
+        f.debug_struct("Memory")
+            .field("held", &self.state().index.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Memory {
     pub(super) fn new(events: Events) -> Self {
-        Self { events, state: Mutex::default() }
+        Self {
+            events,
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn submit(&self, write: Write) -> Result<u64, StoreError> {
@@ -52,14 +57,22 @@ impl Memory {
                 ids.push(bulletin.id);
                 state.put(bulletin);
             }
-            Write::Restamp { id, stamp_bits, bytes } => state.restamp(&id, stamp_bits, bytes),
+            Write::Restamp {
+                id,
+                stamp_bits,
+                bytes,
+            } => state.restamp(&id, stamp_bits, bytes),
             Write::Evict { id } => state.remove(&id),
             Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.remove(id)),
             Write::Barrier(barrier) => barriers.push(barrier),
             Write::Seen { .. } | Write::Meta { .. } => {}
         }
         drop(state);
-        (self.events)(StoreEvent::Synced { through, ids, barriers });
+        (self.events)(StoreEvent::Synced {
+            through,
+            ids,
+            barriers,
+        });
         Ok(through)
     }
 
@@ -79,11 +92,15 @@ impl Memory {
 
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, StoreError> {
         let state = self.open_state()?;
-        let Some(first) = scan.after_seq.checked_add(1) else { return Ok(Page::default()) };
+        let Some(first) = scan.after_seq.checked_add(1) else {
+            return Ok(Page::default());
+        };
         let seqs: Vec<u64> = match &scan.topics {
             None => state.bodies.range(first..).map(|(seq, _)| *seq).collect(),
             Some(topics) => {
-                let lists = topics.iter().map(|topic| (*topic, first)..=(*topic, u64::MAX));
+                let lists = topics
+                    .iter()
+                    .map(|topic| (*topic, first)..=(*topic, u64::MAX));
                 let seqs = lists.flat_map(|list| state.topics.range(list).map(|(_, seq)| *seq));
                 seqs.collect::<BTreeSet<_>>().into_iter().collect()
             }
@@ -111,12 +128,19 @@ impl Memory {
     }
 
     pub(super) fn close(&self) {
-        *self.state() = State { closed: true, ..State::default() };
+        *self.state() = State {
+            closed: true,
+            ..State::default()
+        };
     }
 
     fn open_state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.state();
-        if state.closed { Err(StoreError::Closed) } else { Ok(state) }
+        if state.closed {
+            Err(StoreError::Closed)
+        } else {
+            Ok(state)
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

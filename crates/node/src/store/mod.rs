@@ -320,7 +320,13 @@ impl Store {
             Place::Folder(folder) => folder,
             Place::Ephemeral => {
                 let kind = Kind::Memory(Arc::new(Memory::new(events)));
-                return Ok((Self { kind }, Recovered { next_seq: 1, ..Recovered::default() }));
+                return Ok((
+                    Self { kind },
+                    Recovered {
+                        next_seq: 1,
+                        ..Recovered::default()
+                    },
+                ));
             }
         };
         check_folder(folder)?;
@@ -341,13 +347,24 @@ impl Store {
         let (requests, receiver) = Requests::channel();
         let (end, ended) = mpsc::channel();
         let (writer, reader) = (Arc::clone(&shared), Arc::clone(&shared));
-        spawn("bruit-store-read", &file, move || reader::run(&reader, &receiver))?;
-        let threads = Threads { shared, requests, ended: Mutex::new(Some(ended)) };
+        spawn("bruit-store-read", &file, move || {
+            reader::run(&reader, &receiver)
+        })?;
+        let threads = Threads {
+            shared,
+            requests,
+            ended: Mutex::new(Some(ended)),
+        };
         spawn("bruit-store-write", &file, move || {
             // Nobody may wait for the end any more.
             end.send(writer.run_writer()).ok();
         })?;
-        Ok((Self { kind: Kind::Disk(Arc::new(threads)) }, recovered))
+        Ok((
+            Self {
+                kind: Kind::Disk(Arc::new(threads)),
+            },
+            recovered,
+        ))
     }
 
     /// Takes `write` and returns its number, from 1. Never waits for the disk.
@@ -429,7 +446,11 @@ impl Store {
 
 impl Threads {
     fn stop(&self) -> Result<(), StoreError> {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(ended) = ended else { return Ok(()) };
         // A reader with a full queue ends when the last handle goes.
         self.requests.send(Request::Stop).ok();
@@ -448,20 +469,17 @@ impl Drop for Threads {
 }
 
 fn check_folder(folder: &Path) -> Result<(), StoreError> {
-    let metadata =
-        std::fs::metadata(folder).map_err(|error| StoreError::from_io(error, folder))?;
+    let metadata = std::fs::metadata(folder).map_err(|error| StoreError::from_io(error, folder))?;
     if metadata.is_dir() {
         Ok(())
     } else {
-        Err(StoreError::NotADirectory { path: folder.to_owned() })
+        Err(StoreError::NotADirectory {
+            path: folder.to_owned(),
+        })
     }
 }
 
-fn spawn(
-    name: &str,
-    file: &Path,
-    life: impl FnOnce() + Send + 'static,
-) -> Result<(), StoreError> {
+fn spawn(name: &str, file: &Path, life: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(life)

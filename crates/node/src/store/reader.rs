@@ -19,7 +19,10 @@ const READS_MAX: usize = 4_096;
 pub(super) enum Request {
     /// Answered by [`StoreEvent::Loaded`], one for each id.
     Load(Vec<BulletinId>),
-    Get(BulletinId, oneshot::Sender<Result<Option<Bytes>, StoreError>>),
+    Get(
+        BulletinId,
+        oneshot::Sender<Result<Option<Bytes>, StoreError>>,
+    ),
     Scan(Scan, oneshot::Sender<Result<Page, StoreError>>),
     Stop,
 }
@@ -74,6 +77,8 @@ fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> 
 
 fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {
     let waiting = shared.waiting_rows(scan);
-    let page = shared.disk.read(|transaction| scan::page(transaction, scan))?;
+    let page = shared
+        .disk
+        .read(|transaction| scan::page(transaction, scan))?;
     Ok(scan::merge(page, waiting, scan))
 }

@@ -106,7 +106,12 @@ pub(super) fn known(key: &[u8; LONG_KEY_BYTES], value: &[u8]) -> Option<Known> {
     let mut cut = Cut(value);
     let created = cut.wall()?;
     if cut.0.is_empty() {
-        return Some(Known { id, created, expires, held: None });
+        return Some(Known {
+            id,
+            created,
+            expires,
+            held: None,
+        });
     }
     let held = Held {
         seq: cut.number()?,
@@ -114,7 +119,12 @@ pub(super) fn known(key: &[u8; LONG_KEY_BYTES], value: &[u8]) -> Option<Known> {
         stamp_bits: cut.byte()?,
         topic: TopicId::from_bytes(cut.array()?),
     };
-    cut.0.is_empty().then_some(Known { id, created, expires, held: Some(held) })
+    cut.0.is_empty().then_some(Known {
+        id,
+        created,
+        expires,
+        held: Some(held),
+    })
 }
 
 /// Length of the body row of `bulletin`.
@@ -130,7 +140,11 @@ pub(super) fn write_body(bulletin: &StoredBulletin, row: &mut [u8]) {
     fill.put(&bulletin.created.as_millis().to_be_bytes());
     fill.put(&bulletin.expires.as_millis().to_be_bytes());
     fill.put(&bulletin.received.as_millis().to_be_bytes());
-    fill.put(&[bulletin.hops, bulletin.stamp_bits, u8::from(bulletin.from.is_some())]);
+    fill.put(&[
+        bulletin.hops,
+        bulletin.stamp_bits,
+        u8::from(bulletin.from.is_some()),
+    ]);
     if let Some(from) = bulletin.from {
         fill.put(from.as_bytes());
     }
@@ -223,11 +237,32 @@ mod tests {
         let id = BulletinId::from_bytes([1; 32]);
         let (created, expires) = (Wall::from_millis(3), Wall::from_millis(4));
         let key = seen_key(expires, &id);
-        let held = Held { seq: 5, size: 6, stamp_bits: 7, topic: TopicId::from_bytes([2; 32]) };
+        let held = Held {
+            seq: 5,
+            size: 6,
+            stamp_bits: 7,
+            topic: TopicId::from_bytes([2; 32]),
+        };
         let value = held_value(created, &held);
-        assert_eq!(known(&key, &value), Some(Known { id, created, expires, held: Some(held) }));
+        assert_eq!(
+            known(&key, &value),
+            Some(Known {
+                id,
+                created,
+                expires,
+                held: Some(held)
+            })
+        );
         let bare = known(&key, &created.as_millis().to_be_bytes());
-        assert_eq!(bare, Some(Known { id, created, expires, held: None }));
+        assert_eq!(
+            bare,
+            Some(Known {
+                id,
+                created,
+                expires,
+                held: None
+            })
+        );
         assert_eq!(known(&key, &value[..HELD_BYTES - 1]), None);
     }
 

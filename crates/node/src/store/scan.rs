@@ -46,7 +46,10 @@ impl Scan {
     pub(super) fn matches(&self, bulletin: &StoredBulletin) -> bool {
         bulletin.seq > self.after_seq
             && bulletin.created >= self.since
-            && self.topics.as_ref().is_none_or(|topics| topics.contains(&bulletin.topic))
+            && self
+                .topics
+                .as_ref()
+                .is_none_or(|topics| topics.contains(&bulletin.topic))
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -64,7 +67,12 @@ pub(super) struct PageBuilder {
 
 impl PageBuilder {
     pub(super) fn new(scan: &Scan) -> Self {
-        Self { page: Page::default(), limit: scan.limit(), bytes: 0, visits: 0 }
+        Self {
+            page: Page::default(),
+            limit: scan.limit(),
+            bytes: 0,
+            visits: 0,
+        }
     }
 
     /// Counts a row that was looked at. False when the page ends before it; `last` is the row
@@ -92,7 +100,9 @@ impl PageBuilder {
 
 /// One page of `scan` from disk.
 pub(super) fn page(transaction: &ReadTransaction, scan: &Scan) -> Result<Page, redb::Error> {
-    let Some(first) = scan.after_seq.checked_add(1) else { return Ok(Page::default()) };
+    let Some(first) = scan.after_seq.checked_add(1) else {
+        return Ok(Page::default());
+    };
     match &scan.topics {
         None => page_of_all(transaction, scan, first),
         Some(topics) => page_of_topics(transaction, scan, topics, first),
@@ -112,7 +122,8 @@ fn page_of_all(
         }
         let (seq, row) = row?;
         last = seq.value();
-        let (head, _) = rows::body_head(last, row.value()).ok_or_else(|| damaged("bodies", last))?;
+        let (head, _) =
+            rows::body_head(last, row.value()).ok_or_else(|| damaged("bodies", last))?;
         if head.created >= scan.since {
             page.push(rows::body(last, row.value()).ok_or_else(|| damaged("bodies", last))?);
         }
@@ -140,7 +151,11 @@ fn page_of_topics(
         let mut entries = list.range::<&[u8; rows::LONG_KEY_BYTES]>(range)?;
         if let Some(entry) = entries.next() {
             let (key, created) = entry?;
-            heads.push(Reverse((rows::seq_of_topic_key(key.value()), number, created.value())));
+            heads.push(Reverse((
+                rows::seq_of_topic_key(key.value()),
+                number,
+                created.value(),
+            )));
         }
         lists.push(entries);
     }
@@ -158,7 +173,11 @@ fn page_of_topics(
         }
         if let Some(entry) = lists[number].next() {
             let (key, created) = entry?;
-            heads.push(Reverse((rows::seq_of_topic_key(key.value()), number, created.value())));
+            heads.push(Reverse((
+                rows::seq_of_topic_key(key.value()),
+                number,
+                created.value(),
+            )));
         }
     }
     Ok(page.finish())
@@ -170,7 +189,8 @@ pub(super) fn merge(mut page: Page, waiting: Vec<StoredBulletin>, scan: &Scan) -
         return page;
     }
     let end = page.next.unwrap_or(u64::MAX);
-    page.rows.extend(waiting.into_iter().filter(|bulletin| bulletin.seq <= end));
+    page.rows
+        .extend(waiting.into_iter().filter(|bulletin| bulletin.seq <= end));
     page.rows.sort_by_key(|bulletin| bulletin.seq);
     page.rows.dedup_by_key(|bulletin| bulletin.seq);
     if page.rows.len() > scan.limit() {

@@ -17,7 +17,10 @@ struct Dice(u64);
 impl Dice {
     /// Prints the seed, which `SEED=…` sets.
     fn new(default: u64) -> Self {
-        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(default);
+        let seed = std::env::var("SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or(default);
         println!("SEED={seed}");
         Self(seed)
     }
@@ -38,7 +41,9 @@ impl Dice {
 fn id(number: u64) -> BulletinId {
     let mut dice = Dice(number);
     let mut bytes = [0; 32];
-    bytes.chunks_mut(8).for_each(|part| part.copy_from_slice(&dice.roll().to_be_bytes()));
+    bytes
+        .chunks_mut(8)
+        .for_each(|part| part.copy_from_slice(&dice.roll().to_be_bytes()));
     BulletinId::from_bytes(bytes)
 }
 
@@ -63,7 +68,10 @@ fn bulletin(number: u64, seq: u64, size: usize) -> StoredBulletin {
 }
 
 fn options() -> StoreOptions {
-    StoreOptions { full_retry: Duration::from_millis(10), ..StoreOptions::default() }
+    StoreOptions {
+        full_retry: Duration::from_millis(10),
+        ..StoreOptions::default()
+    }
 }
 
 fn open(place: &Place) -> (Store, Recovered, Receiver<StoreEvent>) {
@@ -90,7 +98,9 @@ fn synced(events: &Receiver<StoreEvent>, through: u64) -> Vec<BulletinId> {
     let mut all = Vec::new();
     loop {
         match next(events) {
-            StoreEvent::Synced { through: done, ids, .. } => {
+            StoreEvent::Synced {
+                through: done, ids, ..
+            } => {
                 all.extend(ids);
                 if done >= through {
                     return all;
@@ -132,7 +142,12 @@ impl std::task::Wake for Unpark {
 }
 
 fn scan(topics: Option<Vec<TopicId>>, after_seq: u64, since: u64, limit: usize) -> Scan {
-    Scan { topics, after_seq, since: Wall::from_millis(since), limit }
+    Scan {
+        topics,
+        after_seq,
+        since: Wall::from_millis(since),
+        limit,
+    }
 }
 
 /// Every page of `scan`, one after the other.
@@ -167,8 +182,14 @@ fn what_is_put_is_reported_and_found() {
         let bulletin = bulletin(1, 1, 100);
         let ticket = store.submit(Write::Put(bulletin.clone())).unwrap();
         assert_eq!(synced(&events, ticket), [bulletin.id]);
-        assert_eq!(loaded(&store, &events, bulletin.id), Some(bulletin.bytes.clone()));
-        assert_eq!(block_on(store.get(bulletin.id)).unwrap(), Some(bulletin.bytes.clone()));
+        assert_eq!(
+            loaded(&store, &events, bulletin.id),
+            Some(bulletin.bytes.clone())
+        );
+        assert_eq!(
+            block_on(store.get(bulletin.id)).unwrap(),
+            Some(bulletin.bytes.clone())
+        );
         assert_eq!(block_on(store.get(id(2))).unwrap(), None);
         assert_eq!(read_all(&store, scan(None, 0, 0, 10)), [bulletin]);
         assert_eq!(store.stats().held, 1);
@@ -183,9 +204,16 @@ fn what_still_waits_for_the_disk_is_found() {
     let held = faulty.hold_syncs();
     let bulletin = bulletin(1, 1, 100);
     let ticket = store.submit(Write::Put(bulletin.clone())).unwrap();
-    assert_eq!(loaded(&store, &events, bulletin.id), Some(bulletin.bytes.clone()));
+    assert_eq!(
+        loaded(&store, &events, bulletin.id),
+        Some(bulletin.bytes.clone())
+    );
     assert_eq!(read_all(&store, scan(None, 0, 0, 1)), [bulletin]);
-    assert_eq!(events.try_iter().count(), 0, "nothing is said before the sync");
+    assert_eq!(
+        events.try_iter().count(),
+        0,
+        "nothing is said before the sync"
+    );
     drop(held);
     synced(&events, ticket);
 }
@@ -196,17 +224,31 @@ fn evicted_ids_stay_known_and_purged_ones_do_not() {
     let place = Place::Folder(folder.path().to_owned());
     let (store, _, events) = open(&place);
     for number in 1..=4 {
-        store.submit(Write::Put(bulletin(number, number, 100))).unwrap();
+        store
+            .submit(Write::Put(bulletin(number, number, 100)))
+            .unwrap();
     }
     let seen = bulletin(5, 5, 0);
     store
-        .submit(Write::Seen { id: seen.id, created: seen.created, expires: seen.expires })
+        .submit(Write::Seen {
+            id: seen.id,
+            created: seen.created,
+            expires: seen.expires,
+        })
         .unwrap();
     store.submit(Write::Evict { id: id(2) }).unwrap();
     let purged = [bulletin(3, 0, 0), bulletin(5, 0, 0)];
-    let ids = purged.iter().map(|bulletin| (bulletin.id, bulletin.expires)).collect();
+    let ids = purged
+        .iter()
+        .map(|bulletin| (bulletin.id, bulletin.expires))
+        .collect();
     store.submit(Write::Purge { ids }).unwrap();
-    store.submit(Write::Meta { key: "horizon", value: b"7".to_vec() }).unwrap();
+    store
+        .submit(Write::Meta {
+            key: "horizon",
+            value: b"7".to_vec(),
+        })
+        .unwrap();
     let ticket = store.submit(Write::Barrier(9)).unwrap();
     let stored = synced(&events, ticket);
     assert!(stored.contains(&id(1)) && stored.contains(&id(4)));
@@ -214,15 +256,23 @@ fn evicted_ids_stay_known_and_purged_ones_do_not() {
     store.shutdown().unwrap();
 
     let (store, recovered, _events) = open(&place);
-    let mut known: Vec<_> =
-        recovered.seen.iter().map(|known| (known.id, known.held.map(|held| held.seq))).collect();
+    let mut known: Vec<_> = recovered
+        .seen
+        .iter()
+        .map(|known| (known.id, known.held.map(|held| held.seq)))
+        .collect();
     known.sort_unstable();
     let mut expected = [(id(1), Some(1)), (id(2), None), (id(4), Some(4))];
     expected.sort_unstable();
     assert_eq!(known, expected);
-    assert_eq!(recovered.meta, BTreeMap::from([("horizon".to_owned(), b"7".to_vec())]));
-    let seqs: Vec<_> =
-        read_all(&store, scan(None, 0, 0, 10)).iter().map(|bulletin| bulletin.seq).collect();
+    assert_eq!(
+        recovered.meta,
+        BTreeMap::from([("horizon".to_owned(), b"7".to_vec())])
+    );
+    let seqs: Vec<_> = read_all(&store, scan(None, 0, 0, 10))
+        .iter()
+        .map(|bulletin| bulletin.seq)
+        .collect();
     assert_eq!(seqs, [1, 4]);
 }
 
@@ -233,12 +283,22 @@ fn restamped_bulletin_has_the_new_bytes_after_a_restart() {
     let (store, _, _events) = open(&place);
     store.submit(Write::Put(bulletin(1, 1, 100))).unwrap();
     let bytes = Bytes::from_static(b"better");
-    store.submit(Write::Restamp { id: id(1), stamp_bits: 30, bytes: bytes.clone() }).unwrap();
+    store
+        .submit(Write::Restamp {
+            id: id(1),
+            stamp_bits: 30,
+            bytes: bytes.clone(),
+        })
+        .unwrap();
     store.shutdown().unwrap();
     let (store, recovered, _events) = open(&place);
     let held = recovered.seen[0].held.unwrap();
     assert_eq!((held.stamp_bits, held.size), (30, 6));
-    let expected = StoredBulletin { stamp_bits: 30, bytes, ..bulletin(1, 1, 0) };
+    let expected = StoredBulletin {
+        stamp_bits: 30,
+        bytes,
+        ..bulletin(1, 1, 0)
+    };
     assert_eq!(read_all(&store, scan(None, 0, 0, 10)), [expected]);
 }
 
@@ -254,7 +314,10 @@ fn arrival_numbers_rise_over_clean_and_unclean_restarts() {
     let (_, recovered, _) = open_faulty(&faulty);
     assert_eq!(recovered.next_seq, 2, "a clean restart counts on");
     let (_, recovered, _) = open_faulty(&crashed);
-    assert!(recovered.next_seq > 1_000_000, "a crash may have taken numbers with it");
+    assert!(
+        recovered.next_seq > 1_000_000,
+        "a crash may have taken numbers with it"
+    );
 }
 
 #[test]
@@ -264,7 +327,9 @@ fn scans_answer_alike_from_disk_and_from_memory() {
     let [disk, memory] = places.map(|place| open(&place));
     for seq in 1..=400 {
         let write = match dice.below(4) {
-            0 => Write::Evict { id: id(1 + dice.below(seq)) },
+            0 => Write::Evict {
+                id: id(1 + dice.below(seq)),
+            },
             _ => Write::Put(bulletin(1 + dice.below(300), seq, 20)),
         };
         disk.0.submit(write.clone()).unwrap();
@@ -277,7 +342,10 @@ fn scans_answer_alike_from_disk_and_from_memory() {
             (dice.below(3) > 0).then(|| (0..dice.below(4)).map(|_| topic(dice.below(4))).collect());
         let limit = usize::try_from(1 + dice.below(50)).unwrap();
         let scan = scan(topics, dice.below(450), dice.below(300_000), limit);
-        let (rows, expected) = (read_all(&disk.0, scan.clone()), read_all(&memory.0, scan.clone()));
+        let (rows, expected) = (
+            read_all(&disk.0, scan.clone()),
+            read_all(&memory.0, scan.clone()),
+        );
         assert_eq!(rows, expected, "{scan:?}");
         assert!(rows.iter().all(|bulletin| scan.matches(bulletin)));
         assert!(rows.is_sorted_by_key(|bulletin| bulletin.seq));
@@ -288,15 +356,26 @@ fn scans_answer_alike_from_disk_and_from_memory() {
 fn queue_is_bounded_by_bytes() {
     let faulty = Faulty::default();
     let sink: Events = Arc::new(|_| {});
-    let options = StoreOptions { pending_bytes_max: 10_000, ..options() };
-    let (store, _) =
-        Store::open_medium(Box::new(faulty.clone()), None, options, sink).unwrap();
+    let options = StoreOptions {
+        pending_bytes_max: 10_000,
+        ..options()
+    };
+    let (store, _) = Store::open_medium(Box::new(faulty.clone()), None, options, sink).unwrap();
     let held = faulty.hold_syncs();
     let refused = (1..=100).find_map(|number| {
-        store.submit(Write::Put(bulletin(number, number, 744))).err().map(|error| (number, error))
+        store
+            .submit(Write::Put(bulletin(number, number, 744)))
+            .err()
+            .map(|error| (number, error))
     });
     match refused {
-        Some((11, StoreError::Backlog { pending: 10_000, max: 10_000 })) => {}
+        Some((
+            11,
+            StoreError::Backlog {
+                pending: 10_000,
+                max: 10_000,
+            },
+        )) => {}
         other => panic!("{other:?}"),
     }
     drop(held);
@@ -309,12 +388,20 @@ fn shutdown_writes_what_waits_and_closes_every_handle() {
     let place = Place::Folder(folder.path().to_owned());
     let (store, _, _events) = open(&place);
     for number in 1..=1_000 {
-        store.submit(Write::Put(bulletin(number, number, 100))).unwrap();
+        store
+            .submit(Write::Put(bulletin(number, number, 100)))
+            .unwrap();
     }
     let other = store.clone();
     store.shutdown().unwrap();
-    assert!(matches!(other.submit(Write::Barrier(1)), Err(StoreError::Closed)));
-    assert!(matches!(block_on(other.get(id(1))), Err(StoreError::Closed)));
+    assert!(matches!(
+        other.submit(Write::Barrier(1)),
+        Err(StoreError::Closed)
+    ));
+    assert!(matches!(
+        block_on(other.get(id(1))),
+        Err(StoreError::Closed)
+    ));
     let (_store, recovered, _events) = open(&place);
     assert_eq!(recovered.seen.len(), 1_000);
 }
@@ -332,20 +419,32 @@ fn failed_sync_is_not_acknowledged_and_ends_writing_until_reopened() {
     faulty.fail_next_sync();
     store.submit(Write::Put(bulletin(2, 2, 100))).unwrap();
     match next(&events) {
-        StoreEvent::Failed { error: StoreError::Io { .. }, lost } => assert_eq!(lost, [id(2)]),
+        StoreEvent::Failed {
+            error: StoreError::Io { .. },
+            lost,
+        } => assert_eq!(lost, [id(2)]),
         other => panic!("{other:?}"),
     }
     let refused = store.submit(Write::Barrier(1));
-    assert!(matches!(refused, Err(StoreError::Poisoned { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Poisoned { .. })),
+        "{refused:?}"
+    );
     assert!(!store.stats().takes_writes);
-    assert_eq!(loaded(&store, &events, first.id), Some(first.bytes.clone()), "reading goes on");
+    assert_eq!(
+        loaded(&store, &events, first.id),
+        Some(first.bytes.clone()),
+        "reading goes on"
+    );
     assert_eq!(loaded(&store, &events, id(2)), None);
     assert!(matches!(store.shutdown(), Err(StoreError::Io { .. })));
 
     let (store, recovered, events) = open_faulty(&faulty);
     assert!(recovered.seen.iter().any(|known| known.id == first.id));
     assert!(recovered.next_seq > 2);
-    let ticket = store.submit(Write::Put(bulletin(3, recovered.next_seq, 100))).unwrap();
+    let ticket = store
+        .submit(Write::Put(bulletin(3, recovered.next_seq, 100)))
+        .unwrap();
     assert_eq!(synced(&events, ticket), [id(3)]);
 }
 
@@ -377,19 +476,34 @@ fn full_disk_keeps_what_waits_and_resumes_by_itself() {
     };
     assert_eq!(lost, [], "what waits is kept");
     let refused = store.submit(Write::Put(bulletin(5_000, 5_000, 10)));
-    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Full { .. })),
+        "{refused:?}"
+    );
     let ticket = store.submit(Write::Barrier(77)).unwrap();
-    assert_eq!(loaded(&store, &events, first.id), Some(first.bytes), "reading goes on");
-    assert_eq!(block_on(store.get(id(last))).unwrap().unwrap().len(), 60_000);
+    assert_eq!(
+        loaded(&store, &events, first.id),
+        Some(first.bytes),
+        "reading goes on"
+    );
+    assert_eq!(
+        block_on(store.get(id(last))).unwrap().unwrap().len(),
+        60_000
+    );
 
     faulty.make_room();
     assert!(matches!(next(&events), StoreEvent::Recovered));
     assert_eq!(synced(&events, ticket), [id(last)]);
-    store.submit(Write::Put(bulletin(last + 1, 5_001, 10))).unwrap();
+    store
+        .submit(Write::Put(bulletin(last + 1, 5_001, 10)))
+        .unwrap();
     store.shutdown().unwrap();
     let (_store, recovered, _events) = open_faulty(&faulty);
     assert_eq!(recovered.seen.len() as u64, last + 1);
-    assert_eq!(recovered.next_seq, 5_002, "refused numbers are not given out again");
+    assert_eq!(
+        recovered.next_seq, 5_002,
+        "refused numbers are not given out again"
+    );
 }
 
 #[test]
@@ -398,9 +512,17 @@ fn full_disk_at_shutdown_reports_what_is_lost() {
     let (store, _, events) = open_faulty(&faulty);
     faulty.fill_up();
     for number in 1..=100 {
-        store.submit(Write::Put(bulletin(number, number, 60_000))).ok();
+        store
+            .submit(Write::Put(bulletin(number, number, 60_000)))
+            .ok();
     }
-    while !matches!(next(&events), StoreEvent::Failed { error: StoreError::Full { .. }, .. }) {}
+    while !matches!(
+        next(&events),
+        StoreEvent::Failed {
+            error: StoreError::Full { .. },
+            ..
+        }
+    ) {}
     assert!(matches!(store.shutdown(), Err(StoreError::Full { .. })));
     match events.try_iter().last() {
         Some(StoreEvent::Failed { lost, .. }) => assert!(!lost.is_empty()),
@@ -414,7 +536,11 @@ fn second_store_on_a_folder_is_refused_with_the_holder() {
     let place = Place::Folder(folder.path().to_owned());
     let (store, _, _events) = open(&place);
     match Store::open(&place, options(), |_| {}) {
-        Err(error @ StoreError::AlreadyOpen { holder: Some(_), .. }) => {
+        Err(
+            error @ StoreError::AlreadyOpen {
+                holder: Some(_), ..
+            },
+        ) => {
             let pid = std::process::id().to_string();
             assert!(error.to_string().contains(&pid) && error.fix().contains(&pid));
         }
@@ -429,11 +555,8 @@ fn second_store_on_a_folder_is_refused_with_the_holder() {
 fn what_is_not_our_store_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(STORE_FILE);
-    let refusal = || match Store::open(
-        &Place::Folder(folder.path().to_owned()),
-        options(),
-        |_| {},
-    ) {
+    let refusal = || match Store::open(&Place::Folder(folder.path().to_owned()), options(), |_| {})
+    {
         Err(error) => {
             assert!(error.to_string().contains(STORE_FILE), "{error}");
             error
@@ -464,11 +587,17 @@ fn what_is_not_our_store_is_refused_and_left_alone() {
     let database = redb::Database::create(&file).unwrap();
     let transaction = database.begin_write().unwrap();
     let bruit = redb::TableDefinition::<&str, u64>::new("bruit");
-    transaction.open_table(bruit).unwrap().insert("schema", disk::SCHEMA + 1).unwrap();
+    transaction
+        .open_table(bruit)
+        .unwrap()
+        .insert("schema", disk::SCHEMA + 1)
+        .unwrap();
     transaction.commit().unwrap();
     drop(database);
     match refusal() {
-        StoreError::NewerSchema { found, supported, .. } => {
+        StoreError::NewerSchema {
+            found, supported, ..
+        } => {
             assert_eq!((found, supported), (disk::SCHEMA + 1, disk::SCHEMA));
         }
         other => panic!("{other:?}"),
@@ -492,13 +621,22 @@ impl Model {
         match write {
             Write::Put(bulletin) => {
                 self.bodies.retain(|_, held| held.id != bulletin.id);
-                self.known.insert(bulletin.id, (bulletin.created, bulletin.expires));
+                self.known
+                    .insert(bulletin.id, (bulletin.created, bulletin.expires));
                 self.bodies.insert(bulletin.seq, bulletin.clone());
             }
-            Write::Seen { id, created, expires } => {
+            Write::Seen {
+                id,
+                created,
+                expires,
+            } => {
                 self.known.insert(*id, (*created, *expires));
             }
-            Write::Restamp { id, stamp_bits, bytes } => {
+            Write::Restamp {
+                id,
+                stamp_bits,
+                bytes,
+            } => {
                 for held in self.bodies.values_mut().filter(|held| held.id == *id) {
                     held.stamp_bits = *stamp_bits;
                     held.bytes = bytes.clone();
@@ -523,18 +661,43 @@ impl Model {
         let medium = Box::new(Faulty::with_bytes(image));
         let (disk, recovered) = Disk::open(medium, 1 << 20).unwrap();
         let all = scan(None, 0, 0, usize::MAX);
-        let page = disk.read(|transaction| scan::page(transaction, &all)).unwrap();
-        let held: BTreeMap<_, _> =
-            recovered.seen.iter().filter_map(|known| Some((known.held?.seq, known.id))).collect();
+        let page = disk
+            .read(|transaction| scan::page(transaction, &all))
+            .unwrap();
+        let held: BTreeMap<_, _> = recovered
+            .seen
+            .iter()
+            .filter_map(|known| Some((known.held?.seq, known.id)))
+            .collect();
         let bodies: BTreeMap<_, _> = page.rows.into_iter().map(|row| (row.seq, row)).collect();
-        assert!(held.iter().eq(bodies.iter().map(|(seq, row)| (seq, &row.id)).collect::<Vec<_>>()));
-        assert!(bodies.last_key_value().is_none_or(|(seq, _)| *seq < recovered.next_seq));
+        assert!(
+            held.iter().eq(bodies
+                .iter()
+                .map(|(seq, row)| (seq, &row.id))
+                .collect::<Vec<_>>())
+        );
+        assert!(
+            bodies
+                .last_key_value()
+                .is_none_or(|(seq, _)| *seq < recovered.next_seq)
+        );
         let by_topic = scan(Some((0..4).map(topic).collect()), 0, 0, usize::MAX);
-        let page = disk.read(|transaction| scan::page(transaction, &by_topic)).unwrap();
-        assert!(page.rows.iter().eq(bodies.values()), "lists of topics lead to every body");
+        let page = disk
+            .read(|transaction| scan::page(transaction, &by_topic))
+            .unwrap();
+        assert!(
+            page.rows.iter().eq(bodies.values()),
+            "lists of topics lead to every body"
+        );
         let known = recovered.seen.into_iter();
-        let known = known.map(|known| (known.id, (known.created, known.expires))).collect();
-        Self { known, bodies, meta: recovered.meta }
+        let known = known
+            .map(|known| (known.id, (known.created, known.expires)))
+            .collect();
+        Self {
+            known,
+            bodies,
+            meta: recovered.meta,
+        }
     }
 
     fn digest(&self) -> u64 {
@@ -555,19 +718,35 @@ fn any_write(dice: &mut Dice, seq: u64) -> Write {
     match dice.below(20) {
         0..10 => {
             let size = [30, 700, 3_000, 20_000][usize::try_from(dice.below(4)).unwrap()];
-            Write::Put(StoredBulletin { bytes: vec![1; size].into(), ..some })
+            Write::Put(StoredBulletin {
+                bytes: vec![1; size].into(),
+                ..some
+            })
         }
-        10..12 => Write::Seen { id: some.id, created: some.created, expires: some.expires },
+        10..12 => Write::Seen {
+            id: some.id,
+            created: some.created,
+            expires: some.expires,
+        },
         12..14 => {
             let bytes = dice.roll().to_be_bytes().to_vec().into();
-            Write::Restamp { id: some.id, stamp_bits: 30, bytes }
+            Write::Restamp {
+                id: some.id,
+                stamp_bits: 30,
+                bytes,
+            }
         }
         14..17 => Write::Evict { id: some.id },
         17..19 => {
             let other = bulletin(1 + dice.below(120), 0, 0);
-            Write::Purge { ids: vec![(some.id, some.expires), (other.id, other.expires)] }
+            Write::Purge {
+                ids: vec![(some.id, some.expires), (other.id, other.expires)],
+            }
         }
-        _ => Write::Meta { key: "horizon", value: dice.roll().to_be_bytes().to_vec() },
+        _ => Write::Meta {
+            key: "horizon",
+            value: dice.roll().to_be_bytes().to_vec(),
+        },
     }
 }
 
@@ -637,9 +816,10 @@ fn power_cut_at_any_operation_loses_nothing_that_was_synced() {
 fn measure_writes_and_recovery() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Folder(folder.path().to_owned());
-    for (label, count, size, first) in
-        [("256 B", 100_000_u64, 256, 1), ("1 KiB", 100_000, 1_024, 100_001)]
-    {
+    for (label, count, size, first) in [
+        ("256 B", 100_000_u64, 256, 1),
+        ("1 KiB", 100_000, 1_024, 100_001),
+    ] {
         let (store, _, events) = open(&place);
         let started = Instant::now();
         for number in first..first + count {
@@ -653,32 +833,90 @@ fn measure_writes_and_recovery() {
         synced(&events, ticket);
         let seconds = started.elapsed().as_secs_f64();
         let stats = store.stats();
-        println!("{label}: {:.0} bulletins/s in {} batches", count as f64 / seconds, stats.batches);
+        println!(
+            "{label}: {:.0} bulletins/s in {} batches",
+            count as f64 / seconds,
+            stats.batches
+        );
 
         let mut pause = Vec::new();
         for number in 0..200 {
             let started = Instant::now();
-            let ticket =
-                store.submit(Write::Put(bulletin(900_000 + number, 900_000 + number, size))).unwrap();
+            let ticket = store
+                .submit(Write::Put(bulletin(
+                    900_000 + number,
+                    900_000 + number,
+                    size,
+                )))
+                .unwrap();
             synced(&events, ticket);
             pause.push(started.elapsed());
         }
         pause.sort_unstable();
-        println!("{label}: one alone is stored after {:?} (median), {:?} (p99)", pause[100], pause[198]);
+        println!(
+            "{label}: one alone is stored after {:?} (median), {:?} (p99)",
+            pause[100], pause[198]
+        );
 
         // A crash: the file as it is, without a shutdown.
         let crashed = tempfile::tempdir().unwrap();
-        std::fs::copy(folder.path().join(STORE_FILE), crashed.path().join(STORE_FILE)).unwrap();
+        std::fs::copy(
+            folder.path().join(STORE_FILE),
+            crashed.path().join(STORE_FILE),
+        )
+        .unwrap();
         let started = Instant::now();
         let (_store, recovered, _events) = open(&Place::Folder(crashed.path().to_owned()));
         println!(
             "{label}: {} rows, {} MiB, recovered after a crash in {:?}",
             recovered.seen.len(),
-            std::fs::metadata(folder.path().join(STORE_FILE)).unwrap().len() >> 20,
+            std::fs::metadata(folder.path().join(STORE_FILE))
+                .unwrap()
+                .len()
+                >> 20,
             started.elapsed()
         );
         let started = Instant::now();
         store.shutdown().unwrap();
         println!("{label}: shutdown in {:?}", started.elapsed());
     }
+}
+
+/// TESTS.md D4 on a real file system: `SMALL_DISK` names a folder on one of a few MiB.
+#[test]
+#[ignore = "needs a small file system in SMALL_DISK"]
+fn full_file_system_keeps_what_waits_and_resumes_by_itself() {
+    let folder = PathBuf::from(std::env::var("SMALL_DISK").expect("SMALL_DISK names a folder"));
+    let ballast = folder.join("ballast");
+    std::fs::write(&ballast, vec![1; 4 << 20]).unwrap();
+    let place = Place::Folder(folder.clone());
+    let (store, recovered, events) = open(&place);
+    let mut seq = recovered.next_seq;
+    let mut put = || {
+        let result = store.submit(Write::Put(bulletin(seq, seq, 50_000)));
+        seq += 1;
+        (seq - 1, result)
+    };
+    let mut acknowledged = 0;
+    loop {
+        let (_, result) = put();
+        result.unwrap();
+        match next(&events) {
+            StoreEvent::Synced { .. } => acknowledged += 1,
+            StoreEvent::Failed { error, .. } if error.is_full() => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    println!("full after {acknowledged} bulletins");
+    assert!(matches!(put().1, Err(StoreError::Full { .. })));
+    let first = id(recovered.next_seq);
+    assert_eq!(loaded(&store, &events, first).unwrap().len(), 50_000, "reading goes on");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(events.try_iter().count(), 0, "nothing is said while the disk is full");
+    std::fs::remove_file(&ballast).unwrap();
+    assert!(matches!(next(&events), StoreEvent::Recovered));
+    assert!(matches!(next(&events), StoreEvent::Synced { .. }));
+    store.shutdown().unwrap();
+    let (_store, recovered, _events) = open(&place);
+    assert_eq!(recovered.seen.len(), acknowledged + 1);
 }

@@ -34,7 +34,9 @@ pub(super) struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("disk", &self.disk).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("disk", &self.disk)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,10 +154,14 @@ impl Shared {
         match &queue.health {
             Health::Closed => return Err(StoreError::Closed),
             Health::Failed(cause) => {
-                return Err(StoreError::Poisoned { cause: Box::new(cause.clone()) });
+                return Err(StoreError::Poisoned {
+                    cause: Box::new(cause.clone()),
+                });
             }
             Health::Full if matches!(write, Write::Put(_) | Write::Restamp { .. }) => {
-                return Err(StoreError::Full { file: self.disk.file().to_owned() });
+                return Err(StoreError::Full {
+                    file: self.disk.file().to_owned(),
+                });
             }
             Health::Full | Health::Good => {}
         }
@@ -163,7 +169,10 @@ impl Shared {
             return Err(StoreError::Closed);
         }
         if queue.pending_bytes > 0 && queue.pending_bytes + cost > max {
-            return Err(StoreError::Backlog { pending: queue.pending_bytes, max });
+            return Err(StoreError::Backlog {
+                pending: queue.pending_bytes,
+                max,
+            });
         }
         Ok(())
     }
@@ -172,16 +181,29 @@ impl Shared {
     pub(super) fn waiting_bytes(&self, id: &BulletinId) -> Option<Bytes> {
         let queue = self.queue();
         let seq = queue.waiting.by_id.get(id)?;
-        queue.waiting.by_seq.get(seq).map(|bulletin| bulletin.bytes.clone())
+        queue
+            .waiting
+            .by_seq
+            .get(seq)
+            .map(|bulletin| bulletin.bytes.clone())
     }
 
     /// What waits for the disk and matches `scan`: one more than a page takes, so that a page that
     /// leaves some out knows it.
     pub(super) fn waiting_rows(&self, scan: &Scan) -> Vec<StoredBulletin> {
-        let Some(first) = scan.after_seq.checked_add(1) else { return Vec::new() };
+        let Some(first) = scan.after_seq.checked_add(1) else {
+            return Vec::new();
+        };
         let queue = self.queue();
-        let rows = queue.waiting.by_seq.range(first..).map(|(_, bulletin)| bulletin);
-        rows.filter(|bulletin| scan.matches(bulletin)).take(scan.limit() + 1).cloned().collect()
+        let rows = queue
+            .waiting
+            .by_seq
+            .range(first..)
+            .map(|(_, bulletin)| bulletin);
+        rows.filter(|bulletin| scan.matches(bulletin))
+            .take(scan.limit() + 1)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -210,7 +232,10 @@ impl Shared {
         let top_seq = queue.top_seq;
         drop(queue);
         let closed = self.disk.close(top_seq);
-        self.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.folder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         match health {
             Health::Failed(error) => Err(error),
             _ => closed,
@@ -225,17 +250,27 @@ impl Shared {
                 return None;
             }
             queue.idle = true;
-            queue = self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .bell
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
             queue.idle = false;
         }
         let (mut writes, mut bytes) = (Vec::new(), 0);
         while writes.len() < self.options.batch_writes_max && bytes < self.options.batch_bytes_max {
-            let Some(write) = queue.writes.pop_front() else { break };
+            let Some(write) = queue.writes.pop_front() else {
+                break;
+            };
             bytes += cost(&write);
             writes.push(write);
         }
         let through = queue.submitted - queue.writes.len() as u64;
-        Some(Batch { writes, bytes, through, top_seq: queue.top_seq })
+        Some(Batch {
+            writes,
+            bytes,
+            through,
+            top_seq: queue.top_seq,
+        })
     }
 
     /// Writes `batch`, waiting for space as long as it takes.
@@ -255,7 +290,10 @@ impl Shared {
                     if !was_full {
                         was_full = true;
                         self.queue().health = Health::Full;
-                        (self.events)(StoreEvent::Failed { error: error.clone(), lost: vec![] });
+                        (self.events)(StoreEvent::Failed {
+                            error: error.clone(),
+                            lost: vec![],
+                        });
                     }
                     if let Err(error) = self.wait_for_room(&batch, error) {
                         return self.give_up(error, batch.writes);
@@ -303,7 +341,11 @@ impl Shared {
         queue.stats.batches += 1;
         queue.stats.writes += batch.writes.len() as u64;
         drop(queue);
-        (self.events)(StoreEvent::Synced { through: batch.through, ids, barriers });
+        (self.events)(StoreEvent::Synced {
+            through: batch.through,
+            ids,
+            barriers,
+        });
     }
 
     /// Takes no more writes until reopened, and reports what will never be written.
@@ -314,11 +356,17 @@ impl Shared {
         queue.pending_bytes = 0;
         queue.health = Health::Failed(error.clone());
         drop(queue);
-        let lost = batch.into_iter().chain(rest).filter_map(|write| match write {
-            Write::Put(bulletin) => Some(bulletin.id),
-            _ => None,
+        let lost = batch
+            .into_iter()
+            .chain(rest)
+            .filter_map(|write| match write {
+                Write::Put(bulletin) => Some(bulletin.id),
+                _ => None,
+            });
+        (self.events)(StoreEvent::Failed {
+            error,
+            lost: lost.collect(),
         });
-        (self.events)(StoreEvent::Failed { error, lost: lost.collect() });
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -433,8 +433,9 @@ impl Transport for IrohTransport {
         self.wakeups.register(cx.waker());
         events.append(&mut self.pending_events);
         self.flush_dirty(events);
-        self.poll_tasks(cx, events);
         self.poll_woken(cx, events);
+        // Last, since a task pushed above waits for its first poll.
+        self.poll_tasks(cx, events);
         if events.is_empty() {
             Poll::Pending
         } else {

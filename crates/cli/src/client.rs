@@ -1,0 +1,299 @@
+//! The daemon of a data folder, asked over its socket: HTTP/1.1, a connection per request.
+
+use std::io;
+use std::time::Duration;
+
+use bruit_api::types::ErrorBody;
+#[cfg(not(unix))]
+use bruit_api::Endpoint;
+use bruit_api::Token;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::failure::{Exit, Failure};
+use crate::folder::Folder;
+
+/// Longest time until the daemon takes a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest event of a stream.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// A daemon, by its data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    folder: Folder,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Client {
+    pub(crate) fn new(folder: &Folder) -> Self {
+        Self {
+            folder: folder.clone(),
+        }
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        read(self.send(Method::GET, path, Bytes::new()).await?).await
+    }
+
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        read(self.send(Method::DELETE, path, Bytes::new()).await?).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).expect("our requests have text keys");
+        read(self.send(Method::POST, path, body.into()).await?).await
+    }
+
+    /// Opens a stream of events; it stands when this returns.
+    pub(crate) async fn events(&self, path: &str) -> Result<Events, Failure> {
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        Ok(Events {
+            body: response.into_body(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Whether somebody answers at the socket.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        self.connect().await.is_ok()
+    }
+
+    /// Sends one request; an error status is a failure.
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Failure> {
+        let stream = self.connect().await?;
+        let token = Token::load(self.folder.path()).map_err(|error| {
+            Failure::new(Exit::Unauthorised, "no_token", error.to_string(), error.fix())
+        })?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost")
+            .header(AUTHORIZATION, token.bearer())
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| Failure::usage(error.to_string(), "leave out odd characters"))?;
+        let broken = |error: hyper::Error| self.lost(&error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // It ends with the sender and the answer's body; what goes wrong shows in those.
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(broken)?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refusal(response).await)
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(self.unreachable(&error)),
+            Err(_) => Err(self.unreachable(&io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    #[cfg(unix)]
+    async fn open(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = bruit_api::endpoint::connect_unix(&self.folder.socket()).await?;
+        Ok(Box::new(stream))
+    }
+
+    #[cfg(not(unix))]
+    async fn open(&self) -> io::Result<Box<dyn Stream>> {
+        let text = std::fs::read_to_string(self.folder.port_file())?;
+        match text.trim().parse() {
+            Ok(Endpoint::Tcp(address)) => Ok(Box::new(tokio::net::TcpStream::connect(address).await?)),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Failure {
+        let folder = self.folder.path().display();
+        let flag = self.folder.flag();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Failure::new(
+                Exit::Unauthorised,
+                "permission_denied",
+                format!("this user may not use the socket in {folder}"),
+                "run the command as the daemon's user, or name your own folder with --data",
+            ),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::new(
+                Exit::Unreachable,
+                "unreachable",
+                format!("no daemon runs in {folder}"),
+                format!("start one with `bruit run{flag}`, or name the folder of another with --data"),
+            ),
+            _ => Failure::new(
+                Exit::Unreachable,
+                "unreachable",
+                format!("the daemon in {folder} does not answer: {error}"),
+                format!("restart it: `bruit run{flag}`"),
+            ),
+        }
+    }
+
+    fn lost(&self, cause: &str) -> Failure {
+        Failure::new(
+            Exit::Unreachable,
+            "unreachable",
+            format!("the daemon in {} broke off: {cause}", self.folder.path().display()),
+            format!("see whether it still runs, or start it: `bruit run{}`", self.folder.flag()),
+        )
+    }
+}
+
+async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, Failure> {
+    let odd = |what: String| {
+        Failure::new(Exit::Unreachable, "odd_answer", what, "use the bruit the daemon runs with")
+    };
+    let whole = response.into_body().collect().await;
+    let whole = whole.map_err(|error| odd(format!("the daemon's answer broke off: {error}")))?;
+    serde_json::from_slice(&whole.to_bytes())
+        .map_err(|error| odd(format!("the daemon's answer is not the one expected: {error}")))
+}
+
+/// The failure an error answer means.
+async fn refusal(response: Response<Incoming>) -> Failure {
+    let status = response.status();
+    let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes);
+    let detail = body.ok().and_then(|body| serde_json::from_slice::<ErrorBody>(&body).ok());
+    match detail.map(|body| body.error) {
+        Some(error) => Failure::new(exit(status), &error.code, error.message, error.fix),
+        None => Failure::new(
+            exit(status),
+            "odd_answer",
+            format!("the daemon answers {status}"),
+            "use the bruit the daemon runs with",
+        ),
+    }
+}
+
+/// The exit code of a status.
+fn exit(status: StatusCode) -> Exit {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Unauthorised,
+        StatusCode::NOT_FOUND => Exit::Negative,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Exit::Timeout,
+        StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
+        StatusCode::PAYMENT_REQUIRED
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::INSUFFICIENT_STORAGE
+        | StatusCode::INTERNAL_SERVER_ERROR => Exit::Refused,
+        _ => Exit::Usage,
+    }
+}
+
+/// A stream of server-sent events.
+#[derive(Debug)]
+pub(crate) struct Events {
+    body: Incoming,
+    buffer: Vec<u8>,
+}
+
+/// One event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// Its name; empty for the usual kind.
+    pub(crate) name: String,
+    pub(crate) data: String,
+}
+
+impl Events {
+    /// The next event; none when the daemon ended the stream. A dropped future loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(block) = self.block() {
+                let event = parse(&block);
+                if !event.data.is_empty() {
+                    return Some(event);
+                }
+            }
+            let frame = self.body.frame().await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                self.buffer.extend_from_slice(&data);
+            }
+            if self.buffer.len() > EVENT_BYTES_MAX {
+                return None;
+            }
+        }
+    }
+
+    /// The next whole block of lines, up to an empty one.
+    fn block(&mut self) -> Option<String> {
+        let end = self.buffer.windows(2).position(|pair| pair == b"\n\n")?;
+        let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
+        Some(String::from_utf8_lossy(&block).into_owned())
+    }
+}
+
+fn parse(block: &str) -> Event {
+    let mut event = Event::default();
+    for line in block.lines() {
+        match line.split_once(':') {
+            Some(("event", name)) => event.name = name.trim_start().to_owned(),
+            Some(("data", data)) => {
+                if !event.data.is_empty() {
+                    event.data.push('\n');
+                }
+                event.data.push_str(data.strip_prefix(' ').unwrap_or(data));
+            }
+            _ => {} // comments, ids: the cursor stands in the data
+        }
+    }
+    event
+}
+
+/// `value` as it may stand in a URL.
+pub(crate) fn encode(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    value.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_as_the_standard_says() {
+        let event = parse("event: gap\nid: 7\n: comment\ndata: {\"a\":\ndata:1}\n\n");
+        let expected = Event { name: "gap".into(), data: "{\"a\":\n1}".into() };
+        assert_eq!(event, expected);
+        assert_eq!(parse(": keep-alive\n\n"), Event::default());
+    }
+
+    #[test]
+    fn values_are_encoded_byte_by_byte() {
+        assert_eq!(encode("a b/ü&?=~"), "a%20b%2F%C3%BC%26%3F%3D~");
+    }
+
+    #[test]
+    fn every_kind_of_refusal_has_its_exit_code() {
+        assert_eq!(exit(StatusCode::UNAUTHORIZED), Exit::Unauthorised);
+        assert_eq!(exit(StatusCode::NOT_FOUND), Exit::Negative);
+        assert_eq!(exit(StatusCode::GATEWAY_TIMEOUT), Exit::Timeout);
+        assert_eq!(exit(StatusCode::PAYLOAD_TOO_LARGE), Exit::Refused);
+        assert_eq!(exit(StatusCode::BAD_REQUEST), Exit::Usage);
+    }
+}

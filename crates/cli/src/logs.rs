@@ -1,0 +1,146 @@
+//! The daemon's log: standard error, and `run.log` in the data folder.
+//!
+//! Invariant: one event is one line, whatever names and texts from the network stand in it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+use crate::config::keys;
+use crate::failure::Failure;
+use crate::output;
+
+/// Bytes after which `run.log` becomes `run.log.1`.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// A running log, whose level can be changed.
+#[derive(Debug)]
+pub(crate) struct Logs(reload::Handle<EnvFilter, Registry>);
+
+impl Logs {
+    /// Starts logging at `level` to standard error, and to `file` where there is one.
+    pub(crate) fn start(level: &str, file: Option<&Path>) -> Result<Self, Failure> {
+        let sink = Sink {
+            file: file.map(Rotated::open).transpose()?,
+        };
+        let (filter, handle) = reload::Layer::new(filter(level)?);
+        let sink = Arc::new(Mutex::new(sink));
+        let layer = fmt::layer().with_ansi(false).with_writer(move || Writer {
+            sink: Arc::clone(&sink),
+        });
+        let started = tracing_subscriber::registry().with(filter).with(layer).try_init();
+        started.expect("a process starts its log once");
+        Ok(Self(handle))
+    }
+
+    /// Changes the level.
+    pub(crate) fn set(&self, level: &str) -> Result<(), Failure> {
+        let changed = self.0.reload(filter(level)?);
+        changed.map_err(|error| Failure::usage(error.to_string(), "restart the daemon"))
+    }
+}
+
+fn filter(level: &str) -> Result<EnvFilter, Failure> {
+    keys::log_filter(level).map_err(|wrong| Failure::usage(wrong.what, wrong.fix))
+}
+
+/// Where lines go.
+struct Sink {
+    file: Option<Rotated>,
+}
+
+/// Takes one event, and writes it as one line when it is dropped or complete.
+struct Writer {
+    sink: Arc<Mutex<Sink>>,
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = output::escape(text.trim_end_matches('\n')) + "\n";
+        // A log that cannot be written must not stop the node.
+        let _ = io::stderr().write_all(line.as_bytes());
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut sink.file {
+            let _ = file.write(&line);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that starts anew when it is full; the one before it is kept.
+struct Rotated {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Rotated {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let open = || {
+            let file = private().append(true).create(true).open(path)?;
+            let bytes = file.metadata()?.len();
+            Ok(Self {
+                path: path.to_owned(),
+                file,
+                bytes,
+            })
+        };
+        open().map_err(|error: io::Error| Failure::file(path, &error))
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        if self.bytes > FILE_BYTES_MAX {
+            fs::rename(&self.path, self.path.with_extension("log.1"))?;
+            self.file = private().append(true).create(true).open(&self.path)?;
+            self.bytes = 0;
+        }
+        self.bytes += line.len() as u64;
+        self.file.write_all(line.as_bytes())
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_the_network_stays_on_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.log");
+        let file = Some(Rotated::open(&path).unwrap());
+        let sink = Arc::new(Mutex::new(Sink { file }));
+        let mut writer = Writer { sink };
+        writer.write_all("topic a\n\u{1b}[2Jb\u{202e}c\n".as_bytes()).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text, "topic a\\n\\u{1b}[2Jb\\u{202e}c\n");
+    }
+
+    #[test]
+    fn a_full_file_makes_room_for_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.log");
+        let mut file = Rotated::open(&path).unwrap();
+        file.write("old\n").unwrap();
+        file.bytes = FILE_BYTES_MAX + 1;
+        file.write("new\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+        assert_eq!(fs::read_to_string(folder.path().join("run.log.1")).unwrap(), "old\n");
+    }
+}

@@ -1,0 +1,37 @@
+//! Work that takes longer than a second shows that it goes on, on terminals.
+
+use std::future::Future;
+use std::io::{IsTerminal as _, Write as _};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+/// Waits for `work`; from the second on, a terminal shows `what` and for how long.
+pub(crate) async fn shown<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    let start = Instant::now();
+    let mut is_shown = false;
+    loop {
+        match tokio::time::timeout(Duration::from_secs(1), work.as_mut()).await {
+            Ok(done) => {
+                if is_shown {
+                    write("\r\x1b[K");
+                }
+                return done;
+            }
+            Err(_) => {
+                is_shown = true;
+                write(&format!("\r{what} ({} s)", start.elapsed().as_secs()));
+            }
+        }
+    }
+}
+
+/// Progress nobody can see is no reason to fail.
+fn write(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes());
+    let _ = err.flush();
+}
