@@ -19,4 +19,4 @@ pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use routes::{Access, RouteInfo, routes};
 pub use server::{Limits, Options, ServeError, Server};
-pub use token::{Token, TokenError};
+pub use token::Token;

@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The node's folder [default: $XDG_DATA_HOME/bruit]
+    /// The node's folder [default: `$XDG_DATA_HOME/bruit`]
     #[arg(long, global = true, env = "BRUIT_DATA", hide_env_values = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Print JSON: one line for each object or list

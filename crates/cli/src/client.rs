@@ -248,7 +248,7 @@ fn parse(block: &str) -> Event {
     let mut event = Event::default();
     for line in block.lines() {
         match line.split_once(':') {
-            Some(("event", name)) => event.name = name.trim_start().to_owned(),
+            Some(("event", name)) => name.trim_start().clone_into(&mut event.name),
             Some(("data", data)) => {
                 if !event.data.is_empty() {
                     event.data.push('\n');
@@ -264,9 +264,12 @@ fn parse(block: &str) -> Event {
 /// `value` as it may stand in a URL.
 pub(crate) fn encode(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encode = |byte| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let encode = |byte| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
     };
     value.bytes().map(encode).collect()
 }

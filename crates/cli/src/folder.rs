@@ -48,6 +48,11 @@ impl Folder {
         self.0.join("secret")
     }
 
+    /// The node's key: there when the node was started once.
+    pub(crate) fn node_key(&self) -> PathBuf {
+        self.0.join("node.key")
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.0.join("run.log")
     }

@@ -69,7 +69,7 @@ pub(crate) fn short(id: &impl ToString) -> String {
 /// A table with headings and without lines; every cell escaped.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(head);
+    table.load_style(presets::NOTHING).set_header(head);
     for row in rows {
         table.add_row(row.map(|cell| escape(&cell)));
     }
@@ -87,7 +87,7 @@ pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let step = (count.max(1).ilog2() / 10).min(4);
     let whole = count >> (10 * step);
-    let tenth = (count - (whole << (10 * step))) * 10 >> (10 * step);
+    let tenth = ((count - (whole << (10 * step))) * 10) >> (10 * step);
     let unit = UNITS[step as usize];
     if step == 0 { format!("{whole} {unit}") } else { format!("{whole}.{tenth} {unit}") }
 }

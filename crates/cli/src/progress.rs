@@ -14,18 +14,15 @@ pub(crate) async fn shown<T>(what: &str, work: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let mut is_shown = false;
     loop {
-        match tokio::time::timeout(Duration::from_secs(1), work.as_mut()).await {
-            Ok(done) => {
-                if is_shown {
-                    write("\r\x1b[K");
-                }
-                return done;
+        let done = tokio::time::timeout(Duration::from_secs(1), work.as_mut()).await;
+        if let Ok(done) = done {
+            if is_shown {
+                write("\r\x1b[K");
             }
-            Err(_) => {
-                is_shown = true;
-                write(&format!("\r{what} ({} s)", start.elapsed().as_secs()));
-            }
+            return done;
         }
+        is_shown = true;
+        write(&format!("\r{what} ({} s)", start.elapsed().as_secs()));
     }
 }
 

@@ -28,7 +28,9 @@ impl Access {
     /// # Errors
     /// Names the entry that cannot be read.
     pub fn parse(allow: &[String], deny: &[String]) -> Result<Self, ParseAccessError> {
-        let rules = |texts: &[String]| texts.iter().map(|text| Rule::parse(text)).collect();
+        let rules = |texts: &[String]| -> Result<Vec<Rule>, ParseAccessError> {
+            texts.iter().map(|text| Rule::parse(text)).collect()
+        };
         Ok(Self { allow: rules(allow)?, deny: rules(deny)? })
     }
 

@@ -135,7 +135,8 @@ impl Config {
             }
             Profile::Assignment => {
                 core.membership.private_exempt = true;
-                core.liveness.interval = Duration::from_secs(13);
+                core.liveness.idle = Duration::from_secs(13);
+                core.liveness.misses = 3;
             }
         }
         if self.static_peers {

@@ -72,7 +72,7 @@ pub(crate) struct Looks<'a> {
 }
 
 /// Bytes and frames that pass, in all and by link.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Traffic {
     pub(crate) links: BTreeMap<LinkId, (u64, u64)>,
     pub(crate) bytes_in: Meter,
@@ -450,7 +450,7 @@ impl Driver {
 
     fn is_linked(&self, peer: &NodeId) -> bool {
         let links = self.engine.links();
-        links.iter().any(|link| link.peer == *peer && link.is_established && !link.is_closing)
+        links.iter().any(|link| link.peer == *peer && link.established)
     }
 
     fn join(&mut self, addresses: Vec<PeerAddress>, done: oneshot::Sender<()>, now: Now) {
@@ -498,6 +498,17 @@ impl Driver {
 }
 
 impl Traffic {
+    /// What passes in a second.
+    pub(crate) fn rates(&mut self) -> crate::view::Rates {
+        let now = Instant::now();
+        crate::view::Rates {
+            in_per_s: self.bulletins_in.per_s(now),
+            out_per_s: self.bulletins_out.per_s(now),
+            bytes_in_per_s: self.bytes_in.per_s(now),
+            bytes_out_per_s: self.bytes_out.per_s(now),
+        }
+    }
+
     fn sent(&mut self, link: LinkId, frame: &bytes::Bytes) {
         let now = Instant::now();
         self.bytes_out.count(length(frame), now);

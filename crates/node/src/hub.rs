@@ -392,7 +392,7 @@ impl Inner {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Past {
     Since(Wall),
     After(Cursor),
@@ -426,7 +426,7 @@ impl Replay {
     }
 
     async fn fill(&mut self) {
-        let (since, after_seq) = self.start().await;
+        let (since, after_seq) = self.start();
         let topics = self.topics.clone();
         let scan = Scan { topics, after_seq, since, limit: PAGE };
         let Ok(page) = self.store.scan(scan).await else {
@@ -441,7 +441,7 @@ impl Replay {
     }
 
     /// Where the next page begins.
-    async fn start(&mut self) -> (Wall, u64) {
+    fn start(&mut self) -> (Wall, u64) {
         let since = match &self.past {
             Past::Since(since) => *since,
             Past::After(_) => Wall::default(),
@@ -449,16 +449,14 @@ impl Replay {
         if let Some(after_seq) = self.after_seq {
             return (since, after_seq);
         }
-        match &self.past {
-            Past::Since(_) => (since, 0),
-            Past::After(cursor) => match self.store.seq_of(cursor.id).await {
-                Ok(Some(seq)) => (since, seq),
+        let Past::After(cursor) = self.past else { return (since, 0) };
+        match self.store.seq_of(&cursor.id) {
+            Some(seq) => (since, seq),
+            None => {
                 // No longer held: begin with what was made at the same time.
-                _ => {
-                    self.past = Past::Since(cursor.created);
-                    (cursor.created, 0)
-                }
-            },
+                self.past = Past::Since(cursor.created);
+                (cursor.created, 0)
+            }
         }
     }
 }

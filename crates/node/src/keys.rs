@@ -249,7 +249,7 @@ impl Secret {
         let mut text = Zeroizing::new(String::with_capacity(SECRET_FILE_BYTES));
         for byte in self.0.iter() {
             for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(u32::from(digit), 16).expect("four bits are a digit"));
+                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
             }
         }
         text

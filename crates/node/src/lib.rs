@@ -34,6 +34,7 @@ mod draft;
 mod driver;
 mod hub;
 pub mod keys;
+mod looks;
 mod meter;
 mod miner;
 mod node;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -28,20 +27,18 @@ use crate::config::{Config, DEFAULT_PORT};
 use crate::draft::{Draft, Outcome, PublishError, Receipt};
 use crate::driver::{BOOK, Driver, FrameListener, HORIZON, Look, Looks, Order, State, wall_now};
 use crate::hub::{From, Hub, Subscription, Topics, Validator};
-use crate::keys::{DataFolder, KeyError};
+use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
 use crate::publishing::{Progress, Publishing, Request};
 use crate::received::ParseCursorError;
 use crate::store::{Place, Recovered, Scan, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
-use crate::{miner, view};
+use crate::{looks, miner, view};
 
 /// Orders to the driver that may wait.
 const ORDERS_MAX: usize = 4_096;
 /// Ports tried after the default one.
 const PORTS_TRIED: u16 = 100;
-/// The name of the author key used unless another is named.
-const DEFAULT_AUTHOR: &str = "default";
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +97,7 @@ impl fmt::Debug for Node {
 
 /// What a node works with, opened and checked.
 struct Parts {
-    key: SecretKey,
+    key: Secret,
     authors: BTreeMap<String, SecretKey>,
     data: Option<DataFolder>,
     store: Store,
@@ -110,7 +107,7 @@ struct Parts {
 
 impl Parts {
     fn open(config: &Config) -> Result<Self, StartError> {
-        let data = config.data.as_deref().map(DataFolder::open).transpose()?;
+        let data = config.data.as_ref().map(DataFolder::open).transpose()?;
         let (sender, store_events) = mpsc::unbounded_channel();
         let place = match &config.data {
             Some(folder) => Place::Folder(folder.clone()),
@@ -120,13 +117,12 @@ impl Parts {
             // The driver is gone when the node has stopped.
             sender.send(event).ok();
         })?;
-        let (key, authors) = match &data {
-            Some(data) => (data.node_key()?, data.authors()?),
-            None => {
-                let default = (DEFAULT_AUTHOR.to_owned(), SecretKey::from_seed(&random()?));
-                (SecretKey::from_seed(&random()?), BTreeMap::from([default]))
-            }
+        let (key, author) = match &data {
+            Some(data) => (data.node_key()?, data.author(DEFAULT_AUTHOR)?),
+            None => (Secret::random()?, Secret::random()?),
         };
+        let author = SecretKey::from_seed(author.expose());
+        let authors = BTreeMap::from([(DEFAULT_AUTHOR.to_owned(), author)]);
         Ok(Self { key, authors, data, store, recovered, store_events })
     }
 }
@@ -144,8 +140,7 @@ impl Node {
     /// Says what keeps it from starting; nothing existing is overwritten.
     pub async fn spawn(config: Config) -> Result<Self, StartError> {
         let mut parts = Parts::open(&config)?;
-        let seed = parts.transport_seed()?;
-        let transport = bind(config.listen, seed).await?;
+        let transport = bind(config.listen, *parts.key.expose()).await?;
         let node = Self::start(&config, &mut parts, Box::new(transport))?;
         node.join_in_background(config.join);
         Ok(node)
@@ -186,7 +181,7 @@ impl Node {
         let listen = transport.addresses();
         let mut driver = Driver {
             engine: Engine::new(id, config.core()?, random()?),
-            key: parts.key.clone(),
+            key: SecretKey::from_seed(parts.key.expose()),
             transport,
             store: parts.store.clone(),
             hub: hub.clone(),
@@ -246,6 +241,10 @@ impl Node {
 
     /// The author keys of this node, by name.
     pub fn authors(&self) -> Vec<(String, AuthorId)> {
+        let kept = self.inner.data.as_ref().and_then(|data| data.authors().ok());
+        if let Some(kept) = kept {
+            return kept.into_iter().map(|author| (author.name, author.id)).collect();
+        }
         let authors = self.inner.authors.read().unwrap_or_else(PoisonError::into_inner);
         authors.iter().map(|(name, key)| (name.clone(), key.author_id())).collect()
     }
@@ -344,8 +343,9 @@ impl Node {
         drop(authors);
         // The key may have been made since the node started.
         let data = self.inner.data.as_ref();
-        let found = data.and_then(|data| data.author(name).ok()).flatten();
+        let found = data.and_then(|data| data.author(name).ok());
         let key = found.ok_or_else(|| PublishError::UnknownAuthor(name.to_owned()))?;
+        let key = SecretKey::from_seed(key.expose());
         let mut authors = self.inner.authors.write().unwrap_or_else(PoisonError::into_inner);
         authors.insert(name.to_owned(), key.clone());
         Ok(key)
@@ -496,7 +496,7 @@ impl Node {
         let inner = Arc::clone(&self.inner);
         let topics = u64::try_from(inner.hub.topics().len()).unwrap_or(u64::MAX);
         self.look(move |looks| {
-            view::status(looks, inner.started.elapsed(), topics, inner.network.as_ref())
+            looks::status(looks, inner.started.elapsed(), topics, inner.network.as_ref())
         })
         .await
     }
@@ -504,13 +504,12 @@ impl Node {
     /// The links that are up or suspect; with `all` also those being opened or closed.
     pub async fn peers(&self, all: bool) -> Vec<view::Peer> {
         let started = self.inner.started_wall;
-        self.look(move |looks| view::peers(looks, started, all)).await.unwrap_or_default()
+        self.look(move |looks| looks::peers(looks, started, all)).await.unwrap_or_default()
     }
 
     /// Every node this node knows of.
     pub async fn members(&self) -> Vec<view::Member> {
-        let started = self.inner.started_wall;
-        self.look(move |looks| view::members(looks, started)).await.unwrap_or_default()
+        self.look(looks::members).await.unwrap_or_default()
     }
 
     /// The topics with a subscriber here.
@@ -581,13 +580,6 @@ impl Node {
     }
 }
 
-impl Parts {
-    /// The seed the transport proves this node's identity with.
-    fn transport_seed(&self) -> Result<[u8; 32], StartError> {
-        Ok(self.key.to_seed())
-    }
-}
-
 /// Listens where the configuration says, or at the default port or the next free one.
 async fn bind(
     listen: Option<SocketAddr>,
@@ -637,12 +629,4 @@ fn restored(recovered: &Recovered) -> Restored {
         address_book: recovered.meta.get(BOOK).cloned().unwrap_or_default().into(),
         horizon: Wall::from_millis(horizon.map_or(0, u64::from_be_bytes)),
     }
-}
-
-/// Makes the default author key of a data folder, so that `id` can show it before the first start.
-///
-/// # Errors
-/// As [`DataFolder::open`].
-pub fn prepare(folder: &Path) -> Result<(), KeyError> {
-    DataFolder::open(folder)?.authors().map(drop)
 }

@@ -74,7 +74,7 @@ impl Reader<'_> {
             Ok(value) => value,
             Err(found) => {
                 let wanted = key.kind.wanted();
-                let fix = format!("write {wanted}: {} = {}", key.name, example(key));
+                let fix = format!("write {wanted}: {} = {}", key.name, key.shown());
                 return self.problem(&key.path(), line, found, fix);
             }
         };
@@ -153,9 +153,4 @@ impl Reader<'_> {
         let before = self.text.bytes().take(start);
         1 + before.filter(|byte| *byte == b'\n').count()
     }
-}
-
-/// A value to show for `key`.
-fn example(key: &Key) -> String {
-    key.default().map_or_else(|| key.example.to_owned(), |value| value.to_toml())
 }

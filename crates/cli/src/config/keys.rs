@@ -57,6 +57,11 @@ impl Key {
         (self.default)(&bruit::Config::default())
     }
 
+    /// A value to show: the default, or an example.
+    pub(crate) fn shown(&self) -> String {
+        self.default().map_or_else(|| self.example.to_owned(), |value| value.to_toml())
+    }
+
     /// Checks what the kind alone does not say.
     pub(crate) fn check(&self, value: &Value) -> Result<(), Wrong> {
         value.texts().iter().try_for_each(|text| (self.check)(text))

@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::folder::Folder;
 use keys::{KEYS, Key};
 pub(crate) use problem::{Problem, Problems};
-pub(crate) use value::{Kind, Value};
+pub(crate) use value::Value;
 
 /// Begins the name of every environment variable that is a setting.
 const PREFIX: &str = "BRUIT__";
@@ -355,25 +355,21 @@ fn is_exposed(_path: &Path) -> bool {
     false
 }
 
-/// A configuration file with every key at its default, commented out; `set` are lines that count.
+/// A configuration file with every key at its default, commented out; `set` are values that count.
 pub(crate) fn template(set: &[(&str, String)]) -> String {
-    let mut text = String::from(
-        "# The configuration of a bruit node. Every key is optional: what stands behind a # is what\n\
-         # holds without it. The environment (BRUIT__SECTION__KEY) and flags go before this file;\n\
-         # `bruit config show --origin` shows what holds, and where it comes from.\n",
-    );
+    let head = "# The configuration of a bruit node. Every key is optional: what stands behind a # is what\n\
+                # holds without it. The environment (BRUIT__SECTION__KEY) and flags go before this file;\n\
+                # `bruit config show --origin` shows what holds, and where it comes from.";
+    let mut lines = vec![head.to_owned()];
     for section in keys::sections() {
-        text += &format!("\n[{section}]\n");
+        lines.push(format!("\n[{section}]"));
         for key in KEYS.iter().filter(|key| key.section == section) {
-            for line in key.about.lines() {
-                text += &format!("# {line}\n");
-            }
-            let default = key.default().map_or_else(|| key.example.to_owned(), |value| value.to_toml());
-            match set.iter().find(|(path, _)| *path == key.path()) {
-                Some((_, value)) => text += &format!("{} = {value}\n", key.name),
-                None => text += &format!("# {} = {default}\n", key.name),
-            }
+            lines.extend(key.about.lines().map(|line| format!("# {line}")));
+            lines.push(match set.iter().find(|(path, _)| *path == key.path()) {
+                Some((_, value)) => format!("{} = {value}", key.name),
+                None => format!("# {} = {}", key.name, key.shown()),
+            });
         }
     }
-    text
+    lines.join("\n") + "\n"
 }

@@ -156,6 +156,10 @@ fn leading(rank: &[u8; 32]) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails"
+)]
 mod tests {
     use super::*;
     use crate::identity::Signature;

@@ -329,7 +329,7 @@ impl Membership {
     }
 
     fn drawn(&mut self, slots: &Slots, now: Now) -> Option<NodeId> {
-        let mut second = None;
+        let mut second: Option<(u8, NodeId)> = None;
         for turn in 0..DRAWS {
             self.dials.samplers_next = !self.dials.samplers_next;
             let table = if turn & 2 == 0 {
@@ -342,32 +342,35 @@ impl Membership {
             } else {
                 self.book.pick(table, &mut self.rng)
             };
-            match drawn.filter(|id| self.is_due(id, now)) {
-                Some(id) if slots.diverse(self, &id) => return Some(id),
-                other => second = second.or(other),
+            let Some(id) = drawn.filter(|id| self.is_due(id, now)) else {
+                continue;
+            };
+            match slots.diversity(self, &id) {
+                DIVERSE => return Some(id),
+                less if second.is_none_or(|(best, _)| less > best) => second = Some((less, id)),
+                _ => {}
             }
         }
-        // In a large book somebody of another group would have turned up; a small one is searched.
-        second.filter(|_| self.book.len() > SMALL_BOOK)
+        // In a large book somebody diverse would have turned up; a small one is searched.
+        second
+            .filter(|_| self.book.len() > SMALL_BOOK)
+            .map(|(_, id)| id)
     }
 
     fn searched(&mut self, slots: &Slots, now: Now) -> Option<NodeId> {
         if self.book.len() > SMALL_BOOK {
             return None;
         }
-        let due: Vec<NodeId> = self
+        let due = self
             .book
             .iter()
             .map(|(id, _)| *id)
-            .filter(|id| self.is_due(id, now))
-            .collect();
-        let diverse: Vec<NodeId> = due
-            .iter()
-            .copied()
-            .filter(|id| slots.diverse(self, id))
-            .collect();
-        let choice = if diverse.is_empty() { due } else { diverse };
-        draw::pick(&mut self.rng, &choice).copied()
+            .filter(|id| self.is_due(id, now));
+        let mut ranked: Vec<(u8, NodeId)> =
+            due.map(|id| (slots.diversity(self, &id), id)).collect();
+        let best = ranked.iter().map(|(diversity, _)| *diversity).max()?;
+        ranked.retain(|(diversity, _)| *diversity == best);
+        draw::pick(&mut self.rng, &ranked).map(|(_, id)| *id)
     }
 
     fn is_due(&self, id: &NodeId, now: Now) -> bool {
@@ -487,7 +490,8 @@ impl Membership {
     fn rejoin(&mut self, now: Now, facts: &mut Vec<Fact>) {
         let mut seeds: Vec<NodeId> = self.dials.seeds.keys().copied().collect();
         draw::shuffle(&mut self.rng, &mut seeds);
-        seeds.truncate(self.dials.seeds.len() / 2 + 1);
+        let majority = (seeds.len() / 2).saturating_add(1);
+        seeds.truncate(majority);
         let mut old: Vec<_> = self
             .book
             .iter()
@@ -673,6 +677,9 @@ fn backoff(first: Duration, times: u32, longest: Duration) -> Duration {
     pause.min(longest)
 }
 
+/// Another group than all links have, and not from an answer that gave half of them.
+const DIVERSE: u8 = 3;
+
 /// What the outbound links already have enough of.
 struct Slots {
     groups: BTreeSet<Group>,
@@ -724,9 +731,12 @@ impl Slots {
         entry.unwrap_or_else(|| group_of(seed(), peer, rooms.config.private_exempt))
     }
 
-    fn diverse(&self, rooms: &Membership, peer: &NodeId) -> bool {
+    /// Of another group than all links counts 2, from an answer that gave fewer than half of them 1.
+    fn diversity(&self, rooms: &Membership, peer: &NodeId) -> u8 {
         let source = rooms.book.get(peer).map(|entry| entry.source);
         let from_one = source.and_then(|source| self.sources.get(&source)).copied();
-        !self.groups.contains(&self.group(rooms, peer)) && from_one.unwrap_or(0) < self.per_source
+        let fresh_group = !self.groups.contains(&self.group(rooms, peer));
+        let fresh_source = from_one.unwrap_or(0) < self.per_source;
+        u8::from(fresh_group) << 1 | u8::from(fresh_source)
     }
 }

@@ -21,12 +21,15 @@ const PER_SECOND: u64 = 100;
 const WHOLE_BOOK: usize = 64;
 /// The part shown to one requester group, per cent.
 const PART: usize = 23;
-/// How long a requester group is shown the same part.
-const PART_TIME: Duration = Duration::from_hours(24);
+/// How long a requester group is shown the same part, in seconds.
+const PART_SECONDS: u64 = 24 * 3_600;
 /// A record that is being verified is not verified again within this time.
 const CHECKING: Duration = Duration::from_secs(5);
 /// An answer may come in parts for so long: whoever links up shortly after the question belongs to it.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// Records gather for so long before one is chosen to be dialled, or the first of an answer would
+/// take every slot.
+const GATHER: Duration = Duration::from_millis(50);
 /// A link beyond our slots is closed so long after its question was answered.
 const COURTESY_TIME: Duration = Duration::from_millis(500);
 
@@ -84,7 +87,7 @@ impl Membership {
             limits::RECORDS_MAX
         };
         if large {
-            let period = now.mono.as_micros() / crate::time::micros(PART_TIME);
+            let period = now.mono.since(Mono::ZERO).as_secs() / PART_SECONDS;
             part.update(&period.to_be_bytes());
         } else {
             let mut fresh = [0; 32];
@@ -250,7 +253,10 @@ impl Membership {
             }
             self.complete_answers(&node, now, &mut facts);
         }
-        self.refill(now, &mut facts);
+        if self.links.outbound() < self.target() {
+            self.timers
+                .set_earlier(Timer::Refill, now.mono.plus(GATHER));
+        }
         self.check_rejoin(now);
         facts
     }

@@ -24,7 +24,7 @@ pub enum Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subnet {
     V4([u8; 3]),
-    V6([u8; 6]),
+    V6([u16; 3]),
 }
 
 /// How far an address reaches. Addresses heard from afar that point at this machine or site are not
@@ -72,8 +72,11 @@ fn is_exempt(ip: IpAddr, private_exempt: bool) -> bool {
 /// The group of `address`, or of `peer` where there is none.
 pub(super) fn group_of(address: Option<SocketAddr>, peer: &NodeId, private_exempt: bool) -> Group {
     let Some(address) = address else {
-        let [a, b, c, d, e, f, g, h, ..] = *peer.as_bytes();
-        return Group::Unknown([a, b, c, d, e, f, g, h]);
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(peer.as_bytes()) {
+            *to = *from;
+        }
+        return Group::Unknown(first);
     };
     let ip = address.ip().to_canonical();
     if is_exempt(ip, private_exempt) {
@@ -103,8 +106,8 @@ pub(super) fn subnet_of(address: Option<SocketAddr>, private_exempt: bool) -> Op
             Subnet::V4([a, b, c])
         }
         IpAddr::V6(ip) => {
-            let [a, b, c, d, e, f, ..] = ip.octets();
-            Subnet::V6([a, b, c, d, e, f])
+            let [a, b, c, ..] = ip.segments();
+            Subnet::V6([a, b, c])
         }
     })
 }

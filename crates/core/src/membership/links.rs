@@ -16,7 +16,10 @@ const SPARED: usize = 4;
 /// Distinct groups of which eviction spares one link each.
 const SPARED_GROUPS: usize = 8;
 /// A younger link is never evicted.
-const SPARED_AGE: Duration = Duration::from_secs(60);
+const SPARED_AGE: Duration = Duration::from_mins(1);
+
+/// A link kept only for an answer may go this long after it.
+const TOLD_AGE: Duration = Duration::from_millis(100);
 
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub(super) struct Tally {
 }
 
 /// One link. All that is remembered of a peer's conduct here dies with it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, none excludes another"
+)]
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) peer: NodeId,
@@ -228,10 +235,15 @@ impl Links {
         if let Some(victim) = self.victim(group, now).filter(|_| !refused && !discouraged) {
             return Admission::Evict(victim);
         }
-        match self.count(|link| link.role == Role::Courtesy) < config.courtesy_max {
-            true => Admission::Courtesy,
-            false => Admission::Full,
+        if self.count(|link| link.role == Role::Courtesy) < config.courtesy_max {
+            return Admission::Courtesy;
         }
+        let told = |link: &Link| link.answered.filter(|at| now.mono.since(*at) >= TOLD_AGE);
+        let courtesy = self.iter().filter(|(_, link)| link.role == Role::Courtesy);
+        let oldest = courtesy
+            .filter_map(|(id, link)| Some((told(link)?, id)))
+            .min();
+        oldest.map_or(Admission::Full, |(_, id)| Admission::CourtesyFor(id))
     }
 
     /// The inbound link to give up for one more: never a young one, nor any that earned its place by
@@ -322,6 +334,8 @@ pub(super) enum Admission {
     Evict(LinkId),
     /// No slot, but an answer.
     Courtesy,
+    /// An answer, in place of this link that has had its own.
+    CourtesyFor(LinkId),
     /// Nothing.
     Full,
 }

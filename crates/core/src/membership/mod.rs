@@ -25,6 +25,10 @@ pub(crate) mod timers;
 mod view;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails"
+)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -58,7 +62,7 @@ use crate::wire::{DecodeError, Frame};
 /// Two connections between the same nodes opened within this time are one meeting.
 const SAME_MEETING: Duration = Duration::from_secs(5);
 /// A node that was full is left alone for this long.
-const FULL_PAUSE: Duration = Duration::from_secs(60);
+const FULL_PAUSE: Duration = Duration::from_mins(1);
 /// A lost peer is first tried again after about this time.
 const LOST_FIRST: Duration = Duration::from_secs(1);
 /// A peer that closed our only link as a duplicate still holds one we have lost.
@@ -159,7 +163,9 @@ impl Membership {
     /// The room of the node `me`, without any link. `config` must be valid.
     pub fn new(me: NodeId, config: Config, mut rng: ChaCha8Rng) -> Self {
         let mut keys = [[0; 32]; 2];
-        keys.iter_mut().for_each(|key| rng.fill_bytes(key));
+        for key in &mut keys {
+            rng.fill_bytes(key);
+        }
         let [book_key, samplers_key] = keys;
         Self {
             me,
@@ -325,6 +331,10 @@ impl Membership {
                     Role::Regular
                 }
                 Admission::Courtesy => Role::Courtesy,
+                Admission::CourtesyFor(told) => {
+                    self.close(told, CloseReason::Full, now, &mut facts);
+                    Role::Courtesy
+                }
                 Admission::Full => {
                     facts.push(Fact::Close {
                         link: id,
@@ -494,20 +504,21 @@ impl Membership {
     }
 
     /// The record asked for by [`Fact::SignRecord`].
-    pub fn signed_record(&mut self, record: Record, _now: Now) -> Vec<Fact> {
-        self.own.record = Some(record.clone());
+    pub fn signed_record(&mut self, record: Record, now: Now) -> Vec<Fact> {
+        self.start(now);
         let established = self
             .links
             .iter()
             .filter(|(_, link)| link.established.is_some());
-        established
-            .map(|(link, _)| Fact::Send {
-                link,
-                frame: Frame::Peers {
-                    records: vec![record.clone()],
-                },
-            })
-            .collect()
+        let tell = |(link, _)| Fact::Send {
+            link,
+            frame: Frame::Peers {
+                records: vec![record.clone()],
+            },
+        };
+        let facts = established.map(tell).collect();
+        self.own.record = Some(record);
+        facts
     }
 
     /// When [`Self::wakeup`] is due.
@@ -720,7 +731,10 @@ impl Membership {
     fn note_end(&mut self, link: &Link, reason: CloseReason, by_peer: bool, now: Now) {
         let peer = link.peer;
         match reason {
-            CloseReason::Full => self.book.busy(&peer, now.mono.plus(FULL_PAUSE)),
+            CloseReason::Full => {
+                self.book.busy(&peer, now.mono.plus(FULL_PAUSE));
+                self.seed_answered(&peer, false, now);
+            }
             CloseReason::WrongNetwork => {
                 self.book.forget(&peer);
                 self.samplers.reset(&peer);

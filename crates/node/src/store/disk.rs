@@ -210,18 +210,23 @@ impl Disk {
         }
     }
 
+    /// The number of arrival of the bulletin `id`, where its body is on disk.
+    pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
+        self.index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .copied()
+    }
+
     /// The bytes of the bulletin `id`, where its body is on disk.
     ///
     /// # Errors
     /// As [`Disk::read`].
     pub(super) fn bytes(&self, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
-        let seq = self
-            .index
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .copied();
-        let Some(seq) = seq else { return Ok(None) };
+        let Some(seq) = self.seq_of(id) else {
+            return Ok(None);
+        };
         self.read(|transaction| {
             let bodies = transaction.open_table(BODIES)?;
             let Some(row) = bodies.get(seq)? else {

@@ -119,9 +119,10 @@ impl StoreError {
             Self::Full { .. } => "disk_full",
             Self::Io { .. } => "disk_error",
             Self::Poisoned { .. } => "store_read_only",
-            Self::Backlog { .. } | Self::ReadBacklog { .. } => "disk_slow",
+            Self::Backlog { .. } | Self::ReadBacklog { .. } | Self::Unfinished { .. } => {
+                "disk_slow"
+            }
             Self::Closed => "store_closed",
-            Self::Unfinished { .. } => "disk_slow",
         }
     }
 

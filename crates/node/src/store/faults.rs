@@ -35,6 +35,7 @@ struct Parts {
     bytes: Mutex<Vec<u8>>,
     log: Mutex<Vec<Operation>>,
     fail_next_sync: AtomicBool,
+    fail_next_read: AtomicBool,
     /// Bytes beyond this offset cannot be written.
     capacity: AtomicU64,
     /// Held by a test to make syncs wait.
@@ -47,6 +48,7 @@ impl Default for Parts {
             bytes: Mutex::default(),
             log: Mutex::default(),
             fail_next_sync: AtomicBool::new(false),
+            fail_next_read: AtomicBool::new(false),
             capacity: AtomicU64::new(u64::MAX),
             gate: Mutex::default(),
         }
@@ -69,6 +71,10 @@ impl Faulty {
 
     pub(super) fn fail_next_sync(&self) {
         self.0.fail_next_sync.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn fail_next_read(&self) {
+        self.0.fail_next_read.store(true, Ordering::SeqCst);
     }
 
     /// Leaves no room beyond what is written so far.
@@ -123,6 +129,9 @@ impl StorageBackend for Faulty {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.0.fail_next_read.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::other("injected: the read failed"));
+        }
         let bytes = self.0.bytes.lock().unwrap();
         let offset = usize::try_from(offset).unwrap();
         let found = bytes

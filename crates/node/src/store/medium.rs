@@ -68,7 +68,7 @@ impl FileMedium {
             .truncate(true)
             .open(&path)
             .and_then(|mut probe| {
-                let block = [0; 64 * 1024];
+                let block = vec![0; 64 * 1024];
                 for _ in 0..bytes.div_ceil(64 * 1024) {
                     probe.write_all(&block)?;
                 }
@@ -272,7 +272,7 @@ mod tests {
     fn frozen_view_reads_zeros_where_it_was_cut_and_grown_again() {
         let base = InMemoryBackend::new();
         base.set_len(20_000).unwrap();
-        base.write(0, &[7; 20_000]).unwrap();
+        base.write(0, &vec![7; 20_000]).unwrap();
         let frozen = Frozen::new(base).unwrap();
         frozen.set_len(9_000).unwrap();
         frozen.set_len(30_000).unwrap();

@@ -90,6 +90,10 @@ impl Memory {
         Ok(body.map(|bulletin| bulletin.bytes.clone()))
     }
 
+    pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
+        self.state().index.get(id).copied()
+    }
+
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, StoreError> {
         let state = self.open_state()?;
         let Some(first) = scan.after_seq.checked_add(1) else {

@@ -348,7 +348,7 @@ impl Store {
         let (end, ended) = mpsc::channel();
         let (writer, reader) = (Arc::clone(&shared), Arc::clone(&shared));
         spawn("bruit-store-read", &file, move || {
-            reader::run(&reader, &receiver)
+            reader::run(&reader, &receiver);
         })?;
         let threads = Threads {
             shared,
@@ -401,6 +401,18 @@ impl Store {
                 let (answer, answered) = oneshot::channel();
                 threads.requests.send(Request::Get(id, answer))?;
                 answered.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// The number of arrival of `id`, where its body is held.
+    pub fn seq_of(&self, id: &BulletinId) -> Option<u64> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.seq_of(id),
+            // In this order: what leaves the queue in between is on disk by then.
+            Kind::Disk(threads) => {
+                let shared = &threads.shared;
+                shared.waiting_seq(id).or_else(|| shared.disk.seq_of(id))
             }
         }
     }

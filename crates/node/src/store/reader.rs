@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::scan::{self, Page, Scan};
 use super::writer::Shared;
-use super::{StoreError, StoreEvent};
+use super::{StoreError, StoreEvent, Write};
 
 /// Most reads that wait for the reader.
 const READS_MAX: usize = 4_096;
@@ -71,14 +71,25 @@ fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> 
     // In this order: what leaves the queue in between is on disk by then.
     match shared.waiting_bytes(id) {
         Some(bytes) => Ok(Some(bytes)),
-        None => shared.disk.bytes(id),
+        None => noticed(shared, shared.disk.bytes(id)),
     }
+}
+
+/// After a failed read the database refuses everything. A write that changes nothing makes the
+/// writer notice, which keeps reads going and says that writing has ended.
+fn noticed<T>(shared: &Shared, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    if let Err(StoreError::Io { .. }) = &result {
+        // Refused when the writer has ended already.
+        shared.submit(Write::Purge { ids: Vec::new() }).ok();
+    }
+    result
 }
 
 fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {
     let waiting = shared.waiting_rows(scan);
     let page = shared
         .disk
-        .read(|transaction| scan::page(transaction, scan))?;
+        .read(|transaction| scan::page(transaction, scan));
+    let page = noticed(shared, page)?;
     Ok(scan::merge(page, waiting, scan))
 }

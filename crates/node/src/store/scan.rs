@@ -138,7 +138,7 @@ fn page_of_topics(
     topics: &[TopicId],
     first: u64,
 ) -> Result<Page, redb::Error> {
-    let list = transaction.open_table(TOPICS)?;
+    let arrivals = transaction.open_table(TOPICS)?;
     let bodies = transaction.open_table(BODIES)?;
     let mut lists = Vec::with_capacity(topics.len());
     let mut heads = BinaryHeap::with_capacity(topics.len());
@@ -148,7 +148,7 @@ fn page_of_topics(
     for (number, topic) in topics.iter().enumerate() {
         let ends = rows::topic_key(topic, first)..=rows::topic_key(topic, u64::MAX);
         let range = ends.start()..=ends.end();
-        let mut entries = list.range::<&[u8; rows::LONG_KEY_BYTES]>(range)?;
+        let mut entries = arrivals.range::<&[u8; rows::LONG_KEY_BYTES]>(range)?;
         if let Some(entry) = entries.next() {
             let (key, created) = entry?;
             heads.push(Reverse((

@@ -1,17 +1,18 @@
 //! What the store promises, over both kinds of it and over failing media.
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+mod measure;
+mod power_cut;
 
-use super::faults::{Faulty, Operation, Platter};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
+
+use super::faults::Faulty;
 use super::*;
 
 /// Longest wait for an event that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014).
+/// Numbers from a seed: `SplitMix64` (Steele, Lea, Flood 2014).
 struct Dice(u64);
 
 impl Dice {
@@ -60,7 +61,9 @@ fn bulletin(number: u64, seq: u64, size: usize) -> StoredBulletin {
         created: Wall::from_millis(number * 1_000),
         expires: Wall::from_millis(number * 1_000 + 3_600_000 * (1 + number % 3)),
         received: Wall::from_millis(number * 1_000 + 20),
-        from: (number % 2 == 0).then(|| NodeId::from_bytes([8; 32])),
+        from: number
+            .is_multiple_of(2)
+            .then(|| NodeId::from_bytes([8; 32])),
         hops: 3,
         stamp_bits: 17,
         bytes: vec![u8::try_from(number % 251).unwrap(); size].into(),
@@ -82,10 +85,17 @@ fn open(place: &Place) -> (Store, Recovered, Receiver<StoreEvent>) {
 }
 
 fn open_faulty(faulty: &Faulty) -> (Store, Recovered, Receiver<StoreEvent>) {
+    open_faulty_with(faulty, options())
+}
+
+fn open_faulty_with(
+    faulty: &Faulty,
+    options: StoreOptions,
+) -> (Store, Recovered, Receiver<StoreEvent>) {
     let (sender, events) = channel();
     let sink = Arc::new(move |event| drop(sender.send(event)));
     let medium = Box::new(faulty.clone());
-    let (store, recovered) = Store::open_medium(medium, None, options(), sink).unwrap();
+    let (store, recovered) = Store::open_medium(medium, None, options, sink).unwrap();
     (store, recovered, events)
 }
 
@@ -448,6 +458,43 @@ fn failed_sync_is_not_acknowledged_and_ends_writing_until_reopened() {
     assert_eq!(synced(&events, ticket), [id(3)]);
 }
 
+#[test]
+fn failed_read_ends_writing_and_not_reading() {
+    let faulty = Faulty::default();
+    let (store, _, _events) = open_faulty(&faulty);
+    for number in 1..=100 {
+        store
+            .submit(Write::Put(bulletin(number, number, 50_000)))
+            .unwrap();
+    }
+    store.shutdown().unwrap();
+
+    let uncached = StoreOptions {
+        cache_bytes: 0,
+        ..options()
+    };
+    let (store, _, events) = open_faulty_with(&faulty, uncached);
+    faulty.fail_next_read();
+    store.load(vec![id(50)]).unwrap();
+    let mut failures = 0;
+    while failures < 2 {
+        match next(&events) {
+            StoreEvent::Failed {
+                error: StoreError::Io { .. },
+                ..
+            } => failures += 1,
+            StoreEvent::Loaded { bytes: None, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let refused = store.submit(Write::Barrier(1));
+    assert!(
+        matches!(refused, Err(StoreError::Poisoned { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(block_on(store.get(id(50))).unwrap().unwrap().len(), 50_000);
+}
+
 /// TESTS.md D4.
 #[test]
 fn full_disk_keeps_what_waits_and_resumes_by_itself() {
@@ -458,10 +505,10 @@ fn full_disk_keeps_what_waits_and_resumes_by_itself() {
     synced(&events, ticket);
 
     faulty.fill_up();
-    let mut last = 1;
-    let lost = loop {
-        last += 1;
-        match store.submit(Write::Put(bulletin(last, last, 60_000))) {
+    let mut number = 1;
+    let dropped = loop {
+        number += 1;
+        match store.submit(Write::Put(bulletin(number, number, 60_000))) {
             Ok(ticket) => match next(&events) {
                 StoreEvent::Synced { through, .. } => assert_eq!(through, ticket),
                 StoreEvent::Failed { error, lost } => {
@@ -472,9 +519,9 @@ fn full_disk_keeps_what_waits_and_resumes_by_itself() {
             },
             Err(error) => panic!("{error}"),
         }
-        assert!(last < 1_000, "the disk fills up");
+        assert!(number < 1_000, "the disk fills up");
     };
-    assert_eq!(lost, [], "what waits is kept");
+    assert_eq!(dropped, [], "what waits is kept");
     let refused = store.submit(Write::Put(bulletin(5_000, 5_000, 10)));
     assert!(
         matches!(refused, Err(StoreError::Full { .. })),
@@ -487,19 +534,19 @@ fn full_disk_keeps_what_waits_and_resumes_by_itself() {
         "reading goes on"
     );
     assert_eq!(
-        block_on(store.get(id(last))).unwrap().unwrap().len(),
+        block_on(store.get(id(number))).unwrap().unwrap().len(),
         60_000
     );
 
     faulty.make_room();
     assert!(matches!(next(&events), StoreEvent::Recovered));
-    assert_eq!(synced(&events, ticket), [id(last)]);
+    assert_eq!(synced(&events, ticket), [id(number)]);
     store
-        .submit(Write::Put(bulletin(last + 1, 5_001, 10)))
+        .submit(Write::Put(bulletin(number + 1, 5_001, 10)))
         .unwrap();
     store.shutdown().unwrap();
     let (_store, recovered, _events) = open_faulty(&faulty);
-    assert_eq!(recovered.seen.len() as u64, last + 1);
+    assert_eq!(recovered.seen.len() as u64, number + 1);
     assert_eq!(
         recovered.next_seq, 5_002,
         "refused numbers are not given out again"
@@ -606,317 +653,4 @@ fn what_is_not_our_store_is_refused_and_left_alone() {
     let place = Place::Folder(file);
     let error = Store::open(&place, options(), |_| {}).unwrap_err();
     assert!(matches!(error, StoreError::NotADirectory { .. }), "{error}");
-}
-
-/// What a store holds, as one number.
-#[derive(Debug, Clone, Default)]
-struct Model {
-    known: BTreeMap<BulletinId, (Wall, Wall)>,
-    bodies: BTreeMap<u64, StoredBulletin>,
-    meta: BTreeMap<String, Vec<u8>>,
-}
-
-impl Model {
-    fn apply(&mut self, write: &Write) {
-        match write {
-            Write::Put(bulletin) => {
-                self.bodies.retain(|_, held| held.id != bulletin.id);
-                self.known
-                    .insert(bulletin.id, (bulletin.created, bulletin.expires));
-                self.bodies.insert(bulletin.seq, bulletin.clone());
-            }
-            Write::Seen {
-                id,
-                created,
-                expires,
-            } => {
-                self.known.insert(*id, (*created, *expires));
-            }
-            Write::Restamp {
-                id,
-                stamp_bits,
-                bytes,
-            } => {
-                for held in self.bodies.values_mut().filter(|held| held.id == *id) {
-                    held.stamp_bits = *stamp_bits;
-                    held.bytes = bytes.clone();
-                }
-            }
-            Write::Evict { id } => self.bodies.retain(|_, held| held.id != *id),
-            Write::Purge { ids } => {
-                for (id, _) in ids {
-                    self.known.remove(id);
-                    self.bodies.retain(|_, held| held.id != *id);
-                }
-            }
-            Write::Meta { key, value } => {
-                self.meta.insert((*key).to_owned(), value.clone());
-            }
-            Write::Barrier(_) => {}
-        }
-    }
-
-    /// What is on a medium.
-    fn read(image: Vec<u8>) -> Self {
-        let medium = Box::new(Faulty::with_bytes(image));
-        let (disk, recovered) = Disk::open(medium, 1 << 20).unwrap();
-        let all = scan(None, 0, 0, usize::MAX);
-        let page = disk
-            .read(|transaction| scan::page(transaction, &all))
-            .unwrap();
-        let held: BTreeMap<_, _> = recovered
-            .seen
-            .iter()
-            .filter_map(|known| Some((known.held?.seq, known.id)))
-            .collect();
-        let bodies: BTreeMap<_, _> = page.rows.into_iter().map(|row| (row.seq, row)).collect();
-        assert!(
-            held.iter().eq(bodies
-                .iter()
-                .map(|(seq, row)| (seq, &row.id))
-                .collect::<Vec<_>>())
-        );
-        assert!(
-            bodies
-                .last_key_value()
-                .is_none_or(|(seq, _)| *seq < recovered.next_seq)
-        );
-        let by_topic = scan(Some((0..4).map(topic).collect()), 0, 0, usize::MAX);
-        let page = disk
-            .read(|transaction| scan::page(transaction, &by_topic))
-            .unwrap();
-        assert!(
-            page.rows.iter().eq(bodies.values()),
-            "lists of topics lead to every body"
-        );
-        let known = recovered.seen.into_iter();
-        let known = known
-            .map(|known| (known.id, (known.created, known.expires)))
-            .collect();
-        Self {
-            known,
-            bodies,
-            meta: recovered.meta,
-        }
-    }
-
-    fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.known.hash(&mut hasher);
-        self.meta.hash(&mut hasher);
-        for held in self.bodies.values() {
-            (held.seq, held.id, held.topic, held.created, held.expires).hash(&mut hasher);
-            (held.received, held.from, held.hops, held.stamp_bits).hash(&mut hasher);
-            held.bytes.hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-fn any_write(dice: &mut Dice, seq: u64) -> Write {
-    let some = bulletin(1 + dice.below(120), seq, 0);
-    match dice.below(20) {
-        0..10 => {
-            let size = [30, 700, 3_000, 20_000][usize::try_from(dice.below(4)).unwrap()];
-            Write::Put(StoredBulletin {
-                bytes: vec![1; size].into(),
-                ..some
-            })
-        }
-        10..12 => Write::Seen {
-            id: some.id,
-            created: some.created,
-            expires: some.expires,
-        },
-        12..14 => {
-            let bytes = dice.roll().to_be_bytes().to_vec().into();
-            Write::Restamp {
-                id: some.id,
-                stamp_bits: 30,
-                bytes,
-            }
-        }
-        14..17 => Write::Evict { id: some.id },
-        17..19 => {
-            let other = bulletin(1 + dice.below(120), 0, 0);
-            Write::Purge {
-                ids: vec![(some.id, some.expires), (other.id, other.expires)],
-            }
-        }
-        _ => Write::Meta {
-            key: "horizon",
-            value: dice.roll().to_be_bytes().to_vec(),
-        },
-    }
-}
-
-/// Runs a script of `count` writes in batches of any size. Returns the medium with its log, and the
-/// digest of what must be there after each number of writes.
-fn record(dice: &mut Dice, count: u64) -> (Faulty, Vec<u64>) {
-    let faulty = Faulty::created();
-    let (sender, events) = channel();
-    let said = faulty.clone();
-    let sink: Events = Arc::new(move |event| {
-        if let StoreEvent::Synced { through, .. } = &event {
-            said.say(*through);
-        }
-        sender.send(event).ok();
-    });
-    let medium = Box::new(faulty.clone());
-    let (store, _) = Store::open_medium(medium, None, options(), sink).unwrap();
-    let mut model = Model::default();
-    let mut digests = vec![model.digest()];
-    for seq in 1..=count {
-        let write = any_write(dice, seq);
-        model.apply(&write);
-        digests.push(model.digest());
-        let ticket = store.submit(write).unwrap();
-        if dice.below(3) == 0 {
-            synced(&events, ticket);
-        }
-    }
-    store.shutdown().unwrap();
-    (faulty, digests)
-}
-
-/// TESTS.md D2, in small: whatever part of the unsynced sectors a power cut leaves, the store opens,
-/// holds everything it called synced, and is exactly at the end of one of its transactions.
-#[test]
-fn power_cut_at_any_operation_loses_nothing_that_was_synced() {
-    let mut dice = Dice::new(2);
-    let (faulty, digests) = record(&mut dice, 300);
-    let log = faulty.log();
-    let said = |operation: &Operation| match operation {
-        Operation::Said(through) => usize::try_from(*through).ok(),
-        _ => None,
-    };
-    let mut platter = Platter::new(Faulty::created().bytes());
-    let (mut synced, mut cuts) = (0, 0);
-    for (at, operation) in log.iter().enumerate() {
-        // Mostly a mixture; now and then all or nothing.
-        let odds = [0, 1, 2, 3, 4][usize::try_from(dice.below(5)).unwrap()];
-        let image = platter.cut(|| dice.below(4) < odds);
-        let next = log[at..].iter().find_map(said).unwrap_or(synced);
-        let found = Model::read(image).digest();
-        assert!(
-            found == digests[synced] || found == digests[next],
-            "cut before operation {at} of {}: neither as after {synced} writes nor after {next}",
-            log.len()
-        );
-        cuts += 1;
-        platter.apply(operation);
-        synced = said(operation).unwrap_or(synced);
-    }
-    assert_eq!(synced, 300);
-    println!("{cuts} cuts");
-}
-
-#[test]
-#[ignore = "measures: run with --release --nocapture"]
-fn measure_writes_and_recovery() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::Folder(folder.path().to_owned());
-    for (label, count, size, first) in [
-        ("256 B", 100_000_u64, 256, 1),
-        ("1 KiB", 100_000, 1_024, 100_001),
-    ] {
-        let (store, _, events) = open(&place);
-        let started = Instant::now();
-        for number in first..first + count {
-            let write = Write::Put(bulletin(number, number, size));
-            while let Err(error) = store.submit(write.clone()) {
-                assert!(matches!(error, StoreError::Backlog { .. }), "{error}");
-                std::thread::yield_now();
-            }
-        }
-        let ticket = store.submit(Write::Barrier(1)).unwrap();
-        synced(&events, ticket);
-        let seconds = started.elapsed().as_secs_f64();
-        let stats = store.stats();
-        println!(
-            "{label}: {:.0} bulletins/s in {} batches",
-            count as f64 / seconds,
-            stats.batches
-        );
-
-        let mut pause = Vec::new();
-        for number in 0..200 {
-            let started = Instant::now();
-            let ticket = store
-                .submit(Write::Put(bulletin(
-                    900_000 + number,
-                    900_000 + number,
-                    size,
-                )))
-                .unwrap();
-            synced(&events, ticket);
-            pause.push(started.elapsed());
-        }
-        pause.sort_unstable();
-        println!(
-            "{label}: one alone is stored after {:?} (median), {:?} (p99)",
-            pause[100], pause[198]
-        );
-
-        // A crash: the file as it is, without a shutdown.
-        let crashed = tempfile::tempdir().unwrap();
-        std::fs::copy(
-            folder.path().join(STORE_FILE),
-            crashed.path().join(STORE_FILE),
-        )
-        .unwrap();
-        let started = Instant::now();
-        let (_store, recovered, _events) = open(&Place::Folder(crashed.path().to_owned()));
-        println!(
-            "{label}: {} rows, {} MiB, recovered after a crash in {:?}",
-            recovered.seen.len(),
-            std::fs::metadata(folder.path().join(STORE_FILE))
-                .unwrap()
-                .len()
-                >> 20,
-            started.elapsed()
-        );
-        let started = Instant::now();
-        store.shutdown().unwrap();
-        println!("{label}: shutdown in {:?}", started.elapsed());
-    }
-}
-
-/// TESTS.md D4 on a real file system: `SMALL_DISK` names a folder on one of a few MiB.
-#[test]
-#[ignore = "needs a small file system in SMALL_DISK"]
-fn full_file_system_keeps_what_waits_and_resumes_by_itself() {
-    let folder = PathBuf::from(std::env::var("SMALL_DISK").expect("SMALL_DISK names a folder"));
-    let ballast = folder.join("ballast");
-    std::fs::write(&ballast, vec![1; 4 << 20]).unwrap();
-    let place = Place::Folder(folder.clone());
-    let (store, recovered, events) = open(&place);
-    let mut seq = recovered.next_seq;
-    let mut put = || {
-        let result = store.submit(Write::Put(bulletin(seq, seq, 50_000)));
-        seq += 1;
-        (seq - 1, result)
-    };
-    let mut acknowledged = 0;
-    loop {
-        let (_, result) = put();
-        result.unwrap();
-        match next(&events) {
-            StoreEvent::Synced { .. } => acknowledged += 1,
-            StoreEvent::Failed { error, .. } if error.is_full() => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    println!("full after {acknowledged} bulletins");
-    assert!(matches!(put().1, Err(StoreError::Full { .. })));
-    let first = id(recovered.next_seq);
-    assert_eq!(loaded(&store, &events, first).unwrap().len(), 50_000, "reading goes on");
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(events.try_iter().count(), 0, "nothing is said while the disk is full");
-    std::fs::remove_file(&ballast).unwrap();
-    assert!(matches!(next(&events), StoreEvent::Recovered));
-    assert!(matches!(next(&events), StoreEvent::Synced { .. }));
-    store.shutdown().unwrap();
-    let (_store, recovered, _events) = open(&place);
-    assert_eq!(recovered.seen.len(), acknowledged + 1);
 }

@@ -177,6 +177,11 @@ impl Shared {
         Ok(())
     }
 
+    /// The number of arrival of a body that waits for the disk.
+    pub(super) fn waiting_seq(&self, id: &BulletinId) -> Option<u64> {
+        self.queue().waiting.by_id.get(id).copied()
+    }
+
     /// The bytes of `id` while they wait for the disk.
     pub(super) fn waiting_bytes(&self, id: &BulletinId) -> Option<Bytes> {
         let queue = self.queue();
@@ -283,7 +288,7 @@ impl Shared {
                         self.queue().health = Health::Good;
                         (self.events)(StoreEvent::Recovered);
                     }
-                    return self.synced(batch, ids);
+                    return self.synced(&batch, ids);
                 }
                 Err(error) if error.is_full() => {
                     self.disk.freeze();
@@ -327,7 +332,7 @@ impl Shared {
         }
     }
 
-    fn synced(&self, batch: Batch, ids: Vec<BulletinId>) {
+    fn synced(&self, batch: &Batch, ids: Vec<BulletinId>) {
         let mut barriers = Vec::new();
         let mut queue = self.queue();
         for write in &batch.writes {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Longest a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A kind of transport and the means to break it.
 pub(super) trait Rig {

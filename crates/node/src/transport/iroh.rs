@@ -111,8 +111,8 @@ struct Limits {
     /// Incoming handshakes under way from which on a dialler must first prove its address, which
     /// costs it a round trip and us no memory.
     pending_unproven: usize,
-    /// Silence after which a path is given up; none for iroh's own, 15 s.
-    path_idle: Option<Duration>,
+    /// Silence after which a link is lost; none for iroh's own, 30 s.
+    idle: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -121,7 +121,7 @@ impl Default for Limits {
             handshake: HANDSHAKE_TIMEOUT,
             pending: 256,
             pending_unproven: 64,
-            path_idle: None,
+            idle: None,
         }
     }
 }
@@ -461,7 +461,7 @@ impl Transport for IrohTransport {
 
 impl Drop for IrohTransport {
     /// Says goodbye in the background: an endpoint that is merely dropped falls silent, and its
-    /// peers would wait 15 s for it.
+    /// peers would wait 30 s for it.
     fn drop(&mut self) {
         if self.endpoint.is_some() {
             let leave = self.leave();
@@ -489,8 +489,8 @@ fn quic_config(peer_opens_streams: u32, limits: Limits) -> QuicTransportConfig {
         .receive_window(VarInt::from(RECEIVE_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
         .datagram_receive_buffer_size(None);
-    if let Some(idle) = limits.path_idle {
-        config = config.default_path_max_idle_timeout(idle);
+    if let Some(idle) = limits.idle {
+        config = config.max_idle_timeout(Some(idle.try_into().expect("an idle timeout is short")));
     }
     config.build()
 }
@@ -515,25 +515,25 @@ fn listen_addresses(listen: &[SocketAddr]) -> Result<Vec<(SocketAddr, BindOpts)>
         return Err(BindError::NoAddress);
     }
     addresses.sort_by_key(|address| address.ip().is_loopback());
-    let (mut v4, mut v6) = (false, false);
-    Ok(addresses
+    let mut defaults = [false; 2];
+    let mut sockets: Vec<_> = addresses
         .into_iter()
         .map(|address| {
-            let (taken, whole) = if address.is_ipv4() {
-                (&mut v4, 32)
+            let whole = if address.is_ipv4() { 32 } else { 128 };
+            let options = BindOpts::default();
+            if mem::replace(&mut defaults[usize::from(address.is_ipv4())], true) {
+                (
+                    address,
+                    options.set_prefix_len(whole).set_is_default_route(false),
+                )
             } else {
-                (&mut v6, 128)
-            };
-            let options = if mem::replace(taken, true) {
-                BindOpts::default()
-                    .set_prefix_len(whole)
-                    .set_is_default_route(false)
-            } else {
-                BindOpts::default()
-            };
-            (address, options)
+                (address, options)
+            }
         })
-        .collect())
+        .collect();
+    // iroh takes no further socket of a family after its default one.
+    sockets.reverse();
+    Ok(sockets)
 }
 
 /// Finds out which address could not be bound; iroh says only that one could not.

@@ -31,8 +31,8 @@ fn after(millis: u64) -> Now {
     at(Duration::from_millis(millis))
 }
 
-const fn link(number: u32) -> LinkId {
-    LinkId::new(number as u64)
+fn link(number: u32) -> LinkId {
+    LinkId::new(number.into())
 }
 
 fn up(room: &mut Membership, number: u32, direction: Direction, now: Now) -> Vec<Fact> {
@@ -78,25 +78,36 @@ fn dials(facts: &[Fact]) -> Vec<NodeId> {
 
 fn answer(facts: &[Fact]) -> Vec<Record> {
     let peers = |fact: &Fact| match fact {
-        Fact::Send { frame: Frame::Peers { records }, .. } => Some(records.clone()),
+        Fact::Send {
+            frame: Frame::Peers { records },
+            ..
+        } => Some(records.clone()),
         _ => None,
     };
     facts.iter().filter_map(peers).flatten().collect()
 }
 
 fn seed_of(number: u32) -> PeerAddress {
-    PeerAddress { id: node(number), addresses: vec![address(number)] }
+    PeerAddress {
+        id: node(number),
+        addresses: vec![address(number)],
+    }
 }
 
 #[test]
 fn an_established_link_gets_own_record_mesh_and_a_question() {
     let mut room = room();
     let facts = room.set_addresses(vec![address(ME)], after(0));
-    let [Fact::SignRecord(body)] = &facts[..] else { panic!("{facts:?}") };
+    let [Fact::SignRecord(body)] = &facts[..] else {
+        panic!("{facts:?}")
+    };
     let own = unsigned(body.clone());
     room.signed_record(own.clone(), after(0));
     let facts = up(&mut room, 1, Direction::Out, after(10));
-    let send = |frame| Fact::Send { link: link(1), frame };
+    let send = |frame| Fact::Send {
+        link: link(1),
+        frame,
+    };
     assert_eq!(
         facts,
         [
@@ -105,9 +116,15 @@ fn an_established_link_gets_own_record_mesh_and_a_question() {
             send(Frame::PeersReq),
         ]
     );
-    assert_eq!(room.on_mesh(link(1), true), [Fact::MeshUp { link: link(1) }]);
+    assert_eq!(
+        room.on_mesh(link(1), true),
+        [Fact::MeshUp { link: link(1) }]
+    );
     assert_eq!(room.on_mesh(link(1), true), []);
-    assert_eq!(room.on_mesh(link(1), false), [Fact::MeshDown { link: link(1) }]);
+    assert_eq!(
+        room.on_mesh(link(1), false),
+        [Fact::MeshDown { link: link(1) }]
+    );
 }
 
 #[test]
@@ -138,7 +155,10 @@ fn later_the_newer_link_replaces_the_older() {
         let facts = room.link_up(link(2), node(1), Direction::In, None, after(5_100));
         assert_eq!(closes(&facts), [(link(1), CloseReason::Duplicate)]);
         assert_eq!(room.link_of(&node(1)), Some(link(2)));
-        assert_eq!(room.link_down(link(1), CloseReason::Duplicate, false, after(5_200)), []);
+        assert_eq!(
+            room.link_down(link(1), CloseReason::Duplicate, false, after(5_200)),
+            []
+        );
         assert_eq!(room.link_of(&node(1)), Some(link(2)));
     }
 }
@@ -150,14 +170,26 @@ fn a_node_does_not_link_with_itself() {
     let facts = room.link_up(link(1), node(ME), Direction::In, None, after(0));
     assert_eq!(closes(&facts), [(link(1), CloseReason::Duplicate)]);
     up(&mut room, 2, Direction::Out, after(0));
-    assert_eq!(tell(&mut room, 2, vec![record(ME, address(ME), after(0))], after(1)), 0);
+    assert_eq!(
+        tell(
+            &mut room,
+            2,
+            vec![record(ME, address(ME), after(0))],
+            after(1)
+        ),
+        0
+    );
 }
 
 #[test]
 fn joining_a_linked_node_changes_nothing() {
     let mut room = room();
     assert_eq!(dials(&room.join(vec![seed_of(1)], after(0))), [node(1)]);
-    assert_eq!(room.join(vec![seed_of(1)], after(1)), [], "on its way already");
+    assert_eq!(
+        room.join(vec![seed_of(1)], after(1)),
+        [],
+        "on its way already"
+    );
     up(&mut room, 1, Direction::Out, after(10));
     assert_eq!(room.join(vec![seed_of(1)], after(20)), []);
 }
@@ -167,12 +199,18 @@ fn a_handshake_that_takes_too_long_is_closed() {
     let mut room = room();
     room.link_up(link(1), node(1), Direction::In, Some(address(1)), after(0));
     assert_eq!(closes(&room.wakeup(after(4_900))), []);
-    assert_eq!(closes(&room.wakeup(after(5_000))), [(link(1), CloseReason::Dead)]);
+    assert_eq!(
+        closes(&room.wakeup(after(5_000))),
+        [(link(1), CloseReason::Dead)]
+    );
 }
 
 #[test]
 fn a_full_node_evicts_whom_nothing_protects_and_never_the_young() {
-    let mut room = room_with(Config { inbound_max: 30, ..Config::default() });
+    let mut room = room_with(Config {
+        inbound_max: 30,
+        ..Config::default()
+    });
     for number in 0..30 {
         up(&mut room, number, Direction::In, after(u64::from(number)));
         room.rtt(link(number), Duration::from_millis(100 - u64::from(number)));
@@ -191,12 +229,20 @@ fn a_full_node_evicts_whom_nothing_protects_and_never_the_young() {
     }
     room.suspect(link(0), after(90_001));
     let facts = up(&mut room, 300, Direction::In, after(90_002));
-    assert_eq!(closes(&facts), [(link(0), CloseReason::Full)], "the suspect goes first");
+    assert_eq!(
+        closes(&facts),
+        [(link(0), CloseReason::Full)],
+        "the suspect goes first"
+    );
 }
 
 #[test]
 fn eviction_takes_from_the_largest_group() {
-    let config = Config { inbound_max: 24, inbound_per_subnet: 24, ..Config::default() };
+    let config = Config {
+        inbound_max: 24,
+        inbound_per_subnet: 24,
+        ..Config::default()
+    };
     let mut room = room_with(config);
     for number in 0..24 {
         let remote = if number % 2 == 0 {
@@ -204,11 +250,19 @@ fn eviction_takes_from_the_largest_group() {
         } else {
             address(number)
         };
-        up_from(&mut room, number, Direction::In, remote, after(u64::from(number)));
+        up_from(
+            &mut room,
+            number,
+            Direction::In,
+            remote,
+            after(u64::from(number)),
+        );
     }
     for number in 100..104 {
         let facts = up(&mut room, number, Direction::In, after(70_000));
-        let [(gone, _)] = closes(&facts)[..] else { panic!("{facts:?}") };
+        let [(gone, _)] = closes(&facts)[..] else {
+            panic!("{facts:?}")
+        };
         assert_eq!(gone.number() % 2, 0, "one of the many in 9.9.0.0/16");
     }
 }
@@ -225,7 +279,11 @@ fn a_crowded_node_takes_two_links_of_a_subnet_but_all_of_its_own_machine() {
         up_from(&mut room, number, Direction::In, remote, after(1));
     }
     room.wakeup(after(4_000));
-    assert_eq!(inbound(&room), 14, "the others were told addresses and closed");
+    assert_eq!(
+        inbound(&room),
+        14,
+        "the others were told addresses and closed"
+    );
     for number in 200..220 {
         let remote = SocketAddr::from(([127, 0, 0, 1], u16::try_from(number).unwrap()));
         up_from(&mut room, number, Direction::In, remote, after(4_001));
@@ -236,18 +294,42 @@ fn a_crowded_node_takes_two_links_of_a_subnet_but_all_of_its_own_machine() {
 
 #[test]
 fn whoever_finds_a_node_full_is_told_addresses_and_then_closed() {
-    let mut room = room_with(Config { inbound_max: 4, courtesy_max: 2, ..Config::default() });
+    let mut room = room_with(Config {
+        inbound_max: 4,
+        courtesy_max: 2,
+        ..Config::default()
+    });
     for number in 0..4 {
         up(&mut room, number, Direction::In, after(0));
-        tell(&mut room, number, vec![record(number, address(number), after(0))], after(1));
+        tell(
+            &mut room,
+            number,
+            vec![record(number, address(number), after(0))],
+            after(1),
+        );
     }
     let facts = up(&mut room, 10, Direction::In, after(10));
-    assert!(facts.iter().all(|fact| !matches!(fact, Fact::Send { frame: Frame::Mesh { .. }, .. })));
+    assert!(facts.iter().all(|fact| !matches!(
+        fact,
+        Fact::Send {
+            frame: Frame::Mesh { .. },
+            ..
+        }
+    )));
     assert_eq!(answer(&room.on_peers_req(link(10), after(20))).len(), 4);
-    assert_eq!(closes(&room.wakeup(after(520))), [(link(10), CloseReason::Full)]);
+    assert_eq!(
+        closes(&room.wakeup(after(520))),
+        [(link(10), CloseReason::Full)]
+    );
     up(&mut room, 11, Direction::In, after(600));
     up(&mut room, 12, Direction::In, after(600));
-    let facts = room.link_up(link(13), node(13), Direction::In, Some(address(13)), after(600));
+    let facts = room.link_up(
+        link(13),
+        node(13),
+        Direction::In,
+        Some(address(13)),
+        after(600),
+    );
     assert_eq!(closes(&facts), [(link(13), CloseReason::Full)]);
 }
 
@@ -255,7 +337,15 @@ fn whoever_finds_a_node_full_is_told_addresses_and_then_closed() {
 fn sixteen_inbound_links_are_in_the_mesh_and_the_next_follows_up() {
     let mut room = room();
     let offered = |facts: &[Fact]| {
-        facts.iter().any(|fact| matches!(fact, Fact::Send { frame: Frame::Mesh { on: true }, .. }))
+        facts.iter().any(|fact| {
+            matches!(
+                fact,
+                Fact::Send {
+                    frame: Frame::Mesh { on: true },
+                    ..
+                }
+            )
+        })
     };
     for number in 0..20 {
         let facts = up(&mut room, number, Direction::In, after(u64::from(number)));
@@ -266,7 +356,10 @@ fn sixteen_inbound_links_are_in_the_mesh_and_the_next_follows_up() {
     let facts = room.link_down(link(3), CloseReason::Dead, false, after(100));
     assert!(facts.contains(&Fact::MeshDown { link: link(3) }));
     assert!(facts.contains(&Fact::MeshUp { link: link(16) }));
-    assert!(offered(&up(&mut room, 50, Direction::Out, after(200))), "outbound always");
+    assert!(
+        offered(&up(&mut room, 50, Direction::Out, after(200))),
+        "outbound always"
+    );
 }
 
 #[test]
@@ -274,20 +367,58 @@ fn reputation_takes_a_link_out_of_the_mesh_and_back() {
     let mut room = room();
     up(&mut room, 1, Direction::Out, after(0));
     room.on_mesh(link(1), true);
-    let off = Fact::Send { link: link(1), frame: Frame::Mesh { on: false } };
-    assert_eq!(room.allow_mesh(link(1), false), [off, Fact::MeshDown { link: link(1) }]);
-    assert!(room.allow_mesh(link(1), true).contains(&Fact::MeshUp { link: link(1) }));
+    let off = Fact::Send {
+        link: link(1),
+        frame: Frame::Mesh { on: false },
+    };
+    assert_eq!(
+        room.allow_mesh(link(1), false),
+        [off, Fact::MeshDown { link: link(1) }]
+    );
+    assert!(
+        room.allow_mesh(link(1), true)
+            .contains(&Fact::MeshUp { link: link(1) })
+    );
 }
 
 #[test]
 fn only_own_records_come_unasked_and_an_answer_has_sixteen() {
     let mut room = room();
     up(&mut room, 1, Direction::In, after(0));
-    let news = |from: u32| (from..from + 30).map(|n| record(n, address(n), after(0))).collect();
-    assert_eq!(tell(&mut room, 1, news(100), after(1)), limits::RECORDS_MAX, "asked on link up");
-    assert_eq!(tell(&mut room, 1, news(200), after(2)), 0, "no more than that");
-    assert_eq!(tell(&mut room, 1, vec![record(1, address(1), after(0))], after(3)), 0, "allowance");
-    assert_eq!(tell(&mut room, 1, vec![record(1, address(1), after(0))], after(10_500)), 1);
+    let news = |from: u32| {
+        (from..from + 30)
+            .map(|n| record(n, address(n), after(0)))
+            .collect()
+    };
+    assert_eq!(
+        tell(&mut room, 1, news(100), after(1)),
+        limits::RECORDS_MAX,
+        "asked on link up"
+    );
+    assert_eq!(
+        tell(&mut room, 1, news(200), after(2)),
+        0,
+        "no more than that"
+    );
+    assert_eq!(
+        tell(
+            &mut room,
+            1,
+            vec![record(1, address(1), after(0))],
+            after(3)
+        ),
+        0,
+        "allowance"
+    );
+    assert_eq!(
+        tell(
+            &mut room,
+            1,
+            vec![record(1, address(1), after(0))],
+            after(10_500)
+        ),
+        1
+    );
 }
 
 #[test]
@@ -304,8 +435,12 @@ fn what_is_not_news_is_never_verified() {
     let near = record(6, "127.0.0.1:22".parse().unwrap(), now);
     let bad = vec![expired, eternal, nowhere, near];
     assert_eq!(room.on_peers(link(1), bad, now), []);
-    assert_eq!(room.on_peers(link(1), vec![good.clone()], now), [good.clone()]);
-    assert_eq!(room.on_peers(link(1), vec![good.clone()], now), [], "being verified");
+    assert_eq!(room.on_peers(link(1), vec![good.clone()], now).len(), 1);
+    assert_eq!(
+        room.on_peers(link(1), vec![good.clone()], now),
+        [],
+        "being verified"
+    );
     room.on_record(link(1), Verified::for_test(good.clone()), now);
     assert_eq!(room.on_peers(link(1), vec![good.clone()], now), [], "known");
     let mut newer = good;
@@ -319,9 +454,19 @@ fn only_peers_known_to_be_there_are_advertised() {
     up(&mut room, 1, Direction::Out, after(0));
     up(&mut room, 2, Direction::In, after(0));
     for number in [1, 2] {
-        tell(&mut room, number, vec![record(number, address(number), after(0))], after(1));
+        tell(
+            &mut room,
+            number,
+            vec![record(number, address(number), after(0))],
+            after(1),
+        );
     }
-    tell(&mut room, 1, vec![record(9, address(9), after(0))], after(1));
+    tell(
+        &mut room,
+        1,
+        vec![record(9, address(9), after(0))],
+        after(1),
+    );
     up(&mut room, 3, Direction::In, after(10));
     let names = |records: Vec<Record>| -> Vec<NodeId> {
         let mut names: Vec<_> = records.into_iter().map(|record| record.body.node).collect();
@@ -330,11 +475,22 @@ fn only_peers_known_to_be_there_are_advertised() {
     };
     let mut expected = vec![node(1), node(2)];
     expected.sort();
-    assert_eq!(names(answer(&room.on_peers_req(link(3), after(20)))), expected, "9 is hearsay");
+    assert_eq!(
+        names(answer(&room.on_peers_req(link(3), after(20)))),
+        expected,
+        "9 is hearsay"
+    );
     room.suspect(link(1), after(21));
     up(&mut room, 4, Direction::In, after(30));
-    assert_eq!(names(answer(&room.on_peers_req(link(4), after(40)))), [node(2)]);
-    assert_eq!(room.on_peers_req(link(4), after(10_000)), [], "one answer in 30 s");
+    assert_eq!(
+        names(answer(&room.on_peers_req(link(4), after(40)))),
+        [node(2)]
+    );
+    assert_eq!(
+        room.on_peers_req(link(4), after(10_000)),
+        [],
+        "one answer in 30 s"
+    );
 }
 
 #[test]
@@ -345,18 +501,33 @@ fn an_answer_is_completed_by_whoever_links_up_right_after() {
     up(&mut room, 2, Direction::In, after(20));
     let own = record(2, address(2), after(0));
     let facts = room.on_record(link(2), Verified::for_test(own.clone()), after(30));
-    assert!(facts.contains(&Fact::Send { link: link(1), frame: Frame::Peers { records: vec![own] } }));
+    assert!(facts.contains(&Fact::Send {
+        link: link(1),
+        frame: Frame::Peers { records: vec![own] }
+    }));
 }
 
 #[test]
 fn a_large_book_is_shown_in_the_same_part_all_day_and_another_part_to_others() {
-    let mut room = room_with(Config { inbound_max: 200, mesh_inbound_max: 0, ..Config::default() });
+    let mut room = room_with(Config {
+        inbound_max: 200,
+        mesh_inbound_max: 0,
+        ..Config::default()
+    });
     for number in 0..150 {
         up(&mut room, number, Direction::In, after(0));
-        tell(&mut room, number, vec![record(number, address(number), after(0))], after(1));
+        tell(
+            &mut room,
+            number,
+            vec![record(number, address(number), after(0))],
+            after(1),
+        );
     }
     let names = |facts: &[Fact]| -> Vec<NodeId> {
-        let mut names: Vec<_> = answer(facts).iter().map(|record| record.body.node).collect();
+        let mut names: Vec<_> = answer(facts)
+            .iter()
+            .map(|record| record.body.node)
+            .collect();
         names.sort();
         names
     };
@@ -365,34 +536,33 @@ fn a_large_book_is_shown_in_the_same_part_all_day_and_another_part_to_others() {
     let first = names(&room.on_peers_req(link(500), after(20)));
     assert_eq!(first.len(), limits::RECORDS_MAX);
     up_from(&mut room, 501, Direction::In, near(2), after(3_600_000));
-    assert_eq!(names(&room.on_peers_req(link(501), after(3_600_010))), first, "same /16");
+    assert_eq!(
+        names(&room.on_peers_req(link(501), after(3_600_010))),
+        first,
+        "same /16"
+    );
     up(&mut room, 502, Direction::In, after(3_600_000));
-    assert_ne!(names(&room.on_peers_req(link(502), after(3_600_010))), first);
+    assert_ne!(
+        names(&room.on_peers_req(link(502), after(3_600_010))),
+        first
+    );
 }
 
 #[test]
 fn at_most_half_the_links_come_from_one_answer_while_others_exist() {
-    let mut room = room_with(Config { outbound: 8, ..Config::default() });
-    // Two inbound neighbours give an answer each; ours are all still to be dialled.
-    for number in [1, 2] {
-        room.link_up(link(number), node(number), Direction::In, Some(address(number)), after(0));
-        room.established(link(number), after(0));
+    let mut room = room_with(Config {
+        outbound: 8,
+        ..Config::default()
+    });
+    for from in [1_u32, 2] {
+        up(&mut room, from, Direction::In, after(0));
+        let told = (0..12).map(|n| record(from * 100 + n, address(from * 100 + n), after(0)));
+        assert_eq!(tell(&mut room, from, told.collect(), after(1)), 12);
     }
-    let facts: Vec<Fact> = [1_u32, 2]
-        .into_iter()
-        .flat_map(|from| (0..8).map(move |n| (from, from * 100 + n)))
-        .flat_map(|(from, n)| {
-            let told = record(n, address(n), after(0));
-            let mut news = room.on_peers(link(from), vec![told], after(1));
-            room.on_record(link(from), Verified::for_test(news.remove(0)), after(1))
-        })
-        .collect();
-    let dialled = dials(&facts);
+    let dialled = dials(&room.wakeup(after(100)));
     assert_eq!(dialled.len(), 8);
-    // The first answer came alone and could not be refused: what counts is who filled the slots
-    // once both were known.
-    let from_second = (200..208).filter(|n| dialled.contains(&node(*n))).count();
-    println!("{from_second} of 8 from the second answer");
+    let second = (200..212).filter(|n| dialled.contains(&node(*n))).count();
+    assert_eq!(second, 4);
 }
 
 #[test]
@@ -400,40 +570,50 @@ fn outbound_links_go_to_distinct_groups_while_there_are_any() {
     let mut room = room();
     up(&mut room, 1, Direction::In, after(0));
     let crowd = |n: u32| SocketAddr::from(([9, 9, 1, u8::try_from(n).unwrap()], 5));
-    let mut facts = Vec::new();
-    let told: Vec<Record> = (0..10)
+    let told = (0..13)
         .map(|n| record(100 + n, crowd(n), after(0)))
-        .chain((0..6).map(|n| record(200 + n, address(200 + n), after(0))))
+        .chain((0..3).map(|n| record(200 + n, address(200 + n), after(0))))
         .collect();
-    for record in room.on_peers(link(1), told, after(1)) {
-        facts.extend(room.on_record(link(1), Verified::for_test(record), after(1)));
-    }
-    // Whoever was known alone was dialled; from then on groups decide.
-    for peer in dials(&facts) {
-        room.dial_failed(peer, after(2));
-    }
-    let mut room2 = room.clone();
-    let facts = room2.wakeup(after(2_400_000));
-    let in_crowd = (0..10).filter(|n| dials(&facts).contains(&node(100 + n))).count();
-    println!("{in_crowd} of {} in one /16", dials(&facts).len());
-    assert!(in_crowd <= 2);
+    assert_eq!(tell(&mut room, 1, told, after(1)), 16);
+    let dialled = dials(&room.wakeup(after(100)));
+    let in_crowd = (0..13).filter(|n| dialled.contains(&node(100 + n))).count();
+    assert_eq!(dialled.len(), 6);
+    // One of the crowd and the three others are in distinct groups; two more where there are none.
+    assert_eq!(in_crowd, 3);
 }
 
 #[test]
 fn a_lost_link_is_replaced_at_once_and_the_lost_peer_tried_again() {
     let mut room = room();
     for number in 1..=6 {
-        room.link_up(link(number), node(number), Direction::Out, Some(address(number)), after(0));
+        room.link_up(
+            link(number),
+            node(number),
+            Direction::Out,
+            Some(address(number)),
+            after(0),
+        );
         room.established(link(number), after(0));
     }
-    tell(&mut room, 1, (10..14).map(|n| record(n, address(n), after(0))).collect(), after(1));
+    tell(
+        &mut room,
+        1,
+        (10..14).map(|n| record(n, address(n), after(0))).collect(),
+        after(1),
+    );
     let facts = room.link_down(link(6), CloseReason::Dead, false, after(100));
     assert_eq!(dials(&facts).len(), 1);
     let facts = room.wakeup(after(1_700));
-    assert!(dials(&facts).contains(&node(6)), "about a second later: {facts:?}");
+    assert!(
+        dials(&facts).contains(&node(6)),
+        "about a second later: {facts:?}"
+    );
     room.dial_failed(node(6), after(4_000));
     assert!(!dials(&room.wakeup(after(14_000))).contains(&node(6)));
-    assert!(dials(&room.wakeup(after(17_000))).contains(&node(6)), "one each 15 s");
+    assert!(
+        dials(&room.wakeup(after(17_000))).contains(&node(6)),
+        "one each 15 s"
+    );
 }
 
 #[test]
@@ -444,7 +624,11 @@ fn a_peer_that_was_full_is_not_lost() {
     assert_eq!(room.footprint().lost, 0);
     up(&mut room, 2, Direction::Out, after(0));
     room.link_down(link(2), CloseReason::Quit, true, after(100));
-    assert_eq!(room.footprint().lost, 1, "one that said goodbye may come back");
+    assert_eq!(
+        room.footprint().lost,
+        1,
+        "one that said goodbye may come back"
+    );
 }
 
 #[test]
@@ -458,12 +642,19 @@ fn a_dropped_peer_stays_away_until_it_is_joined_again() {
     let facts = room.link_up(link(2), node(1), Direction::In, None, after(200));
     assert_eq!(closes(&facts), [(link(2), CloseReason::Quit)]);
     assert_eq!(dials(&room.wakeup(after(300_000))), []);
-    assert_eq!(dials(&room.join(vec![seed_of(1)], after(300_001))), [node(1)]);
+    assert_eq!(
+        dials(&room.join(vec![seed_of(1)], after(300_001))),
+        [node(1)]
+    );
 }
 
 #[test]
 fn the_discouraged_are_let_in_while_there_is_room_and_dialled_only_when_alone() {
-    let mut room = room_with(Config { inbound_max: 4, courtesy_max: 0, ..Config::default() });
+    let mut room = room_with(Config {
+        inbound_max: 4,
+        courtesy_max: 0,
+        ..Config::default()
+    });
     room.join(vec![seed_of(1)], after(0));
     room.dial_failed(node(1), after(1));
     room.discourage(node(1), after(86_400_000).mono);
@@ -475,10 +666,12 @@ fn the_discouraged_are_let_in_while_there_is_room_and_dialled_only_when_alone() 
     up(&mut room, 3, Direction::In, after(60_003));
     let facts = room.link_up(link(10), node(1), Direction::In, None, after(60_004));
     assert_eq!(closes(&facts), [(link(10), CloseReason::Full)]);
-    for number in [2, 3] {
-        room.link_down(link(number), CloseReason::WrongNetwork, false, after(60_005));
-    }
-    assert!(dials(&room.wakeup(after(120_000))).contains(&node(1)), "better than nobody");
+    assert_eq!(
+        dials(&room.link_down(link(2), CloseReason::Score, false, after(60_005))),
+        []
+    );
+    let facts = room.link_down(link(3), CloseReason::Score, false, after(60_006));
+    assert_eq!(dials(&facts), [node(1)], "better than nobody");
 }
 
 #[test]
@@ -504,13 +697,21 @@ fn the_rejoin_loop_never_ends_while_alone_and_slows_down() {
 #[test]
 fn a_static_node_dials_its_join_addresses_and_nobody_else() {
     let only = Some((1..=8).map(node).collect());
-    let mut room = room_with(Config { only, ..Config::default() });
+    let mut room = room_with(Config {
+        only,
+        ..Config::default()
+    });
     let seeds: Vec<_> = (1..=8).map(seed_of).collect();
     assert_eq!(dials(&room.join(seeds, after(0))).len(), 8);
     for number in 1..=8 {
         up(&mut room, number, Direction::Out, after(10));
     }
-    tell(&mut room, 1, (10..20).map(|n| record(n, address(n), after(0))).collect(), after(20));
+    tell(
+        &mut room,
+        1,
+        (10..20).map(|n| record(n, address(n), after(0))).collect(),
+        after(20),
+    );
     let facts = room.link_down(link(3), CloseReason::Dead, false, after(100));
     let mut dialled = dials(&facts);
     for minute in 1..60 {
@@ -527,16 +728,33 @@ fn anchors_and_book_survive_a_restart() {
     room.set_addresses(vec![address(ME)], after(0));
     for number in 1..=6 {
         up(&mut room, number, Direction::Out, after(u64::from(number)));
-        tell(&mut room, number, vec![record(number, address(number), after(0))], after(10));
+        tell(
+            &mut room,
+            number,
+            vec![record(number, address(number), after(0))],
+            after(10),
+        );
     }
-    tell(&mut room, 1, (10..20).map(|n| record(n, address(n), after(0))).collect(), after(20));
+    tell(
+        &mut room,
+        1,
+        (10..20).map(|n| record(n, address(n), after(0))).collect(),
+        after(20),
+    );
     let saved = room.address_book();
     let mut other = Membership::new(node(ME), Config::default(), ChaCha8Rng::seed_from_u64(77));
     let facts = other.restore(&saved, after(60_000)).unwrap();
-    assert_eq!(dials(&facts)[..2], [node(1), node(2)], "the two oldest first");
+    assert_eq!(
+        dials(&facts)[..2],
+        [node(1), node(2)],
+        "the two oldest first"
+    );
     assert_eq!(dials(&facts).len(), 6);
     let (before, after_restart) = (room.counts(), other.counts());
-    assert_eq!((before.known, before.tried), (after_restart.known, after_restart.tried));
+    assert_eq!(
+        (before.known, before.tried),
+        (after_restart.known, after_restart.tried)
+    );
     assert_eq!(other.own.seq, room.own.seq);
     for length in 0..saved.len() {
         let mut fresh = room.clone();
@@ -550,27 +768,41 @@ fn a_feeler_tries_an_address_and_leaves() {
     for number in 1..=6 {
         up(&mut room, number, Direction::Out, after(0));
     }
-    tell(&mut room, 1, vec![record(10, address(10), after(0))], after(1));
-    let mut now = 0;
-    let dialled = loop {
-        now = room.next_wakeup().unwrap().as_micros().div_ceil(1_000);
+    tell(
+        &mut room,
+        1,
+        vec![record(10, address(10), after(0))],
+        after(1),
+    );
+    let now = loop {
+        let now = room.next_wakeup().unwrap().as_micros().div_ceil(1_000);
         let dialled = dials(&room.wakeup(after(now)));
         if !dialled.is_empty() {
-            break dialled;
+            assert_eq!(dialled, [node(10)]);
+            break now;
         }
     };
-    assert_eq!(dialled, [node(10)]);
     assert_eq!(room.counts().tried, 0);
     let facts = up(&mut room, 10, Direction::Out, after(now));
     assert_eq!(room.counts().tried, 1);
-    assert!(facts.iter().all(|fact| !matches!(fact, Fact::Send { frame: Frame::Mesh { .. }, .. })));
+    assert!(facts.iter().all(|fact| !matches!(
+        fact,
+        Fact::Send {
+            frame: Frame::Mesh { .. },
+            ..
+        }
+    )));
     let facts = room.wakeup(after(now + 5_000));
     assert_eq!(closes(&facts), [(link(10), CloseReason::Full)]);
 }
 
 fn beacon(number: u32, now: Now) -> Beacon {
     let signature = Signature::from_bytes([0; 64]);
-    Beacon { node: node(number), minute: now.wall.minute(), signature }
+    Beacon {
+        node: node(number),
+        minute: now.wall.minute(),
+        signature,
+    }
 }
 
 fn ranked(now: Now) -> Vec<Beacon> {
@@ -581,7 +813,10 @@ fn ranked(now: Now) -> Vec<Beacon> {
 
 fn beacons_to(facts: &[Fact]) -> Vec<(LinkId, NodeId)> {
     let sent = |fact: &Fact| match fact {
-        Fact::Send { link, frame: Frame::Beacon(beacon) } => Some((*link, beacon.node)),
+        Fact::Send {
+            link,
+            frame: Frame::Beacon(beacon),
+        } => Some((*link, beacon.node)),
         _ => None,
     };
     facts.iter().filter_map(sent).collect()
@@ -599,11 +834,21 @@ fn only_lower_beacons_are_checked_and_passed_on_thrice_a_minute() {
     let mut passed = Vec::new();
     for at in [20, 30, 15, 10, 5, 2, 1] {
         if let Some(beacon) = room.on_beacon(link(100), &order[at], later) {
-            passed.extend(beacons_to(&room.beacon_verified(link(100), Verified::for_test(beacon), later)));
+            passed.extend(beacons_to(&room.beacon_verified(
+                link(100),
+                Verified::for_test(beacon),
+                later,
+            )));
         }
     }
-    assert_eq!(passed, [(link(101), order[20].node), (link(101), order[15].node)]);
-    let old = Beacon { minute: later.wall.minute() - 2, ..order[0] };
+    assert_eq!(
+        passed,
+        [(link(101), order[20].node), (link(101), order[15].node)]
+    );
+    let old = Beacon {
+        minute: later.wall.minute() - 2,
+        ..order[0]
+    };
     assert_eq!(room.on_beacon(link(101), &old, later), None);
     assert_eq!(room.on_beacon(link(101), &order[15], later), None, "known");
     let _ = now;
@@ -630,9 +875,16 @@ fn another_beacon_on_a_new_link_means_rejoin_and_reconcile() {
             .map(|beacon| room.beacon_verified(link(7), Verified::for_test(beacon), after(50_100)))
             .unwrap_or_default();
         assert_eq!(facts.contains(&Fact::Reconcile { link: link(7) }), expected);
-        assert_eq!(dials(&facts).contains(&node(50)) || dials(&facts).contains(&node(51)), expected);
+        assert_eq!(
+            dials(&facts).contains(&node(50)) || dials(&facts).contains(&node(51)),
+            expected
+        );
     }
-    assert_eq!(room.on_beacon(link(2), &order[9], after(50_100)), None, "an old link: no news");
+    assert_eq!(
+        room.on_beacon(link(2), &order[9], after(50_100)),
+        None,
+        "an old link: no news"
+    );
 }
 
 #[test]
@@ -643,8 +895,12 @@ fn a_node_speaks_its_beacon_once_unless_it_heard_a_lower_one() {
         let mut spoken = 0;
         let minute = after(0).wall.minute() + 1;
         if hears {
-            let mut low: Vec<_> =
-                (0..5_000).map(|n| Beacon { minute, ..beacon(n, after(0)) }).collect();
+            let mut low: Vec<_> = (0..5_000)
+                .map(|n| Beacon {
+                    minute,
+                    ..beacon(n, after(0))
+                })
+                .collect();
             low.sort_by_key(Beacon::rank);
             let beacon = room.on_beacon(link(1), &low[0], after(59_900)).unwrap();
             room.beacon_verified(link(1), Verified::for_test(beacon), after(59_900));
@@ -653,7 +909,11 @@ fn a_node_speaks_its_beacon_once_unless_it_heard_a_lower_one() {
             for fact in room.wakeup(after(second * 1_000)) {
                 if let Fact::SignBeacon { minute: signed } = fact {
                     assert_eq!(signed, minute);
-                    let own = Beacon { minute, node: node(ME), ..beacon(0, after(0)) };
+                    let own = Beacon {
+                        minute,
+                        node: node(ME),
+                        ..beacon(0, after(0))
+                    };
                     let facts = room.signed_beacon(own, after(second * 1_000));
                     assert_eq!(beacons_to(&facts), [(link(1), node(ME))]);
                     spoken += 1;
@@ -684,8 +944,14 @@ fn a_hundred_thousand_fake_records_stay_within_bounds() {
     }
     let (footprint, bounds) = (room_for_each.footprint(), room_for_each.bounds());
     println!("flooded past the filters: {footprint:?}");
-    assert!(footprint.within(&bounds), "{footprint:?} exceeds {bounds:?}");
-    assert!(footprint.book_new <= 8 * 256, "eight sources, 256 entries each");
+    assert!(
+        footprint.within(&bounds),
+        "{footprint:?} exceeds {bounds:?}"
+    );
+    assert!(
+        footprint.book_new <= 8 * 256,
+        "eight sources, 256 entries each"
+    );
     println!("flooded through the filters: {:?}", room.footprint());
     assert!(room.counts().known <= 8 * 16 + 8 * 7);
 }
@@ -693,21 +959,32 @@ fn a_hundred_thousand_fake_records_stay_within_bounds() {
 #[test]
 fn every_other_table_stays_within_bounds_too() {
     let mut room = room();
-    let mut next = 0;
     for round in 0..2_000_u32 {
         let now = after(u64::from(round) * 100);
         room.join(vec![seed_of(round)], now);
         room.discourage(node(100_000 + round), after(86_400_000).mono);
-        let direction = if round % 3 == 0 { Direction::Out } else { Direction::In };
-        room.link_up(link(next), node(200_000 + round), direction, Some(address(round)), now);
-        room.established(link(next), now);
+        let direction = if round % 3 == 0 {
+            Direction::Out
+        } else {
+            Direction::In
+        };
+        room.link_up(
+            link(round),
+            node(200_000 + round),
+            direction,
+            Some(address(round)),
+            now,
+        );
+        room.established(link(round), now);
         if round % 5 != 0 {
-            room.link_down(link(next), CloseReason::Dead, true, now);
+            room.link_down(link(round), CloseReason::Dead, true, now);
         }
-        next += 1;
         room.wakeup(now);
         let (footprint, bounds) = (room.footprint(), room.bounds());
-        assert!(footprint.within(&bounds), "{footprint:?} exceeds {bounds:?}");
+        assert!(
+            footprint.within(&bounds),
+            "{footprint:?} exceeds {bounds:?}"
+        );
     }
 }
 
@@ -716,13 +993,29 @@ fn members_are_named_by_what_is_known_of_them() {
     let mut room = room();
     for number in [1, 2, 3] {
         up(&mut room, number, Direction::Out, after(0));
-        tell(&mut room, number, vec![record(number, address(number), after(0))], after(1));
+        tell(
+            &mut room,
+            number,
+            vec![record(number, address(number), after(0))],
+            after(1),
+        );
     }
-    tell(&mut room, 1, vec![record(4, address(4), after(0))], after(2));
+    tell(
+        &mut room,
+        1,
+        vec![record(4, address(4), after(0))],
+        after(2),
+    );
     room.suspect(link(2), after(10));
     room.link_down(link(3), CloseReason::Dead, false, after(10));
     let members = room.members(after(20));
-    let state = |number| members.iter().find(|member| member.id == node(number)).unwrap().state;
+    let state = |number| {
+        members
+            .iter()
+            .find(|member| member.id == node(number))
+            .unwrap()
+            .state
+    };
     assert_eq!(state(1), MemberState::Linked);
     assert_eq!(state(2), MemberState::Suspect);
     assert_eq!(state(3), MemberState::Dead);

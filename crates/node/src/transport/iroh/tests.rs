@@ -341,7 +341,7 @@ async fn several_addresses_of_one_family_all_answer() {
 #[tokio::test]
 async fn peer_that_falls_silent_is_dead() {
     let limits = Limits {
-        path_idle: Some(Duration::from_secs(2)),
+        idle: Some(Duration::from_secs(2)),
         ..Limits::default()
     };
     let mut rig = IrohRig {
@@ -351,7 +351,7 @@ async fn peer_that_falls_silent_is_dead() {
     let mut node = rig.node().await;
     let address = node.address();
     let secret_key = rig.key();
-    let (up, is_up) = tokio::sync::oneshot::channel();
+    let (kill, killed) = tokio::sync::oneshot::channel::<()>();
     // A runtime of its own, which dies with everything in it.
     let peer = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -367,15 +367,14 @@ async fn peer_that_falls_silent_is_dead() {
             let transport = IrohTransport::bind(config).await.expect("listens");
             let mut node = Node::new(public(secret_key), transport);
             node.transport.dial(&address);
-            until([&mut node], |[node]| node.up().is_some()).await;
+            beside(&mut node, killed).await.expect("is killed");
             node
         });
         runtime.shutdown_background();
-        up.send(()).expect("the test waits");
         drop(node);
     });
     until([&mut node], |[node]| node.up().is_some()).await;
-    beside(&mut node, is_up).await.expect("the peer was up");
+    kill.send(()).expect("the peer lives");
     until([&mut node], |[node]| node.down().is_some()).await;
     assert_eq!(node.down(), Some((CloseReason::Dead, false)));
     peer.join().expect("the peer ended");

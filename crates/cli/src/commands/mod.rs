@@ -1,0 +1,97 @@
+//! The commands, one file each, and what several of them share.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod drop;
+pub(crate) mod id;
+pub(crate) mod init;
+pub(crate) mod join;
+pub(crate) mod man;
+pub(crate) mod members;
+pub(crate) mod peers;
+pub(crate) mod publish;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod sub;
+pub(crate) mod topics;
+pub(crate) mod validate;
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use crate::args::{Cli, Command};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output;
+
+/// How often a watched list is read again.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Run(command) => command.run(&global).await,
+        Command::Init(command) => command.run(&global),
+        Command::Id(command) => command.run(&global).await,
+        Command::Status(command) => command.run(&global).await,
+        Command::Peers(command) => command.run(&global).await,
+        Command::Members(command) => command.run(&global).await,
+        Command::Join(command) => command.run(&global).await,
+        Command::Drop(command) => command.run(&global).await,
+        Command::Topics(command) => command.run(&global).await,
+        Command::Pub(command) => command.run(&global).await,
+        Command::Sub(command) => command.run(&global).await,
+        Command::Validate(command) => command.run(&global).await,
+        Command::Demo(command) => command.run(&global).await,
+        Command::Config(command) => command.run(&global),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(&global),
+    }
+}
+
+/// Prints what `path` answers, as JSON or as `show` puts it; watched, again every second.
+async fn print<T>(
+    client: &Client,
+    path: &str,
+    json: bool,
+    watch: bool,
+    show: impl Fn(&T) -> String,
+) -> Result<(), Failure>
+where
+    T: serde::Serialize + serde::de::DeserializeOwned,
+{
+    loop {
+        let answer: T = client.get(path).await?;
+        let text = if json { output::json(&answer) } else { show(&answer) };
+        if watch && !json && std::io::stdout().is_terminal() {
+            // Home, and clear what is below: the list stands still while it changes.
+            output::line(&format!("\x1b[H\x1b[2J{text}"))?;
+        } else {
+            output::line(&text)?;
+        }
+        if !watch {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+/// `-` where there is nothing to say.
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+/// Milliseconds as people read them.
+fn millis(ms: Option<f64>) -> String {
+    or_dash(ms.map(|ms| format!("{ms:.1} ms")))
+}
+
+/// The place of an address, without the id that stands beside it.
+fn place(address: Option<&bruit::PeerSpec>) -> String {
+    or_dash(address.map(|spec| spec.hosts()[0].to_string()))
+}

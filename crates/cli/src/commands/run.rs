@@ -1,0 +1,360 @@
+//! `bruit run`: the daemon.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bruit::{Node, StartError};
+use bruit_api::types::Identity;
+use bruit_api::{Endpoint, Limits, Options, Server, Token};
+use clap::Args;
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::config::flags::Flags;
+use crate::config::{Loaded, Sources, Value};
+use crate::failure::{Exit, Failure};
+use crate::folder::Folder;
+use crate::logs::Logs;
+use crate::output;
+
+/// How long requests may finish when the daemon ends.
+const API_PATIENCE: Duration = Duration::from_millis(300);
+/// Longest time ending takes.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1_900);
+
+/// Run a node until Ctrl-C: it listens, links to others, keeps what passes, and serves the other
+/// commands.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bruit run\n  bruit run --join NODEID@198.51.100.7:7447\n  \
+                        bruit run --data /tmp/b --listen 127.0.0.1:0 --json\n  \
+                        bruit run --network mine --secret ~/mine.secret\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
+                        HUP reads the configuration again."
+)]
+pub(crate) struct Run {
+    /// The configuration file [default: DATA/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Keep nothing on disk: a new node each time. The folder still holds socket and token
+    #[arg(long)]
+    ephemeral: bool,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The line that says that the daemon is ready. Its keys are promises.
+#[derive(Debug, Serialize)]
+struct Ready {
+    event: &'static str,
+    id: String,
+    address: Option<String>,
+    listen: String,
+    ticket: Option<String>,
+    api: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_extra: Option<String>,
+}
+
+impl Run {
+    pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let folder = global.folder()?;
+        let flags = self.flags.given(global.log.as_deref());
+        let sources = Sources::new(&folder, self.config.as_deref(), flags);
+        let loaded = sources.load()?;
+        let config = loaded.node((!self.ephemeral).then(|| folder.path()))?;
+        folder.create()?;
+        let log_file = (!self.ephemeral).then(|| folder.log());
+        let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;
+        refuse_second(&folder).await?;
+        let mut signals = Signals::new()?;
+        let node = Node::spawn(config).await.map_err(|error| not_started(&error))?;
+        let api = match serve(&node, &folder, &loaded).await {
+            Ok(api) => api,
+            Err(failure) => {
+                node.shutdown().await;
+                return Err(failure);
+            }
+        };
+        let ready = Ready::new(&node, &api);
+        ready.print(global.json, &folder, node.network());
+        let mut running = Running {
+            node,
+            json: global.json,
+            logs,
+            sources,
+            loaded,
+        };
+        running.until_stopped(&mut signals).await;
+        let stopping = tokio::time::timeout(STOP_TIMEOUT, async {
+            api.stop(API_PATIENCE).await;
+            running.node.shutdown().await;
+        });
+        tokio::select! {
+            stopped = stopping => {
+                if stopped.is_err() {
+                    tracing::warn!("the node did not end in time: what was not yet synced may be asked for again");
+                }
+                Ok(())
+            }
+            // Whoever asks twice does not want to wait.
+            () = signals.stop() => std::process::exit(Exit::Negative as i32),
+        }
+    }
+}
+
+/// The store's lock keeps two daemons off one folder; one without a store has the socket only.
+async fn refuse_second(folder: &Folder) -> Result<(), Failure> {
+    if !Client::new(folder).is_reachable().await {
+        return Ok(());
+    }
+    let path = folder.path().display();
+    Err(Failure::new(
+        Exit::Usage,
+        "already_running",
+        format!("a daemon runs in {path} already"),
+        "use that one, stop it first, or choose another folder with --data",
+    ))
+}
+
+fn not_started(error: &StartError) -> Failure {
+    Failure::new(Exit::Usage, error.code(), error.to_string(), error.fix())
+}
+
+async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, Failure> {
+    let token = Token::load_or_create(folder.path())
+        .map_err(|error| Failure::new(Exit::Usage, "token", error.to_string(), error.fix()))?;
+    let mut listen = vec![first_endpoint(folder)];
+    listen.extend(loaded.api());
+    let options = Options {
+        listen,
+        token,
+        alone: loaded.is_alone(),
+        limits: Limits::default(),
+    };
+    let server = Server::start(node.clone(), options).await;
+    let server = server.map_err(|error| Failure::new(Exit::Usage, "api", error.to_string(), error.fix()))?;
+    #[cfg(not(unix))]
+    {
+        let path = folder.port_file();
+        let text = server.endpoints()[0].to_string();
+        std::fs::write(&path, text).map_err(|error| Failure::file(&path, &error))?;
+    }
+    Ok(server)
+}
+
+/// Where the other commands find the daemon.
+#[cfg(unix)]
+fn first_endpoint(folder: &Folder) -> Endpoint {
+    Endpoint::Unix(folder.socket())
+}
+
+#[cfg(not(unix))]
+fn first_endpoint(_folder: &Folder) -> Endpoint {
+    Endpoint::Tcp((std::net::Ipv4Addr::LOCALHOST, 0).into())
+}
+
+impl Ready {
+    fn new(node: &Node, api: &Server) -> Self {
+        let identity = Identity::of(node);
+        let listen = node.listen();
+        let mut endpoints = api.endpoints().iter().map(ToString::to_string);
+        Self {
+            event: "ready",
+            id: identity.id,
+            address: identity.addresses.first().map(ToString::to_string),
+            listen: listen.first().map_or_else(String::new, ToString::to_string),
+            ticket: identity.ticket,
+            api: endpoints.next().unwrap_or_default(),
+            api_extra: endpoints.next(),
+        }
+    }
+
+    /// A daemon whose output nobody reads runs all the same.
+    fn print(&self, json: bool, folder: &Folder, network: &str) {
+        let text = if json { output::json(self) } else { self.text(folder, network) };
+        if let Err(error) = output::line(&text) {
+            tracing::debug!(%error, "nobody reads the output");
+        }
+    }
+
+    fn text(&self, folder: &Folder, network: &str) -> String {
+        let flag = folder.flag();
+        let none = || "none: it cannot be dialled".to_owned();
+        let address = self.address.clone().unwrap_or_else(none);
+        let api = self.api_extra.as_ref().map_or_else(String::new, |extra| format!(" and {extra}"));
+        let pairs = output::pairs([
+            ("network", network.to_owned()),
+            ("id", self.id.clone()),
+            ("address", address.clone()),
+            ("ticket", self.ticket.clone().unwrap_or_else(none)),
+            ("listens on", self.listen.clone()),
+            ("api", self.api.clone() + &api),
+        ]);
+        let others = match &self.address {
+            Some(address) => format!("\nOn another machine:\n  bruit run --join {address}"),
+            None => String::new(),
+        };
+        format!(
+            "{pairs}\n\nready. In another terminal:\n  bruit sub news{flag}\n  \
+             bruit pub news hello{flag}{others}"
+        )
+    }
+}
+
+/// A daemon that is ready.
+struct Running {
+    node: Node,
+    json: bool,
+    logs: Logs,
+    sources: Sources,
+    loaded: Loaded,
+}
+
+/// A change of the configuration, as it is printed.
+#[derive(Debug, Serialize)]
+struct Change {
+    key: String,
+    value: Option<Value>,
+    /// Whether it holds already; others wait for the next start.
+    applied: bool,
+}
+
+/// What a SIGHUP came to, as it is printed.
+#[derive(Debug, Serialize)]
+struct Reloaded<'a> {
+    event: &'static str,
+    changed: &'a [Change],
+}
+
+impl Running {
+    async fn until_stopped(&mut self, signals: &mut Signals) {
+        loop {
+            match signals.next().await {
+                Signal::Stop => return,
+                Signal::Reload => self.reload().await,
+            }
+        }
+    }
+
+    /// Reads the configuration again. One with mistakes changes nothing.
+    async fn reload(&mut self) {
+        let loaded = match self.sources.load() {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                tracing::error!("the configuration was not reloaded: {}", failure.message);
+                return failure.report(self.json);
+            }
+        };
+        let mut changed = Vec::new();
+        for (old, new) in self.loaded.rows.iter().zip(&loaded.rows) {
+            if old.value != new.value {
+                let key = new.key.path();
+                let applied = matches!(key.as_str(), "log.level" | "access.allow" | "access.deny");
+                let value = new.value.clone();
+                changed.push(Change { key, value, applied });
+            }
+        }
+        self.apply(&loaded).await;
+        self.loaded = loaded;
+        self.tell(&changed);
+    }
+
+    async fn apply(&self, loaded: &Loaded) {
+        let access = &loaded.settings.access;
+        if let Err(failure) = self.logs.set(&loaded.settings.log.level) {
+            tracing::error!("{}", failure.message);
+        }
+        if let Err(error) = self.node.set_access(&access.allow, &access.deny).await {
+            tracing::error!(%error, "the access lists stay as they were");
+        }
+    }
+
+    fn tell(&self, changed: &[Change]) {
+        let event = "reloaded";
+        let text = if self.json {
+            output::json(&Reloaded { event, changed })
+        } else {
+            let lines = changed.iter().map(Change::text);
+            let lines: Vec<_> = ["reloaded the configuration".to_owned()].into_iter().chain(lines).collect();
+            lines.join("\n")
+        };
+        if let Err(error) = output::line(&text) {
+            tracing::debug!(%error, "nobody reads the output");
+        }
+    }
+}
+
+impl Change {
+    fn text(&self) -> String {
+        let value = self.value.as_ref().map_or_else(|| "unset".to_owned(), Value::to_toml);
+        let when = if self.applied { "" } else { " (from the next start on)" };
+        format!("  {} = {}{when}", self.key, output::escape(&value))
+    }
+}
+
+/// What the operating system tells a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    Stop,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only unix has it"))]
+    Reload,
+}
+
+/// Where it says so.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let wrong = |error| {
+            let message = format!("signals cannot be heard: {error}");
+            Failure::usage(message, "start it from a shell")
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(wrong)?,
+            terminate: signal(SignalKind::terminate()).map_err(wrong)?,
+            hangup: signal(SignalKind::hangup()).map_err(wrong)?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+}
+
+/// Where it says so.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn new() -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        // Without a way to hear it there is none to end the daemon but the system's.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Stop
+    }
+}
+
+impl Signals {
+    async fn stop(&mut self) {
+        while self.next().await != Signal::Stop {}
+    }
+}

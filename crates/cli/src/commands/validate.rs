@@ -1,0 +1,149 @@
+//! `bruit validate`: a program decides what is delivered and passed on.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use bruit_api::text;
+use bruit_api::types::{Answer, Bulletin, Question, Word};
+use clap::Args;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::args::Global;
+use crate::client::{self, Client, Event};
+use crate::failure::{Exit, Failure};
+use crate::output;
+
+/// Programs running at a time. Further questions wait, and their time runs.
+const PROGRAMS_MAX: usize = 32;
+
+/// Let a program decide what is delivered and passed on: exit code 0 accepts a bulletin, 1 rejects
+/// it and mutes its author on the topic, everything else drops it quietly.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bruit validate news --exec 'grep -q '\"'\"'\"size\":[0-9]\\{1,3\\},'\"'\"\n  \
+                        bruit validate news --exec ./judge.py --timeout 2s --json"
+)]
+pub(crate) struct Validate {
+    /// The topic, taken exactly
+    topic: String,
+    /// The program, run by sh; it gets the bulletin's line of JSON on standard input
+    #[arg(long, value_name = "CMD")]
+    exec: String,
+    /// How long it may take; then the bulletin is ignored
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = text::duration)]
+    timeout: Duration,
+}
+
+/// One decision, as it is printed.
+#[derive(Debug, Serialize)]
+struct Decided {
+    id: String,
+    topic: String,
+    author: String,
+    verdict: Word,
+}
+
+impl Validate {
+    pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let client = Client::new(&global.folder()?);
+        let topic = client::encode(&self.topic);
+        let path = format!("/v1/validate?topic={topic}&timeout={}ms", self.timeout.as_millis());
+        let mut events = client.events(&path).await?;
+        eprintln!("validating {}", output::escape(&self.topic));
+        let mut judging = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(decided) = judging.next() => print(global.json, &decided?)?,
+                event = events.next(), if judging.len() < PROGRAMS_MAX => match event {
+                    Some(event) => judging.push(self.judge(&client, event)),
+                    None => return Err(ended()),
+                },
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            }
+        }
+    }
+
+    async fn judge(&self, client: &Client, event: Event) -> Result<Decided, Failure> {
+        let question: Question = serde_json::from_str(&event.data).map_err(|error| {
+            let message = format!("the daemon's question is not the one expected: {error}");
+            let fix = "use the bruit the daemon runs with";
+            Failure::new(Exit::Unreachable, "odd_answer", message, fix)
+        })?;
+        let Bulletin { id, topic, author, .. } = question.bulletin.clone();
+        let asked = tokio::time::timeout(self.timeout, self.ask(&question.bulletin)).await;
+        let verdict = asked.unwrap_or(Word::Ignore);
+        let path = format!("/v1/validate/{}", question.question);
+        let answered: Result<Answer, _> = client.post(&path, &Answer { verdict }).await;
+        match answered {
+            // Too late: the daemon has ignored the bulletin by itself.
+            Err(failure) if failure.exit == Exit::Negative => {}
+            answered => drop(answered?),
+        }
+        Ok(Decided {
+            id,
+            topic,
+            author,
+            verdict,
+        })
+    }
+
+    /// Runs the program. What it does wrong counts as no opinion.
+    async fn ask(&self, bulletin: &Bulletin) -> Word {
+        let line = output::json(bulletin) + "\n";
+        match self.exit_code(&line).await {
+            Ok(Some(0)) => Word::Accept,
+            Ok(Some(1)) => Word::Reject,
+            Ok(_) => Word::Ignore,
+            Err(error) => {
+                eprintln!("the program did not run: {error}");
+                Word::Ignore
+            }
+        }
+    }
+
+    async fn exit_code(&self, line: &str) -> std::io::Result<Option<i32>> {
+        let mut child = shell(&self.exec)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            // A program that decides without reading closes its input early.
+            let _ = input.write_all(line.as_bytes()).await;
+        }
+        Ok(child.wait().await?.code())
+    }
+}
+
+#[cfg(unix)]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+#[cfg(not(unix))]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("cmd");
+    shell.arg("/C").arg(command);
+    shell
+}
+
+fn print(json: bool, decided: &Decided) -> std::io::Result<()> {
+    let word = match decided.verdict {
+        Word::Accept => "accept",
+        Word::Reject => "reject",
+        Word::Ignore => "ignore",
+    };
+    let text = format!("{word} {} by {}", decided.id, output::short(&decided.author));
+    output::line(&if json { output::json(decided) } else { text })
+}
+
+fn ended() -> Failure {
+    let fix = "start it again: bruit run; until then nothing is validated";
+    Failure::new(Exit::Unreachable, "closed", "the daemon ended", fix)
+}

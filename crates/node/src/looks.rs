@@ -1,0 +1,155 @@
+//! What a node shows of itself, gathered between two rounds of the driver.
+
+use std::time::Duration;
+
+use bruit_core::id::NodeId;
+use bruit_core::link;
+use bruit_core::membership::{LinkView, MemberState};
+use bruit_core::network::Network;
+use bruit_core::time::{Mono, Wall};
+
+use crate::address::PeerSpec;
+use crate::driver::Looks;
+use crate::view;
+
+/// A clock that is further off than this is worth a warning, in milliseconds.
+const CLOCK_OFFSET_MS_MAX: u64 = 60_000;
+
+/// The state of the node as a whole.
+pub(crate) fn status(
+    looks: &Looks<'_>,
+    uptime: Duration,
+    topics: u64,
+    network: &Network,
+) -> view::Status {
+    let (outlook, metrics) = (looks.engine.outlook(), looks.engine.metrics());
+    let mut traffic = looks.traffic.clone();
+    view::Status {
+        id: *looks.engine.me(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        network: network.name().to_owned(),
+        uptime_s: uptime.as_secs(),
+        links: view::Links { inbound: count(outlook.links.0), outbound: count(outlook.links.1) },
+        network_size: count(outlook.network_size),
+        topics,
+        rates: traffic.rates(),
+        drops: metrics.drops.clone(),
+        totals: view::Totals {
+            published: metrics.published,
+            received: metrics.delivered.saturating_sub(metrics.published),
+            duplicates: metrics.duplicates,
+            sent: metrics.pushed,
+        },
+        store: view::Store {
+            items: count(outlook.held.0),
+            bytes: outlook.held.1,
+            limit_bytes: outlook.limit_bytes,
+        },
+        price: view::Price { min: network.price().get(), floor_log2: outlook.floor_log2 },
+        // The core tells how far the others are ahead, people ask how far they are.
+        clock_offset_ms: outlook.clock_offset_ms.map_or(0, i64::wrapping_neg),
+        privacy: "fast".to_owned(),
+        warnings: warnings(looks),
+    }
+}
+
+fn warnings(looks: &Looks<'_>) -> Vec<view::Warning> {
+    let mut warnings = Vec::new();
+    if let Some(error) = looks.store_error {
+        warnings.push(view::Warning {
+            text: format!("bulletins are relayed but not kept: {error}"),
+            fix: "make room on the disk, or restart the node when the disk is sound".to_owned(),
+        });
+    }
+    let outlook = looks.engine.outlook();
+    if let Some(offset) = outlook.clock_offset_ms
+        && offset.unsigned_abs() > CLOCK_OFFSET_MS_MAX
+    {
+        warnings.push(view::Warning {
+            text: format!("this machine's clock is {} s off its neighbours'", offset / 1_000),
+            fix: "set the clock right: what this node publishes may be refused".to_owned(),
+        });
+    }
+    warnings
+}
+
+/// The links that are up or suspect; with `all` also those being opened.
+pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Peer> {
+    let links = looks.engine.links();
+    let shown = links.iter().filter(|link| all || link.established);
+    let mut peers: Vec<_> = shown.map(|link| peer(looks, link, started)).collect();
+    if all {
+        let unlinked = |id: &NodeId| links.iter().all(|link| link.peer != *id);
+        let dialling = looks.dialling.iter().filter(|(id, _)| unlinked(id));
+        peers.extend(dialling.map(|(id, (address, since))| view::Peer {
+            id: *id,
+            direction: view::Direction::Out,
+            address: PeerSpec::at(*id, &address.addresses),
+            path: view::Path::Direct,
+            rtt_ms: None,
+            since_ms: since.as_millis(),
+            bytes_in: 0,
+            bytes_out: 0,
+            score: 0.0,
+            state: view::LinkState::Connecting,
+            reason: None,
+        }));
+    }
+    peers
+}
+
+fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
+    let path = looks.transport.path(link.link);
+    let remote = path.and_then(|path| path.remote).or(link.remote);
+    let (bytes_in, bytes_out) =
+        looks.traffic.links.get(&link.link).copied().unwrap_or_default();
+    let (state, reason) = match (link.established, link.suspect) {
+        (false, _) => (view::LinkState::Connecting, None),
+        (true, true) => (view::LinkState::Suspect, Some("does not answer".to_owned())),
+        (true, false) => (view::LinkState::Up, None),
+    };
+    view::Peer {
+        id: link.peer,
+        direction: match link.direction {
+            link::Direction::In => view::Direction::In,
+            link::Direction::Out => view::Direction::Out,
+        },
+        address: remote.and_then(|remote| PeerSpec::at(link.peer, &[remote])),
+        path: match path {
+            Some(path) if !path.direct => view::Path::Relay,
+            _ => view::Path::Direct,
+        },
+        rtt_ms: link.rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+        since_ms: started.plus(link.since.since(Mono::ZERO)).as_millis(),
+        bytes_in,
+        bytes_out,
+        score: 0.0,
+        state,
+        reason,
+    }
+}
+
+/// Every node this node knows of.
+pub(crate) fn members(looks: &Looks<'_>) -> Vec<view::Member> {
+    let members = looks.engine.membership().members(looks.now);
+    members
+        .into_iter()
+        .map(|member| view::Member {
+            id: member.id,
+            address: PeerSpec::at(member.id, &member.addresses),
+            state: match member.state {
+                MemberState::Linked => view::MemberState::Linked,
+                MemberState::Suspect => view::MemberState::Suspect,
+                MemberState::Alive => view::MemberState::Alive,
+                MemberState::Dead => view::MemberState::Dead,
+                MemberState::Known => view::MemberState::Known,
+            },
+            last_seen_ms: member.last_seen.map(Wall::as_millis),
+        })
+        .collect()
+}
+
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
