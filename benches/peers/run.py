@@ -15,6 +15,7 @@ import time
 BIN = os.environ.get("PEERS_BIN", "target/release")
 
 PEERS = {
+    "bruit": [f"{BIN}/peerbench-bruit"],
     "quic": [f"{BIN}/peerbench-libp2p", "--opt", "transport=quic"],
     "tcp": [f"{BIN}/peerbench-libp2p", "--opt", "transport=tcp"],
     # HyParView may leave a node under 3 neighbours until its 60 s shuffle: do not wait for that

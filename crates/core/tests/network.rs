@@ -234,6 +234,49 @@ fn strangers_do_not_link_and_both_are_told_why() {
     }
 }
 
+/// Story: what was published between the first reconciliation of a link and its joining the mesh
+/// waited for the next periodic session, more than a minute.
+#[test]
+fn what_is_published_while_a_link_comes_up_is_not_left_behind() {
+    for offset_ms in (0..60).step_by(3) {
+        let mut world = World::new(2, seed(14) + offset_ms);
+        world.weather = Weather { delay: Duration::from_millis(10), ..Weather::default() };
+        world.join(1, 0);
+        world.run(Duration::from_millis(offset_ms));
+        let ids = [world.publish(0, b"from 0"), world.publish(1, b"from 1")];
+        world.run(SECOND * 2);
+        for id in ids {
+            assert_eq!(world.deliveries(&id), (1, 1), "published {offset_ms} ms after the dial");
+        }
+    }
+}
+
+/// Story: nobody lacks what was evicted or has expired; a comparison of what is held would fetch
+/// and drop it for ever.
+#[test]
+fn what_was_evicted_or_has_expired_is_never_asked_for_again() {
+    let mut world = World::with(4, seed(15), Network::new("test", Price::FREE, None), |_| {});
+    world.tune(3, |config| config.inventory.store_limit_bytes = 10_000);
+    for node in 1..4 {
+        world.join(node, 0);
+    }
+    world.run(SECOND * 5);
+    for number in 0..40_u8 {
+        world.publish(usize::from(number % 3), &[number; 600]);
+        world.run(Duration::from_millis(200));
+    }
+    world.run(SECOND * 40);
+    assert_eq!(world.hosts[3].delivered.len(), 40);
+    let requests = world.hosts[3].requests;
+    world.run(Duration::from_mins(5));
+    assert_eq!(world.hosts[3].requests, requests, "evicted");
+    // The posts expire after an hour; a newcomer beside old nodes is not offered them either.
+    world.run(Duration::from_mins(61));
+    let requests: u64 = world.hosts.iter().map(|host| host.requests).sum();
+    world.run(Duration::from_mins(5));
+    assert_eq!(world.hosts.iter().map(|host| host.requests).sum::<u64>(), requests, "expired");
+}
+
 #[test]
 fn same_seed_same_actions() {
     let run = |seed| {

@@ -90,7 +90,14 @@ pub(crate) fn sections() -> Vec<&'static str> {
 pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.75;
     let text = text.to_lowercase();
-    let scored = known.into_iter().map(|name| (strsim::jaro_winkler(&text, name), name));
+    let likeness = |name: &str| {
+        let name = name.to_lowercase();
+        // The first forgives what is missing at the end, the second two letters that changed places.
+        let beginning = strsim::jaro_winkler(&text, &name);
+        let is_swapped = strsim::damerau_levenshtein(&text, &name) == 1;
+        if is_swapped { beginning.max(0.9) } else { beginning }
+    };
+    let scored = known.into_iter().map(|name| (likeness(name), name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= ALIKE).then_some(best.1)
 }

@@ -228,6 +228,8 @@ pub(crate) struct Settings {
     network: Network,
     node: Node,
     store: Store,
+    /// Nothing in it has a default.
+    #[serde(default)]
     api: Api,
     pub(crate) access: Access,
     pub(crate) log: Log,
@@ -256,7 +258,6 @@ struct Store {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
 struct Api {
     listen: Option<String>,
 }

@@ -156,6 +156,7 @@ pub struct Push {
 /// What broadcast knows of an established link.
 #[derive(Debug)]
 struct Neighbour {
+    since: Mono,
     mesh: bool,
     rtt: Duration,
     /// Its relay queue is backed up: announce, do not push.
@@ -228,6 +229,8 @@ pub struct Broadcast {
 impl Broadcast {
     /// Most CHOKE entries told to one link in a second (R2).
     const CHOKES_PER_S: u32 = 20;
+    /// Bulletins announced to a link that joins the mesh, at most.
+    const CATCH_UP_MAX: usize = 1_000;
     /// Bulletins fetched from the store at the same time.
     const LOADING_MAX: usize = 2_000;
     /// A bulletin's stamp is passed on once in this time.
@@ -265,6 +268,7 @@ impl Broadcast {
     /// Notes an established link.
     pub fn link_up(&mut self, link: LinkId, wants_kept: bool, now: Mono) {
         let neighbour = Neighbour {
+            since: now,
             mesh: false,
             rtt: Duration::ZERO,
             is_slow: false,
@@ -276,10 +280,15 @@ impl Broadcast {
         self.links.insert(link, neighbour);
     }
 
-    /// Notes that both sides have put `link` into their mesh.
-    pub fn mesh_up(&mut self, link: LinkId) {
-        if let Some(neighbour) = self.links.get_mut(&link) {
-            neighbour.mesh = true;
+    /// Notes that both sides have put `link` into their mesh. What came since the link is there is
+    /// announced: the first reconciliation may have been too early for it, and pushing begins now.
+    pub fn mesh_up(&mut self, link: LinkId, now: Mono) {
+        let Some(neighbour) = self.links.get_mut(&link) else { return };
+        neighbour.mesh = true;
+        for id in self.recent.since(neighbour.since, Self::CATCH_UP_MAX) {
+            if self.recent.get(&id).is_some_and(|passing| !passing.is_held_by(link)) {
+                self.announcements.add_bulk(link, id, now);
+            }
         }
     }
 

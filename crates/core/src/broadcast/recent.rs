@@ -99,6 +99,13 @@ impl Recent {
         self.bytes
     }
 
+    /// What came at `since` or later, latest first, at most `max`.
+    pub(crate) fn since(&self, since: Mono, max: usize) -> Vec<ShortId> {
+        let latest = self.order.iter().rev().take(max);
+        let came = |id: &&ShortId| self.bulletins.get(id).is_some_and(|known| known.at >= since);
+        latest.take_while(came).copied().collect()
+    }
+
     /// Keeps `passing`; the oldest go when there is no room.
     pub(crate) fn insert(&mut self, passing: Passing) {
         let short = passing.id.short();

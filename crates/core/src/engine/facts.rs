@@ -15,7 +15,7 @@ impl Engine {
                 membership::Fact::Dial(address) => self.actions.push(Action::Dial(address)),
                 membership::Fact::Close { link, reason } => self.close(link, reason),
                 membership::Fact::Send { link, frame } => self.send(link, &frame, now),
-                membership::Fact::MeshUp { link } => self.broadcast.mesh_up(link),
+                membership::Fact::MeshUp { link } => self.broadcast.mesh_up(link, now.mono),
                 membership::Fact::MeshDown { link } => {
                     let facts = self.broadcast.mesh_down(link);
                     self.carry_broadcast(facts, now);

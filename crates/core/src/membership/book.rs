@@ -418,10 +418,6 @@ impl Book {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a test that overflows fails"
-)]
 mod tests {
     use super::*;
     use crate::identity::Signature;

@@ -1,9 +1,9 @@
 //! Membership: who our neighbours are, and how a network stays one network.
 //!
-//! An address book that few address groups cannot fill ([`mod@book`]), min-wise samplers that the
-//! loud cannot fill ([`mod@samplers`]), links with slots and the mesh among them ([`mod@links`]),
-//! dials that refill, feel, rewire and rejoin ([`mod@dial`]), the exchange of addresses
-//! ([`mod@exchange`]) and the partition beacon ([`mod@beacon`]).
+//! An address book that few address groups cannot fill (`book`), min-wise samplers that the loud
+//! cannot fill (`samplers`), links with slots and the mesh among them (`links`), dials that refill
+//! and feel (`dial`, `candidate`), rewire (`rewire`) and rejoin (`rejoin`), the exchange of
+//! addresses (`exchange`) and the partition beacon (`beacon`, `split`).
 //!
 //! The room takes what happened and returns [`Fact`]s. Its invariant: while somebody unlinked is
 //! known and links are few, a deadline is set at which somebody is dialled. Rejoining is a loop, not
@@ -11,13 +11,17 @@
 
 mod beacon;
 mod book;
+mod candidate;
 mod config;
 mod dial;
 pub(crate) mod draw;
+mod ends;
 mod exchange;
 mod group;
 mod links;
 mod own;
+mod rejoin;
+mod rewire;
 mod samplers;
 mod saved;
 mod split;
@@ -61,13 +65,8 @@ use crate::wire::{DecodeError, Frame};
 
 /// Two connections between the same nodes opened within this time are one meeting.
 const SAME_MEETING: Duration = Duration::from_secs(5);
-/// A node that was full is left alone for this long.
-const FULL_PAUSE: Duration = Duration::from_mins(1);
-/// A lost peer is first tried again after about this time.
-const LOST_FIRST: Duration = Duration::from_secs(1);
-/// A peer that closed our only link as a duplicate still holds one we have lost.
-const DUPLICATE_PAUSE: Duration = Duration::from_secs(4);
-/// A dropped peer may not link again by itself for this long, a stranger is not dialled.
+/// A dropped peer may not link again by itself for this long; whoever cut us off or belongs to
+/// another network is not dialled for as long.
 const DROPPED_TIME: Duration = Duration::from_mins(10);
 /// A link that was to be a neighbour's replacement is judged after this time.
 const TRIAL_TIME: Duration = Duration::from_secs(5);
@@ -706,97 +705,6 @@ impl Membership {
             Role::Feeler | Role::Courtesy => self.close(id, CloseReason::Full, now, facts),
             Role::Regular | Role::Bridge { .. } => {}
         }
-    }
-
-    /// Closes a link and forgets it.
-    fn close(&mut self, id: LinkId, reason: CloseReason, now: Now, facts: &mut Vec<Fact>) {
-        if self.forget_link(id, now, facts).is_some() {
-            facts.push(Fact::Close { link: id, reason });
-        }
-    }
-
-    fn forget_link(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) -> Option<Link> {
-        let link = self.links.remove(id)?;
-        self.timers.clear(Timer::Link(id));
-        if link.in_mesh() {
-            facts.push(Fact::MeshDown { link: id });
-        }
-        if link.established.is_some() && !link.suspect {
-            self.book.alive(&link.peer, now);
-        }
-        Some(link)
-    }
-
-    /// Learns from the end of a link what to do about the peer.
-    fn note_end(&mut self, link: &Link, reason: CloseReason, by_peer: bool, now: Now) {
-        let peer = link.peer;
-        match reason {
-            CloseReason::Full => {
-                self.book.busy(&peer, now.mono.plus(FULL_PAUSE));
-                self.seed_answered(&peer, false, now);
-            }
-            CloseReason::WrongNetwork => {
-                self.book.forget(&peer);
-                self.samplers.reset(&peer);
-                self.shun(
-                    peer,
-                    Shun {
-                        until: now.mono.plus(DROPPED_TIME),
-                        barred: false,
-                    },
-                );
-            }
-            CloseReason::Duplicate if by_peer && !self.links.is_linked(&peer) => {
-                self.remember_lost(peer, link, DUPLICATE_PAUSE, now);
-            }
-            CloseReason::Dead | CloseReason::Quit | CloseReason::Slow
-                if by_peer || reason != CloseReason::Quit =>
-            {
-                if link.established.is_some() && !self.links.is_linked(&peer) {
-                    self.remember_lost(peer, link, LOST_FIRST, now);
-                    self.book.busy(&peer, now.mono.plus(LOST_FIRST));
-                } else if link.direction == Direction::Out {
-                    self.note_failure(&peer, false, now);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes that `peer` could not be reached.
-    fn note_failure(&mut self, peer: &NodeId, probed: bool, now: Now) {
-        let counts = self.links.live() > 0;
-        self.book.failed(peer, counts, now);
-        self.book.settle(peer, false, now);
-        self.seed_answered(peer, false, now);
-        let dead = self.book.get(peer).is_none_or(|entry| entry.failures >= 2);
-        if counts && (probed || dead) {
-            self.reset_samplers(peer);
-        }
-    }
-
-    /// Refills at once after any loss.
-    fn after_loss(&mut self, now: Now, facts: &mut Vec<Fact>) {
-        self.fill_mesh(facts);
-        self.refill(now, facts);
-        self.check_rejoin(now);
-    }
-
-    fn shun(&mut self, peer: NodeId, shun: Shun) {
-        self.shunned.insert(peer, shun);
-        if self.shunned.len() > limits::SHUNNED_MAX {
-            let first = self
-                .shunned
-                .iter()
-                .min_by_key(|(id, shun)| (shun.until, **id));
-            if let Some(id) = first.map(|(id, _)| *id) {
-                self.shunned.remove(&id);
-            }
-        }
-    }
-
-    fn end_shunning(&mut self, now: Now) {
-        self.shunned.retain(|_, shun| shun.until > now.mono);
     }
 
     /// Has the own record signed anew when addresses changed or it grows old.

@@ -127,10 +127,6 @@ impl Own {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a test that overflows fails"
-)]
 mod tests {
     use super::*;
 

@@ -510,6 +510,12 @@ impl World {
         self.later(transit, end.other, end.other_link, reason, true);
     }
 
+    /// Starts `node` anew with a changed configuration.
+    pub fn tune(&mut self, node: usize, tune: impl Fn(&mut Config)) {
+        tune(&mut self.hosts[node].config);
+        self.restart(node);
+    }
+
     /// Takes in a host that was made in another world.
     pub fn adopt(&mut self, number: usize) {
         self.by_id.insert(self.hosts[number].key.node_id(), number);

@@ -36,9 +36,8 @@ pub enum FramingError {
     },
 }
 
-/// Bytes a frame of `frame_bytes` takes on the wire, length prefix included: what it costs of the
-/// link's credit.
-pub const fn framed_bytes(frame_bytes: usize) -> usize {
+/// Bytes a frame of `frame_bytes` takes on the wire, length prefix included.
+pub(super) const fn framed_bytes(frame_bytes: usize) -> usize {
     let mut length = frame_bytes;
     let mut bytes = frame_bytes + 1;
     while length >= 0x80 {

@@ -27,7 +27,7 @@ mod iroh;
 mod memory;
 mod outbox;
 
-pub use framing::{FrameDecoder, FramingError, framed_bytes};
+pub use framing::{FrameDecoder, FramingError};
 pub use iroh::{ALPN, BindError, IrohConfig, IrohTransport};
 pub use memory::{MemoryNetwork, MemoryTransport};
 
@@ -56,6 +56,13 @@ pub const fn frame_bytes_max(class: Class) -> usize {
         Class::Control => limits::CONTROL_FRAME_BYTES_MAX,
         Class::Bulletins => limits::DATA_FRAME_BYTES_MAX,
     }
+}
+
+/// What a frame of `frame_bytes` costs of its class's credit: its bytes and four, which is more than
+/// any length prefix takes. Flat, so that whoever keeps the account needs not know the encoding; the
+/// difference comes back with the next grant.
+pub const fn frame_cost(frame_bytes: usize) -> usize {
+    frame_bytes + 4
 }
 
 /// What a transport tells the driver.
@@ -104,7 +111,7 @@ pub enum TransportEvent {
         link: LinkId,
         /// The class.
         class: Class,
-        /// How many, as [`framed_bytes`] counts.
+        /// How many, as [`frame_cost`] counts.
         bytes: u32,
     },
     /// A link is gone. Nothing more is said of it.
@@ -141,7 +148,7 @@ pub trait Transport: fmt::Debug + Send + 'static {
 
     /// Queues one frame, kind byte and body; the length prefix is added here.
     ///
-    /// Each frame costs [`framed_bytes`] of its class's credit. `LinkUp` grants the first bytes,
+    /// Each frame costs [`frame_cost`] of its class's credit. `LinkUp` grants the first bytes,
     /// `Credit` the others; with everything written, what is left is always enough for the
     /// longest frame of the class. A frame for a link that is gone is dropped.
     ///

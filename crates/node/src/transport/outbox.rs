@@ -1,7 +1,7 @@
 //! What waits to be written to one stream, and the credit its writer has left.
 //!
-//! Invariant: `queued + written but not granted again <= window`, so a peer that does not read
-//! costs a window and no more, and an idle link holds no buffer.
+//! Invariant: what frames cost and was not granted again is at most the window, so a peer that does
+//! not read costs a window and no more, and an idle link holds no buffer.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -11,7 +11,7 @@ use bruit_core::link::Class;
 use bytes::{Bytes, BytesMut};
 
 use super::framing::{framed_bytes, put_length};
-use super::{frame_bytes_max, window_bytes};
+use super::{frame_bytes_max, frame_cost, window_bytes};
 
 /// Longest frame that is copied next to its neighbours; a longer one is queued as it is, shared
 /// with the other links it goes to. 1,452, where the QUIC library's own send buffer turns.
@@ -59,8 +59,9 @@ impl Outbox {
             (1..=max).contains(&frame.len()),
             "a frame has 1..={max} bytes"
         );
-        let cost = framed_bytes(frame.len());
-        self.queued_bytes += cost;
+        let framed = framed_bytes(frame.len());
+        self.queued_bytes += framed;
+        self.ungranted_bytes += narrowed(frame_cost(frame.len()) - framed);
         assert!(
             self.queued_bytes + widened(self.ungranted_bytes) <= widened(window_bytes(self.class)),
             "the engine sends within its credit"
@@ -70,7 +71,7 @@ impl Outbox {
             self.seal_tail();
             self.segments.push_back(frame);
         } else {
-            self.tail.reserve(cost);
+            self.tail.reserve(framed);
             put_length(frame.len(), &mut self.tail);
             self.tail.extend_from_slice(&frame);
         }
@@ -97,7 +98,7 @@ impl Outbox {
                 self.segments.pop_front();
             }
             self.queued_bytes -= written;
-            self.ungranted_bytes += u32::try_from(written).expect("a window is smaller than 4 GiB");
+            self.ungranted_bytes += narrowed(written);
         }
         self.segments.shrink_to(KEPT_SEGMENTS);
         Poll::Ready(Ok(()))
@@ -120,7 +121,12 @@ impl Outbox {
     }
 }
 
-/// A 32-bit count of bytes, in memory.
+/// A count of bytes within a window, as granted.
+fn narrowed(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a window is smaller than 4 GiB")
+}
+
+/// A count of bytes within a window, in memory.
 fn widened(bytes: u32) -> usize {
     usize::try_from(bytes).expect("pointers have at least 32 bits")
 }
@@ -161,7 +167,7 @@ mod tests {
             let mut wire = BytesMut::new();
             let mut room = room.into_iter().cycle();
             for length in &lengths {
-                let cost = u32::try_from(framed_bytes(*length)).expect("small");
+                let cost = narrowed(frame_cost(*length));
                 while credit < cost {
                     let mut limit = room.next().expect("cycles");
                     let _ = outbox.write(|from| {
@@ -185,7 +191,7 @@ mod tests {
     fn credit_kept_back_leaves_room_for_the_longest_frame_of_either_class() {
         for class in [Class::Control, Class::Bulletins] {
             let kept = widened(window_bytes(class) - GRANT_BYTES_IDLE);
-            assert!(kept >= framed_bytes(frame_bytes_max(class)));
+            assert!(kept >= frame_cost(frame_bytes_max(class)));
         }
     }
 

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bruit::view::{Peer, Totals};
-use bruit::{BulletinId, Config, Draft, From, Incoming, Node, PeerSpec, Profile, StartError, Topics};
+use bruit::{
+    BulletinId, Config, Draft, From, Incoming, Node, PeerSpec, Profile, StartError, Subscription,
+    Topics,
+};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
@@ -96,7 +99,7 @@ impl World {
         (1..=self.slots.len()).filter(|number| self.life(*number).is_some()).collect()
     }
 
-    /// A node to be killed: never the first, which the others know best, nor the last of two.
+    /// A node to be killed, none when there is only one.
     pub(super) fn any_live(&self) -> Option<usize> {
         let live = self.live();
         (live.len() > 1).then(|| live[live.len() / 2])
@@ -138,21 +141,24 @@ impl World {
         let runtime = runtime.map_err(|error| {
             Failure::usage(format!("the system gives no more threads: {error}"), "use fewer --nodes")
         })?;
-        let spawned = runtime.spawn(Node::spawn(config)).await;
-        let node = match spawned {
-            Ok(Ok(node)) => node,
-            Ok(Err(error)) => {
-                runtime.shutdown_background();
-                return Err(not_started(number, &error));
+        let arrived = self.arrived.clone();
+        let started = runtime.spawn(async move {
+            let node = Node::spawn(config).await.map_err(|error| not_started(number, &error))?;
+            let subscription = node.subscribe(Topics::Named(vec![TOPIC.to_owned()]), from);
+            // Only a cursor can be wrong, and there is none.
+            if let Ok(subscription) = subscription {
+                tokio::spawn(listen(subscription, number, arrived));
             }
-            Err(error) => {
+            Ok(node)
+        });
+        let crashed = |error| Err(Failure::usage(format!("node {number}: {error}"), "report this"));
+        match started.await.unwrap_or_else(crashed) {
+            Ok(node) => Ok(Life { runtime, node }),
+            Err(failure) => {
                 runtime.shutdown_background();
-                return Err(Failure::usage(format!("node {number}: {error}"), "report this"));
+                Err(failure)
             }
-        };
-        let listening = listen(node.clone(), from, number, self.arrived.clone());
-        runtime.spawn(listening);
-        Ok(Life { runtime, node })
+        }
     }
 
     /// Kills a node; answers whether it lived.
@@ -178,7 +184,7 @@ impl World {
             return Ok(None);
         };
         let mut joins = joins.clone();
-        // The first node's old neighbours may have moved; any live one will do.
+        // Those it was told of may be dead or at another port by now; a live one is not.
         joins.extend(self.live().first().and_then(|other| self.slots[other - 1].address.clone()));
         let life = loop {
             // What it had before it died counts already; a subscriber only wants the rest, and
@@ -205,10 +211,9 @@ impl World {
         self.turn += 1;
         // 7 is prime to most numbers of nodes: neighbours do not take turns.
         let number = *live.get(self.turn * 7 % live.len().max(1))?;
-        let life = self.life(number)?;
-        let node = life.node.clone();
-        let draft = Draft::new(TOPIC, text.clone().into_bytes());
-        let publishing = life.runtime.spawn(async move { node.publish(draft).await });
+        let Life { runtime, node } = self.life(number)?;
+        let (node, draft) = (node.clone(), Draft::new(TOPIC, text.clone().into_bytes()));
+        let publishing = runtime.spawn(async move { node.publish(draft).await });
         Some(async move {
             // A node that is killed meanwhile has said nothing.
             let receipt = publishing.await.ok()?.ok()?;
@@ -314,11 +319,7 @@ fn not_started(number: usize, error: &StartError) -> Failure {
 }
 
 /// Hands on what comes to a node.
-async fn listen(node: Node, from: From, number: usize, arrived: UnboundedSender<Arrival>) {
-    let Ok(mut subscription) = node.subscribe(Topics::Named(vec![TOPIC.to_owned()]), from) else {
-        return;
-    };
-    drop(node); // the listener must not keep it alive
+async fn listen(mut subscription: Subscription, number: usize, arrived: UnboundedSender<Arrival>) {
     while let Some(incoming) = subscription.next().await {
         if let Incoming::Bulletin(received) = incoming {
             let arrival = Arrival {

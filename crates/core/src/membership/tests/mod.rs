@@ -50,6 +50,10 @@ fn record(number: u32, address: SocketAddr, now: Now) -> Record {
 }
 
 /// The seed of this run, printed, or the one in `SEED`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one setting of a test that is run again"
+)]
 fn seed(default: u64) -> u64 {
     let seed = std::env::var_os("SEED")
         .and_then(|text| text.into_string().ok())

@@ -632,6 +632,28 @@ fn a_peer_that_was_full_is_not_lost() {
 }
 
 #[test]
+fn whoever_closes_on_us_is_not_dialled_again_at_once() {
+    for reason in CloseReason::ALL {
+        let mut room = room();
+        room.join(vec![seed_of(1)], after(0));
+        let facts = room.link_up(
+            link(1),
+            node(1),
+            Direction::Out,
+            Some(address(1)),
+            after(10),
+        );
+        assert_eq!(facts, []);
+        let facts = room.link_down(link(1), reason, true, after(20));
+        assert_eq!(dials(&facts), [], "{reason}");
+        assert_eq!(dials(&room.wakeup(after(500))), [], "{reason}");
+        let mut later = dials(&room.wakeup(after(20_000)));
+        later.extend(dials(&room.wakeup(after(40_000))));
+        assert_eq!(later, [node(1)], "{reason}: but it is all we have");
+    }
+}
+
+#[test]
 fn a_dropped_peer_stays_away_until_it_is_joined_again() {
     let mut room = room();
     room.join(vec![seed_of(1)], after(0));
@@ -672,6 +694,32 @@ fn the_discouraged_are_let_in_while_there_is_room_and_dialled_only_when_alone() 
     );
     let facts = room.link_down(link(3), CloseReason::Score, false, after(60_006));
     assert_eq!(dials(&facts), [node(1)], "better than nobody");
+}
+
+#[test]
+fn a_node_without_network_does_not_dial_its_whole_book_at_once() {
+    let mut room = room();
+    for from in 0..10 {
+        up(&mut room, from, Direction::In, after(0));
+        let told = (0..12).map(|n| record(from * 100 + n, address(from * 100 + n), after(0)));
+        tell(&mut room, from, told.collect(), after(1));
+    }
+    let mut facts = Vec::new();
+    for from in 0..10 {
+        facts.extend(room.link_down(link(from), CloseReason::Dead, false, after(2)));
+    }
+    let (mut count, mut now) = (0, 2);
+    while now < 10_000 {
+        let mut dialled = dials(&facts);
+        while let Some(peer) = dialled.pop() {
+            count += 1;
+            dialled.extend(dials(&room.dial_failed(peer, after(now))));
+        }
+        now += 50;
+        facts = room.wakeup(after(now));
+    }
+    println!("{count} dials in 10 s");
+    assert!((20..200).contains(&count));
 }
 
 #[test]

@@ -494,7 +494,7 @@ impl World {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn two_nodes_link_and_so_do_three_to_a_triangle_within_a_second() {

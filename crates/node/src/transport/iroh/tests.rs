@@ -271,7 +271,7 @@ async fn taken_port_is_named() {
 
 #[tokio::test]
 async fn address_of_another_machine_is_named() {
-    let address = SocketAddr::from(([192, 0, 2, 1], 0));
+    let address = SocketAddr::from(([203, 0, 113, 1], 0));
     let config = IrohConfig {
         secret_key: [1; 32],
         listen: vec![address],
@@ -378,6 +378,12 @@ async fn peer_that_falls_silent_is_dead() {
     until([&mut node], |[node]| node.down().is_some()).await;
     assert_eq!(node.down(), Some((CloseReason::Dead, false)));
     peer.join().expect("the peer ended");
+}
+
+#[test]
+fn idle_link_holds_little_of_our_own() {
+    // Plus three wakers of 64 bytes; the connection behind it takes about 120 KiB.
+    assert!(size_of::<Link>() <= 1_024, "{}", size_of::<Link>());
 }
 
 #[test]

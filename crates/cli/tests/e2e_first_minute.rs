@@ -1,0 +1,134 @@
+//! What somebody does in the first minute, with the binary itself.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Daemon, bruit, run};
+
+#[test]
+fn a_message_goes_from_one_terminal_to_another_with_nothing_configured() {
+    let daemon = Daemon::start_plain(&[]);
+    // As the README says it: no --data, no address, the default folder.
+    let home = daemon.data().ancestors().nth(2).unwrap();
+    let sub = common::Running::start(bruit(home).args(["sub", "news"]));
+    sub.wait_for_error_line("subscribed to news");
+    let done = run(bruit(home).args(["pub", "news", "hello"]), "").ok();
+    assert!(done.out.starts_with("queued "), "nobody else is there: {done:?}");
+    assert!(sub.line().ends_with(": hello"));
+}
+
+#[test]
+fn two_daemons_with_default_settings_exchange_messages_both_ways() {
+    let first = Daemon::start_plain(&[]);
+    for key in ["id", "address", "listen", "ticket", "api"] {
+        assert!(first.ready[key].is_string(), "{key}: {}", first.ready);
+    }
+    let api = format!("unix:{}", first.data().join("api.sock").display());
+    assert_eq!(first.ready["api"], api);
+    let second = Daemon::start_plain(&["--join", first.address()]);
+    second.wait_for_links(1);
+
+    let (here, there) = (first.subscribe(&["news"]), second.subscribe(&["news"]));
+    let published = first.json(&["pub", "news", "hello"]);
+    assert_eq!(published["result"], "accepted");
+    assert_eq!(published["topic"], "news");
+    let (own, got) = (here.json(), there.json());
+    for key in ["id", "topic", "author", "created_ms", "received_ms", "hops", "size", "body", "cursor"] {
+        assert!(!got[key].is_null(), "{key}: {got}");
+    }
+    assert_eq!((&own["id"], &got["id"]), (&published["id"], &published["id"]));
+    assert_eq!((&got["body"], &got["size"]), (&"hello".into(), &5.into()));
+    assert_eq!((&own["hops"], &got["hops"]), (&0.into(), &1.into()));
+    assert_eq!((&own["from"], &got["from"]), (&serde_json::Value::Null, &first.ready["id"]));
+
+    let published = second.json(&["pub", "news", "hello yourself"]);
+    assert_eq!(here.json()["id"], published["id"]);
+    assert_eq!(there.json()["id"], published["id"]);
+    assert!(here.is_silent_for(Duration::from_millis(300)), "each comes once");
+}
+
+#[test]
+fn lists_status_and_identity_are_json_of_their_kind() {
+    let first = Daemon::start(&[]);
+    let second = Daemon::start(&["--join", first.ready["ticket"].as_str().unwrap()]);
+    second.wait_for_links(1);
+    let _sub = first.subscribe(&["news"]);
+
+    let peers = first.json(&["peers"]);
+    assert_eq!(peers[0]["id"], second.ready["id"]);
+    assert_eq!((&peers[0]["direction"], &peers[0]["state"]), (&"in".into(), &"up".into()));
+    let prefix: String = second.id().chars().take(8).collect();
+    assert_eq!(first.json(&["peers", &prefix])["id"], second.ready["id"]);
+    assert_eq!(first.json(&["members"])[0]["state"], "linked");
+    assert_eq!(first.json(&["topics"])[0]["topic"], "news");
+    let status = first.json(&["status"]);
+    assert_eq!(status["links"], serde_json::json!({"in": 1, "out": 0}));
+    assert_eq!(status["id"], first.ready["id"]);
+    let identity = first.json(&["id"]);
+    assert_eq!((&identity["id"], &identity["ticket"]), (&first.ready["id"], &first.ready["ticket"]));
+    assert_eq!(first.run(&["id", "--ticket"]).ok().out.trim(), first.ready["ticket"]);
+
+    assert_eq!(first.json(&["drop", &prefix])["linked"], false);
+    let joined = first.json(&["join", second.address()]);
+    assert_eq!(joined, serde_json::json!([{"id": second.id(), "linked": true}]));
+}
+
+#[test]
+fn a_daemon_ends_within_two_seconds_and_starts_again_as_itself() {
+    let mut daemon = Daemon::start(&[]);
+    let id = daemon.id().to_owned();
+    daemon.json(&["pub", "news", "kept", "--wait", "stored"]);
+    let start = std::time::Instant::now();
+    assert_eq!(daemon.stop(), 0);
+    assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
+    assert!(!daemon.data().join("api.sock").exists());
+
+    daemon.restart();
+    assert_eq!(daemon.id(), id);
+    let held = daemon.run(&["--json", "sub", "news", "--since", "1h", "--count", "1", "--timeout", "10s"]);
+    assert_eq!(held.ok().json()["body"], "kept");
+    daemon.process.signal("INT");
+    assert_eq!(daemon.process.wait(), 0);
+}
+
+#[test]
+fn what_comes_from_the_network_cannot_steer_a_terminal() {
+    let daemon = Daemon::start(&[]);
+    let topic = "a\u{1b}[2J\u{202e}b";
+    let nasty = "x\u{1b}]0;y\u{7}\n\u{9b}1mz\u{2066}";
+    daemon.json(&["pub", topic, nasty]);
+    let args = ["sub", topic, "--since", "1h", "--count", "1", "--timeout", "10s"];
+    let text = daemon.run(&args).ok();
+    let json = daemon.run(&[&["--json"], &args[..]].concat()).ok();
+    let shown = text.out.clone() + &text.err + &json.out + &json.err;
+    let unsafe_chars = ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{2066}'];
+    assert!(!shown.contains(unsafe_chars), "{shown:?}");
+    assert_eq!(text.out.lines().count(), 1);
+    assert_eq!(json.json()["body"], nasty);
+}
+
+#[test]
+fn a_program_judges_what_is_delivered() {
+    let daemon = Daemon::start(&[]);
+    let judge = ["--json", "validate", "news", "--exec", "grep -q '\"body\":\"good'"];
+    let validator = common::Running::start(&mut daemon.command(&judge));
+    validator.wait_for_error_line("validating news");
+    let sub = daemon.subscribe(&["news"]);
+    daemon.json(&["pub", "news", "good day"]);
+    assert_eq!(sub.json()["body"], "good day");
+    assert_eq!(validator.json()["verdict"], "accept");
+}
+
+#[test]
+fn every_line_becomes_a_bulletin_in_order() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let sub = daemon.subscribe(&["log"]);
+    let lines: Vec<_> = (0..50).map(|number| format!("line {number}")).collect();
+    let input = lines.join("\n") + "\n\n";
+    let done = run(&mut daemon.command(&["--json", "pub", "log", "--lines", "-"]), &input).ok();
+    assert_eq!(done.json_lines().len(), lines.len());
+    let mut bodies: Vec<_> = lines.iter().map(|_| sub.json()["body"].as_str().unwrap().to_owned()).collect();
+    bodies.sort_by_key(|line| line[5..].parse::<u32>().unwrap());
+    assert_eq!(bodies, lines);
+}

@@ -1,0 +1,179 @@
+//! Real nodes over real QUIC on loopback, in one process.
+#![allow(missing_docs, reason = "tests")]
+
+use std::time::{Duration, Instant};
+
+use bruit::{Config, Draft, From, Incoming, Node, Outcome, Profile, Subscription, Topics, Verdict, Wait};
+
+fn local() -> Config {
+    Config {
+        listen: Some("127.0.0.1:0".parse().expect("an address")),
+        price: 0,
+        ..Config::default()
+    }
+}
+
+async fn node(join: &[&Node]) -> Node {
+    let join = join.iter().map(|node| node.address().expect("reachable")).collect();
+    Node::spawn(Config { join, ..local() }).await.expect("starts")
+}
+
+fn news(node: &Node) -> Subscription {
+    node.subscribe(Topics::Named(vec!["news".into()]), From::Now).expect("no cursor")
+}
+
+async fn next_body(subscription: &mut Subscription) -> Vec<u8> {
+    let next = tokio::time::timeout(Duration::from_secs(10), subscription.next());
+    match next.await {
+        Ok(Some(Incoming::Bulletin(received))) => received.body.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn linked(nodes: &[&Node], links: usize) {
+    let start = Instant::now();
+    loop {
+        let mut least = usize::MAX;
+        for node in nodes {
+            least = least.min(node.peers(false).await.len());
+        }
+        if least >= links {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{least} links after 20 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_told_of_the_first_alone_deliver_each_body_once() {
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    let c = node(&[&a]).await;
+    linked(&[&a, &b, &c], 2).await;
+    let mut subscriptions = [news(&a), news(&b), news(&c)];
+    let mut times = Vec::new();
+    for round in 0..50_u8 {
+        for (number, from) in [&a, &b, &c].into_iter().enumerate() {
+            let body = vec![round, u8::try_from(number).expect("three")];
+            let start = Instant::now();
+            from.publish(Draft::new("news", body.clone())).await.expect("published");
+            for subscription in &mut subscriptions {
+                assert_eq!(next_body(subscription).await, body);
+            }
+            times.push(start.elapsed());
+        }
+    }
+    times.sort();
+    println!("p50 {:?} p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    for subscription in &mut subscriptions {
+        let more = tokio::time::timeout(Duration::from_millis(300), subscription.next()).await;
+        assert!(more.is_err(), "nothing comes twice: {more:?}");
+    }
+    for node in [a, b, c] {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spread_and_stored_come_true_and_without_company_a_bulletin_is_queued() {
+    let a = node(&[]).await;
+    let alone = a.publish(Draft::new("news", "alone")).await.expect("published");
+    assert_eq!(alone.result, Outcome::Queued);
+    let b = node(&[&a]).await;
+    linked(&[&a, &b], 1).await;
+    let stored = a.publish(Draft::new("news", "stored").wait(Wait::Stored)).await;
+    assert_eq!(stored.expect("published").result, Outcome::Stored);
+    let spread = a.publish(Draft::new("news", "spread").wait(Wait::Spread(1))).await;
+    let spread = spread.expect("published");
+    assert_eq!((spread.result, spread.spread), (Outcome::Spread, 1));
+    // What was queued came with the first link.
+    let mut held = b.subscribe(Topics::All, From::Since(Duration::from_mins(1))).expect("fine");
+    assert_eq!(next_body(&mut held).await, b"alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_default_price_the_work_is_done_at_publish() {
+    let a = Node::spawn(Config { price: 128, ..local() }).await.expect("starts");
+    let receipt = a.publish(Draft::new("news", vec![1; 1_000])).await.expect("published");
+    assert!(receipt.bits >= 18);
+    let refused = a.publish(Draft::new("news", vec![1; 1_000]).max_work(5)).await;
+    assert_eq!(refused.expect_err("too little").code(), "price_too_low");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_validator_decides_what_is_delivered_and_passed_on() {
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    linked(&[&a, &b], 1).await;
+    let mut validator = b.validate("news", Duration::from_secs(5));
+    let mut subscription = news(&b);
+    tokio::spawn(async move {
+        while let Some(question) = validator.next().await {
+            let good = question.received.body.starts_with(b"good");
+            question.answer(if good { Verdict::Accept } else { Verdict::Ignore });
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for body in ["bad 1", "good 2", "bad 3", "good 4"] {
+        a.publish(Draft::new("news", body)).await.expect("published");
+    }
+    assert_eq!(next_body(&mut subscription).await, b"good 2");
+    assert_eq!(next_body(&mut subscription).await, b"good 4");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn application_frames_reach_a_neighbour() {
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    linked(&[&a, &b], 1).await;
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    b.on_frame(200, move |from, kind, body| {
+        sender.send((from, kind, body)).expect("the test listens");
+    });
+    a.send_frame(b.id(), 200, "hello".into()).expect("sent");
+    let got = tokio::time::timeout(Duration::from_secs(5), receiver.recv()).await;
+    assert_eq!(got.expect("in time"), Some((a.id(), 200, "hello".into())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_node_catches_up_and_delivers_nothing_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = |join: &Node| Config {
+        data: Some(folder.path().to_owned()),
+        join: vec![join.address().expect("reachable")],
+        profile: Profile::Local,
+        ..local()
+    };
+    let a = node(&[]).await;
+    let b = Node::spawn(config(&a)).await.expect("starts");
+    linked(&[&a, &b], 1).await;
+    let mut subscription = news(&b);
+    for number in 0..20_u8 {
+        a.publish(Draft::new("news", vec![number])).await.expect("published");
+        assert_eq!(next_body(&mut subscription).await, [number]);
+    }
+    b.shutdown().await;
+    drop((b, subscription));
+    for number in 20..1_020_u32 {
+        a.publish(Draft::new("news", number.to_be_bytes().to_vec())).await.expect("published");
+    }
+    let start = Instant::now();
+    let b = Node::spawn(config(&a)).await.expect("starts again");
+    let mut live = news(&b);
+    let mut bodies = std::collections::BTreeSet::new();
+    while bodies.len() < 1_000 {
+        assert!(bodies.insert(next_body(&mut live).await), "nothing comes twice");
+    }
+    println!("caught up in {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let mut since =
+        b.subscribe(Topics::Named(vec!["news".into()]), From::Since(Duration::from_mins(5)));
+    let since = since.as_mut().expect("fine");
+    for _ in 0..1_020 {
+        next_body(since).await;
+    }
+    let more = tokio::time::timeout(Duration::from_millis(300), since.next()).await;
+    assert!(more.is_err());
+    b.shutdown().await;
+}
