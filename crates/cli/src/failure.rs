@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use bruit::StartError;
+use bruit::transport::BindError;
 use bruit_api::types::{ErrorBody, ErrorDetail};
 
 use crate::output;
@@ -90,6 +92,28 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (message, fix) = (output::escape_lines(&self.message), output::escape_lines(&self.fix));
         write!(f, "error: {message}\n  fix: {fix}")
+    }
+}
+
+/// A node does not start: whatever it is, it is for the user to mend.
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let (code, fix) = match &error {
+            StartError::Bind(BindError::PortTaken { .. }) => (
+                "port_taken",
+                "stop the program that uses it, or choose another port with --listen; without \
+                 --listen the next free one is taken"
+                    .to_owned(),
+            ),
+            StartError::Bind(_) => (
+                "cannot_listen",
+                "choose an address of this machine with --listen, such as 0.0.0.0:7447".to_owned(),
+            ),
+            StartError::Key(error) => (error.code(), error.fix()),
+            StartError::Store(error) => (error.code(), error.fix()),
+            _ => ("config", "look at `bruit config show --origin`".to_owned()),
+        };
+        Self::new(Exit::Usage, code, error.to_string(), fix)
     }
 }
 

@@ -12,8 +12,10 @@ mod world;
 
 use std::time::Duration;
 
+use bruit_core::config::Config;
 use bruit_core::event::{Command, Event, Notice, Verdict};
 use bruit_core::id::{BulletinId, TopicId};
+use bruit_core::membership;
 use bruit_core::network::Network;
 use bruit_core::work::Price;
 use world::{Weather, World, seed};
@@ -54,7 +56,19 @@ fn three_nodes_told_of_the_first_alone_link_to_each_other() {
 
 #[test]
 fn fifty_nodes_deliver_once_with_little_redundancy_once_warm() {
-    let mut world = star(50, seed(3));
+    fifty_nodes(|_| {});
+}
+
+#[test]
+fn fifty_nodes_with_the_quick_timers_of_one_machine_do_as_well() {
+    fifty_nodes(|config| config.membership = membership::Config::local());
+}
+
+fn fifty_nodes(tune: impl Fn(&mut Config)) {
+    let mut world = World::with(50, seed(3), Network::new("test", Price::FREE, None), tune);
+    for node in 1..50 {
+        world.join(node, 0);
+    }
     world.run(SECOND * 20);
     assert_eq!(world.components(), [50]);
     let mut ids = Vec::new();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bruit::{Node, StartError};
+use bruit::Node;
 use bruit_api::types::Identity;
 use bruit_api::{Endpoint, Limits, Options, Server, Token};
 use clap::Args;
@@ -68,7 +68,7 @@ impl Run {
         let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;
         refuse_second(&folder).await?;
         let mut signals = Signals::new()?;
-        let node = Node::spawn(config).await.map_err(|error| not_started(&error))?;
+        let node = Node::spawn(config).await?;
         let api = match serve(&node, &folder, &loaded).await {
             Ok(api) => api,
             Err(failure) => {
@@ -115,10 +115,6 @@ async fn refuse_second(folder: &Folder) -> Result<(), Failure> {
         format!("a daemon runs in {path} already"),
         "use that one, stop it first, or choose another folder with --data",
     ))
-}
-
-fn not_started(error: &StartError) -> Failure {
-    Failure::new(Exit::Usage, error.code(), error.to_string(), error.fix())
 }
 
 async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, Failure> {

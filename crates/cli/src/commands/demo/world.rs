@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use bruit::view::{Peer, Totals};
 use bruit::{
-    BulletinId, Config, Draft, From, Incoming, Node, PeerSpec, Profile, StartError, Subscription,
-    Topics,
+    BulletinId, Config, Draft, From, Incoming, Node, PeerSpec, Profile, Subscription, Topics,
 };
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -19,7 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use super::events::{Event, millis};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 
 /// The topic everything happens on.
 const TOPIC: &str = "demo";
@@ -143,7 +142,7 @@ impl World {
         })?;
         let arrived = self.arrived.clone();
         let started = runtime.spawn(async move {
-            let node = Node::spawn(config).await.map_err(|error| not_started(number, &error))?;
+            let node = Node::spawn(config).await?;
             let subscription = node.subscribe(Topics::Named(vec![TOPIC.to_owned()]), from);
             // Only a cursor can be wrong, and there is none.
             if let Ok(subscription) = subscription {
@@ -312,10 +311,6 @@ fn joins(number: usize) -> Vec<usize> {
     earlier.truncate(JOINS);
     earlier.retain(|other| *other < number);
     earlier
-}
-
-fn not_started(number: usize, error: &StartError) -> Failure {
-    Failure::new(Exit::Usage, error.code(), format!("node {number}: {error}"), error.fix())
 }
 
 /// Hands on what comes to a node.
