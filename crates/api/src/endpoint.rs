@@ -142,7 +142,9 @@ impl ShortPath {
         }
         let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "the path names no file");
         let name = path.file_name().ok_or_else(no_name)?;
-        let folder = tempfile::Builder::new().prefix("bruit").tempdir_in("/tmp")?;
+        let folder = tempfile::Builder::new()
+            .prefix("bruit")
+            .tempdir_in("/tmp")?;
         let link = folder.path().join("d");
         let parent = std::path::absolute(path.parent().ok_or_else(no_name)?)?;
         std::os::unix::fs::symlink(parent, &link)?;
@@ -163,12 +165,28 @@ mod tests {
 
     #[test]
     fn only_this_machine_may_listen() {
-        for good in ["unix:/run/a.sock", "127.0.0.1:7448", "[::1]:0", "127.8.8.8:1"] {
+        for good in [
+            "unix:/run/a.sock",
+            "127.0.0.1:7448",
+            "[::1]:0",
+            "127.8.8.8:1",
+        ] {
             assert_eq!(good.parse::<Endpoint>().unwrap().to_string(), good);
         }
         let error = "0.0.0.0:7448".parse::<Endpoint>().unwrap_err();
-        assert!(error.fix().contains("listen = \"127.0.0.1:7448\""), "{}", error.fix());
-        for wrong in ["", "unix:", "localhost", "7448", "http://127.0.0.1:1", "[::]:7448"] {
+        assert!(
+            error.fix().contains("listen = \"127.0.0.1:7448\""),
+            "{}",
+            error.fix()
+        );
+        for wrong in [
+            "",
+            "unix:",
+            "localhost",
+            "7448",
+            "http://127.0.0.1:1",
+            "[::]:7448",
+        ] {
             assert!(wrong.parse::<Endpoint>().is_err(), "{wrong}");
         }
     }
@@ -190,7 +208,9 @@ mod tests {
             let error = bind_unix(&path).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
             drop(listener);
-            bind_unix(&path).await.expect("a socket nobody listens on is replaced");
+            bind_unix(&path)
+                .await
+                .expect("a socket nobody listens on is replaced");
         }
     }
 

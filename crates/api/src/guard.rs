@@ -55,7 +55,8 @@ fn host(request: &Request) -> Result<(), ApiError> {
     let header = headers.next().and_then(|value| value.to_str().ok());
     let authority = request.uri().authority();
     let one = headers.next().is_none();
-    if one && header.is_some_and(is_local) && authority.is_none_or(|named| is_local(named.as_str())) {
+    if one && header.is_some_and(is_local) && authority.is_none_or(|named| is_local(named.as_str()))
+    {
         return Ok(());
     }
     Err(ApiError::new(
@@ -73,7 +74,9 @@ fn is_local(host: &str) -> bool {
         let port = rest.strip_prefix(':').map(str::parse::<u16>);
         rest.is_empty() || matches!(port, Some(Ok(_)))
     };
-    HOSTS.iter().any(|name| host.strip_prefix(name).is_some_and(port))
+    HOSTS
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(port))
 }
 
 fn origin(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -131,7 +134,9 @@ fn content_type(request: &Request) -> Result<(), ApiError> {
         return Ok(());
     }
     let value = request.headers().get(header::CONTENT_TYPE);
-    let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {
         return Ok(());

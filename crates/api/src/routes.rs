@@ -68,7 +68,9 @@ async fn no_route(request: Request) -> ApiError {
 async fn no_method(request: Request) -> ApiError {
     let path = request.uri().path();
     let others = TABLE.iter().filter(|route| route.path == path);
-    let others: Vec<_> = others.map(|route| route.verb.method().to_string()).collect();
+    let others: Vec<_> = others
+        .map(|route| route.verb.method().to_string())
+        .collect();
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
@@ -127,14 +129,24 @@ static TABLE: [Route; 14] = {
     use Access::{Open, Token};
     use Verb::{Delete, Get, Post};
     [
-        route(Post, "/v1/bulletins", Token, |verb| on(verb, bulletins::publish)),
-        route(Get, "/v1/subscribe", Token, |verb| on(verb, bulletins::subscribe)),
-        route(Get, "/v1/validate", Token, |verb| on(verb, validate::questions)),
-        route(Post, "/v1/validate/{question}", Token, |verb| on(verb, validate::answer)),
+        route(Post, "/v1/bulletins", Token, |verb| {
+            on(verb, bulletins::publish)
+        }),
+        route(Get, "/v1/subscribe", Token, |verb| {
+            on(verb, bulletins::subscribe)
+        }),
+        route(Get, "/v1/validate", Token, |verb| {
+            on(verb, validate::questions)
+        }),
+        route(Post, "/v1/validate/{question}", Token, |verb| {
+            on(verb, validate::answer)
+        }),
         route(Get, "/v1/peers", Token, |verb| on(verb, peers::list)),
         route(Post, "/v1/peers", Token, |verb| on(verb, peers::join)),
         route(Get, "/v1/peers/{id}", Token, |verb| on(verb, peers::show)),
-        route(Delete, "/v1/peers/{id}", Token, |verb| on(verb, peers::drop)),
+        route(Delete, "/v1/peers/{id}", Token, |verb| {
+            on(verb, peers::drop)
+        }),
         route(Get, "/v1/members", Token, |verb| on(verb, peers::members)),
         route(Get, "/v1/topics", Token, |verb| on(verb, state::topics)),
         route(Get, "/v1/status", Token, |verb| on(verb, state::status)),

@@ -39,7 +39,11 @@ pub fn duration(text: &str) -> Result<Duration, ParseDurationError> {
             .ok_or_else(wrong)?;
         rest = after;
     }
-    if text.is_empty() { Err(wrong()) } else { Ok(total) }
+    if text.is_empty() {
+        Err(wrong())
+    } else {
+        Ok(total)
+    }
 }
 
 fn split_where(text: &str, end: impl Fn(char) -> bool) -> (&str, &str) {
@@ -100,8 +104,21 @@ mod tests {
     #[test]
     fn durations_need_a_number_and_a_unit_each() {
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        assert_eq!(duration("1d2h3m4s5ms"), Ok(Duration::from_millis(93_784_005)));
-        for wrong in ["", "5", "s", "5 s", "-5s", "1.5h", "5w", "s5", "99999999999999999999s"] {
+        assert_eq!(
+            duration("1d2h3m4s5ms"),
+            Ok(Duration::from_millis(93_784_005))
+        );
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "-5s",
+            "1.5h",
+            "5w",
+            "s5",
+            "99999999999999999999s",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         let most = format!("{}d", u64::MAX);

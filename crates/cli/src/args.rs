@@ -31,7 +31,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The node's folder [default: `$XDG_DATA_HOME/bruit`]
-    #[arg(long, global = true, env = "BRUIT_DATA", hide_env_values = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "BRUIT_DATA",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) data: Option<PathBuf>,
     /// Print JSON: one line for each object or list
     #[arg(long, global = true)]
@@ -106,14 +112,20 @@ mod tests {
         for command in all(&Cli::command()) {
             let name = command.get_name();
             assert!(command.get_about().is_some(), "{name} has no summary");
-            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let after = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(after.contains("bruit "), "{name} has no example");
         }
     }
 
     #[test]
     fn global_flags_stand_before_and_after_the_command() {
-        for line in ["bruit --json --data x status", "bruit status --json --data x"] {
+        for line in [
+            "bruit --json --data x status",
+            "bruit status --json --data x",
+        ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
             assert!(cli.global.json);
             assert_eq!(cli.global.data, Some("x".into()));
@@ -123,8 +135,14 @@ mod tests {
     #[test]
     fn what_does_not_work_yet_is_unknown() {
         let lines = [
-            "bruit run --seeds x", "bruit run --discover lan", "bruit run --chatter 3", "bruit run --record x",
-            "bruit pub --mode fast news x", "bruit gateway dave", "bruit top", "bruit put x",
+            "bruit run --seeds x",
+            "bruit run --discover lan",
+            "bruit run --chatter 3",
+            "bruit run --record x",
+            "bruit pub --mode fast news x",
+            "bruit gateway dave",
+            "bruit top",
+            "bruit put x",
         ];
         for line in lines {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();

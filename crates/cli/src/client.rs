@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use bruit_api::types::ErrorBody;
 #[cfg(not(unix))]
 use bruit_api::Endpoint;
 use bruit_api::Token;
+use bruit_api::types::ErrorBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -75,10 +75,20 @@ impl Client {
     }
 
     /// Sends one request; an error status is a failure.
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
         let stream = self.connect().await?;
         let token = Token::load(self.folder.path()).map_err(|error| {
-            Failure::new(Exit::Unauthorised, "no_token", error.to_string(), error.fix())
+            Failure::new(
+                Exit::Unauthorised,
+                "no_token",
+                error.to_string(),
+                error.fix(),
+            )
         })?;
         let request = Request::builder()
             .method(method)
@@ -89,7 +99,9 @@ impl Client {
             .body(Full::new(body))
             .map_err(|error| Failure::usage(error.to_string(), "leave out odd characters"))?;
         let broken = |error: hyper::Error| self.lost(&error.to_string());
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
         // It ends with the sender and the answer's body; what goes wrong shows in those.
         tokio::spawn(connection);
         let response = sender.send_request(request).await.map_err(broken)?;
@@ -118,7 +130,9 @@ impl Client {
     async fn open(&self) -> io::Result<Box<dyn Stream>> {
         let text = std::fs::read_to_string(self.folder.port_file())?;
         match text.trim().parse() {
-            Ok(Endpoint::Tcp(address)) => Ok(Box::new(tokio::net::TcpStream::connect(address).await?)),
+            Ok(Endpoint::Tcp(address)) => {
+                Ok(Box::new(tokio::net::TcpStream::connect(address).await?))
+            }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
@@ -137,7 +151,9 @@ impl Client {
                 Exit::Unreachable,
                 "unreachable",
                 format!("no daemon runs in {folder}"),
-                format!("start one with `bruit run{flag}`, or name the folder of another with --data"),
+                format!(
+                    "start one with `bruit run{flag}`, or name the folder of another with --data"
+                ),
             ),
             _ => Failure::new(
                 Exit::Unreachable,
@@ -152,27 +168,47 @@ impl Client {
         Failure::new(
             Exit::Unreachable,
             "unreachable",
-            format!("the daemon in {} broke off: {cause}", self.folder.path().display()),
-            format!("see whether it still runs, or start it: `bruit run{}`", self.folder.flag()),
+            format!(
+                "the daemon in {} broke off: {cause}",
+                self.folder.path().display()
+            ),
+            format!(
+                "see whether it still runs, or start it: `bruit run{}`",
+                self.folder.flag()
+            ),
         )
     }
 }
 
 async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, Failure> {
     let odd = |what: String| {
-        Failure::new(Exit::Unreachable, "odd_answer", what, "use the bruit the daemon runs with")
+        Failure::new(
+            Exit::Unreachable,
+            "odd_answer",
+            what,
+            "use the bruit the daemon runs with",
+        )
     };
     let whole = response.into_body().collect().await;
     let whole = whole.map_err(|error| odd(format!("the daemon's answer broke off: {error}")))?;
-    serde_json::from_slice(&whole.to_bytes())
-        .map_err(|error| odd(format!("the daemon's answer is not the one expected: {error}")))
+    serde_json::from_slice(&whole.to_bytes()).map_err(|error| {
+        odd(format!(
+            "the daemon's answer is not the one expected: {error}"
+        ))
+    })
 }
 
 /// The failure an error answer means.
 async fn refusal(response: Response<Incoming>) -> Failure {
     let status = response.status();
-    let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes);
-    let detail = body.ok().and_then(|body| serde_json::from_slice::<ErrorBody>(&body).ok());
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
+    let detail = body
+        .ok()
+        .and_then(|body| serde_json::from_slice::<ErrorBody>(&body).ok());
     match detail.map(|body| body.error) {
         Some(error) => Failure::new(exit(status), &error.code, error.message, error.fix),
         None => Failure::new(
@@ -281,7 +317,10 @@ mod tests {
     #[test]
     fn events_are_read_as_the_standard_says() {
         let event = parse("event: gap\nid: 7\n: comment\ndata: {\"a\":\ndata:1}\n\n");
-        let expected = Event { name: "gap".into(), data: "{\"a\":\n1}".into() };
+        let expected = Event {
+            name: "gap".into(),
+            data: "{\"a\":\n1}".into(),
+        };
         assert_eq!(event, expected);
         assert_eq!(parse(": keep-alive\n\n"), Event::default());
     }

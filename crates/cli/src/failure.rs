@@ -63,7 +63,9 @@ impl Failure {
         let fix = match error.kind() {
             io::ErrorKind::NotFound => format!("check the path {path}"),
             io::ErrorKind::PermissionDenied => format!("give this user access to {path}"),
-            io::ErrorKind::ReadOnlyFilesystem => "remount it writable, or name another place".into(),
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "remount it writable, or name another place".into()
+            }
             io::ErrorKind::StorageFull => "free space on that disk".into(),
             _ => format!("look at {path}"),
         };
@@ -90,7 +92,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (message, fix) = (output::escape_lines(&self.message), output::escape_lines(&self.fix));
+        let (message, fix) = (
+            output::escape_lines(&self.message),
+            output::escape_lines(&self.fix),
+        );
         write!(f, "error: {message}\n  fix: {fix}")
     }
 }

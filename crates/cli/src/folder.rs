@@ -14,15 +14,23 @@ impl Folder {
     pub(crate) fn find(named: Option<&Path>) -> Result<Self, Failure> {
         let path = match named {
             Some(path) if path.as_os_str().is_empty() => {
-                return Err(Failure::usage("--data (or BRUIT_DATA) is empty", "name a folder with --data"));
+                return Err(Failure::usage(
+                    "--data (or BRUIT_DATA) is empty",
+                    "name a folder with --data",
+                ));
             }
             Some(path) => path.to_owned(),
             None => default_path().ok_or_else(|| {
-                Failure::usage("this user has no home folder (HOME is not set)", "name a folder with --data")
+                Failure::usage(
+                    "this user has no home folder (HOME is not set)",
+                    "name a folder with --data",
+                )
             })?,
         };
         let absolute = std::path::absolute(&path);
-        absolute.map(Self).map_err(|error| Failure::file(&path, &error))
+        absolute
+            .map(Self)
+            .map_err(|error| Failure::file(&path, &error))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -63,7 +71,9 @@ impl Folder {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.0).map_err(|error| Failure::file(&self.0, &error))
+        builder
+            .create(&self.0)
+            .map_err(|error| Failure::file(&self.0, &error))
     }
 
     /// ` --data DIR` for commands we propose, when the reader needs it.
@@ -83,9 +93,15 @@ impl Folder {
 
 /// `$XDG_DATA_HOME/bruit`, or what stands for it.
 fn default_path() -> Option<PathBuf> {
-    let folder = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |variable| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let home = || folder("HOME").map(|home| home.join(".local/share"));
-    let base = folder("XDG_DATA_HOME").or_else(home).or_else(|| folder("LOCALAPPDATA"));
+    let base = folder("XDG_DATA_HOME")
+        .or_else(home)
+        .or_else(|| folder("LOCALAPPDATA"));
     base.map(|base| base.join("bruit"))
 }
 

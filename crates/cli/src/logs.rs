@@ -33,7 +33,10 @@ impl Logs {
         let layer = fmt::layer().with_ansi(false).with_writer(move || Writer {
             sink: Arc::clone(&sink),
         });
-        let started = tracing_subscriber::registry().with(filter).with(layer).try_init();
+        let started = tracing_subscriber::registry()
+            .with(filter)
+            .with(layer)
+            .try_init();
         started.expect("a process starts its log once");
         Ok(Self(handle))
     }
@@ -127,7 +130,9 @@ mod tests {
         let file = Some(Rotated::open(&path).unwrap());
         let sink = Arc::new(Mutex::new(Sink { file }));
         let mut writer = Writer { sink };
-        writer.write_all("topic a\n\u{1b}[2Jb\u{202e}c\n".as_bytes()).unwrap();
+        writer
+            .write_all("topic a\n\u{1b}[2Jb\u{202e}c\n".as_bytes())
+            .unwrap();
         let text = fs::read_to_string(path).unwrap();
         assert_eq!(text, "topic a\\n\\u{1b}[2Jb\\u{202e}c\n");
     }
@@ -141,6 +146,9 @@ mod tests {
         file.bytes = FILE_BYTES_MAX + 1;
         file.write("new\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
-        assert_eq!(fs::read_to_string(folder.path().join("run.log.1")).unwrap(), "old\n");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("run.log.1")).unwrap(),
+            "old\n"
+        );
     }
 }

@@ -24,7 +24,9 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let json = cli.global.json;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let done = match runtime {
         Ok(runtime) => {
             let done = runtime.block_on(commands::run(cli));
@@ -56,8 +58,13 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let message = text.split("\n\n").next().unwrap_or_default();
-    let message = message.trim_start_matches("error: ").trim().replace('\n', " ");
-    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let message = message
+        .trim_start_matches("error: ")
+        .trim()
+        .replace('\n', " ");
+    let tip = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tip: "));
     let fix = tip.unwrap_or("see `bruit --help`, or --help after the command");
     Failure::usage(message, fix).report(true);
     ExitCode::from(2)

@@ -36,7 +36,13 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// Like [`escape`], but line breaks stay: for texts of ours that quote others.
 pub(crate) fn escape_lines(text: &str) -> String {
-    let keep = |c| if c == '\n' { "\n".to_owned() } else { escaped(c, text_escape) };
+    let keep = |c| {
+        if c == '\n' {
+            "\n".to_owned()
+        } else {
+            escaped(c, text_escape)
+        }
+    };
     text.chars().map(keep).collect()
 }
 
@@ -67,18 +73,28 @@ pub(crate) fn short(id: &impl ToString) -> String {
 }
 
 /// A table with headings and without lines; every cell escaped.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head);
     for row in rows {
         table.add_row(row.map(|cell| escape(&cell)));
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect::<String>().trim_end().to_owned()
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 /// Pairs of name and value, one a line, aligned; values escaped.
 pub(crate) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    let lines = pairs.into_iter().map(|(name, value)| format!("{name:<14}{}", escape(&value)));
+    let lines = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name:<14}{}", escape(&value)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -89,7 +105,11 @@ pub(crate) fn bytes(count: u64) -> String {
     let whole = count >> (10 * step);
     let tenth = ((count - (whole << (10 * step))) * 10) >> (10 * step);
     let unit = UNITS[step as usize];
-    if step == 0 { format!("{whole} {unit}") } else { format!("{whole}.{tenth} {unit}") }
+    if step == 0 {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{tenth} {unit}")
+    }
 }
 
 /// How long ago the moment `ms` was, as people read it.
@@ -122,10 +142,17 @@ mod tests {
         for nasty in NASTY {
             let text = format!("a{nasty}b");
             assert!(!escape(&text).contains(nasty), "{nasty:?}");
-            assert!(!table(["name"], [[text.clone()]]).contains(&text), "{nasty:?}");
+            assert!(
+                !table(["name"], [[text.clone()]]).contains(&text),
+                "{nasty:?}"
+            );
             let line = json(&text);
             assert!(!line.contains(nasty), "{nasty:?}");
-            assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text, "{nasty:?}");
+            assert_eq!(
+                serde_json::from_str::<String>(&line).unwrap(),
+                text,
+                "{nasty:?}"
+            );
         }
         assert_eq!(escape("grüß Gott, 世界 ✓"), "grüß Gott, 世界 ✓");
         assert_eq!(escape("\u{1b}[31mred\n"), "\\u{1b}[31mred\\n");
@@ -139,12 +166,18 @@ mod tests {
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(bytes(1 << 30), "1.0 GiB");
         assert_eq!(bytes(u64::MAX), "16777215.9 TiB");
-        assert_eq!((span(59), span(61), span(3_660), span(90_000)), ("59s".into(), "1m1s".into(), "1h1m".into(), "1d1h".into()));
+        assert_eq!(
+            (span(59), span(61), span(3_660), span(90_000)),
+            ("59s".into(), "1m1s".into(), "1h1m".into(), "1d1h".into())
+        );
     }
 
     #[test]
     fn table_is_aligned_and_has_no_lines() {
-        let text = table(["id", "state"], [["a".into(), "up".into()], ["bcd".into(), "up".into()]]);
+        let text = table(
+            ["id", "state"],
+            [["a".into(), "up".into()], ["bcd".into(), "up".into()]],
+        );
         assert_eq!(text, " id   state\n a    up\n bcd  up");
     }
 }

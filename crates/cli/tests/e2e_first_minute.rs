@@ -14,7 +14,10 @@ fn a_message_goes_from_one_terminal_to_another_with_nothing_configured() {
     let sub = common::Running::start(bruit(home).args(["sub", "news"]));
     sub.wait_for_error_line("subscribed to news");
     let done = run(bruit(home).args(["pub", "news", "hello"]), "").ok();
-    assert!(done.out.starts_with("queued "), "nobody else is there: {done:?}");
+    assert!(
+        done.out.starts_with("queued "),
+        "nobody else is there: {done:?}"
+    );
     assert!(sub.line().ends_with(": hello"));
 }
 
@@ -34,18 +37,37 @@ fn two_daemons_with_default_settings_exchange_messages_both_ways() {
     assert_eq!(published["result"], "accepted");
     assert_eq!(published["topic"], "news");
     let (own, got) = (here.json(), there.json());
-    for key in ["id", "topic", "author", "created_ms", "received_ms", "hops", "size", "body", "cursor"] {
+    for key in [
+        "id",
+        "topic",
+        "author",
+        "created_ms",
+        "received_ms",
+        "hops",
+        "size",
+        "body",
+        "cursor",
+    ] {
         assert!(!got[key].is_null(), "{key}: {got}");
     }
-    assert_eq!((&own["id"], &got["id"]), (&published["id"], &published["id"]));
+    assert_eq!(
+        (&own["id"], &got["id"]),
+        (&published["id"], &published["id"])
+    );
     assert_eq!((&got["body"], &got["size"]), (&"hello".into(), &5.into()));
     assert_eq!((&own["hops"], &got["hops"]), (&0.into(), &1.into()));
-    assert_eq!((&own["from"], &got["from"]), (&serde_json::Value::Null, &first.ready["id"]));
+    assert_eq!(
+        (&own["from"], &got["from"]),
+        (&serde_json::Value::Null, &first.ready["id"])
+    );
 
     let published = second.json(&["pub", "news", "hello yourself"]);
     assert_eq!(here.json()["id"], published["id"]);
     assert_eq!(there.json()["id"], published["id"]);
-    assert!(here.is_silent_for(Duration::from_millis(300)), "each comes once");
+    assert!(
+        here.is_silent_for(Duration::from_millis(300)),
+        "each comes once"
+    );
 }
 
 #[test]
@@ -57,7 +79,10 @@ fn lists_status_and_identity_are_json_of_their_kind() {
 
     let peers = first.json(&["peers"]);
     assert_eq!(peers[0]["id"], second.ready["id"]);
-    assert_eq!((&peers[0]["direction"], &peers[0]["state"]), (&"in".into(), &"up".into()));
+    assert_eq!(
+        (&peers[0]["direction"], &peers[0]["state"]),
+        (&"in".into(), &"up".into())
+    );
     let prefix: String = second.id().chars().take(8).collect();
     assert_eq!(first.json(&["peers", &prefix])["id"], second.ready["id"]);
     assert_eq!(first.json(&["members"])[0]["state"], "linked");
@@ -66,12 +91,21 @@ fn lists_status_and_identity_are_json_of_their_kind() {
     assert_eq!(status["links"], serde_json::json!({"in": 1, "out": 0}));
     assert_eq!(status["id"], first.ready["id"]);
     let identity = first.json(&["id"]);
-    assert_eq!((&identity["id"], &identity["ticket"]), (&first.ready["id"], &first.ready["ticket"]));
-    assert_eq!(first.run(&["id", "--ticket"]).ok().out.trim(), first.ready["ticket"]);
+    assert_eq!(
+        (&identity["id"], &identity["ticket"]),
+        (&first.ready["id"], &first.ready["ticket"])
+    );
+    assert_eq!(
+        first.run(&["id", "--ticket"]).ok().out.trim(),
+        first.ready["ticket"]
+    );
 
     assert_eq!(first.json(&["drop", &prefix])["linked"], false);
     let joined = first.json(&["join", second.address()]);
-    assert_eq!(joined, serde_json::json!([{"id": second.id(), "linked": true}]));
+    assert_eq!(
+        joined,
+        serde_json::json!([{"id": second.id(), "linked": true}])
+    );
 }
 
 #[test]
@@ -81,12 +115,26 @@ fn a_daemon_ends_within_two_seconds_and_starts_again_as_itself() {
     daemon.json(&["pub", "news", "kept", "--wait", "stored"]);
     let start = std::time::Instant::now();
     assert_eq!(daemon.stop(), 0);
-    assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(2_500),
+        "{:?}",
+        start.elapsed()
+    );
     assert!(!daemon.data().join("api.sock").exists());
 
     daemon.restart();
     assert_eq!(daemon.id(), id);
-    let held = daemon.run(&["--json", "sub", "news", "--since", "1h", "--count", "1", "--timeout", "10s"]);
+    let held = daemon.run(&[
+        "--json",
+        "sub",
+        "news",
+        "--since",
+        "1h",
+        "--count",
+        "1",
+        "--timeout",
+        "10s",
+    ]);
     assert_eq!(held.ok().json()["body"], "kept");
     daemon.process.signal("INT");
     assert_eq!(daemon.process.wait(), 0);
@@ -98,7 +146,16 @@ fn what_comes_from_the_network_cannot_steer_a_terminal() {
     let topic = "a\u{1b}[2J\u{202e}b";
     let nasty = "x\u{1b}]0;y\u{7}\n\u{9b}1mz\u{2066}";
     daemon.json(&["pub", topic, nasty]);
-    let args = ["sub", topic, "--since", "1h", "--count", "1", "--timeout", "10s"];
+    let args = [
+        "sub",
+        topic,
+        "--since",
+        "1h",
+        "--count",
+        "1",
+        "--timeout",
+        "10s",
+    ];
     let text = daemon.run(&args).ok();
     let json = daemon.run(&[&["--json"], &args[..]].concat()).ok();
     let shown = text.out.clone() + &text.err + &json.out + &json.err;
@@ -111,7 +168,13 @@ fn what_comes_from_the_network_cannot_steer_a_terminal() {
 #[test]
 fn a_program_judges_what_is_delivered() {
     let daemon = Daemon::start(&[]);
-    let judge = ["--json", "validate", "news", "--exec", "grep -q '\"body\":\"good'"];
+    let judge = [
+        "--json",
+        "validate",
+        "news",
+        "--exec",
+        "grep -q '\"body\":\"good'",
+    ];
     let validator = common::Running::start(&mut daemon.command(&judge));
     validator.wait_for_error_line("validating news");
     let sub = daemon.subscribe(&["news"]);
@@ -126,9 +189,16 @@ fn every_line_becomes_a_bulletin_in_order() {
     let sub = daemon.subscribe(&["log"]);
     let lines: Vec<_> = (0..50).map(|number| format!("line {number}")).collect();
     let input = lines.join("\n") + "\n\n";
-    let done = run(&mut daemon.command(&["--json", "pub", "log", "--lines", "-"]), &input).ok();
+    let done = run(
+        &mut daemon.command(&["--json", "pub", "log", "--lines", "-"]),
+        &input,
+    )
+    .ok();
     assert_eq!(done.json_lines().len(), lines.len());
-    let mut bodies: Vec<_> = lines.iter().map(|_| sub.json()["body"].as_str().unwrap().to_owned()).collect();
+    let mut bodies: Vec<_> = lines
+        .iter()
+        .map(|_| sub.json()["body"].as_str().unwrap().to_owned())
+        .collect();
     bodies.sort_by_key(|line| line[5..].parse::<u32>().unwrap());
     assert_eq!(bodies, lines);
 }

@@ -41,7 +41,11 @@ fn usage_is_checked_before_anything_is_done() {
         (&["sub"], 2, "usage"),
         (&["sub", "news", "--all"], 2, "usage"),
         (&["sub", "news", "--count", "0"], 2, "usage"),
-        (&["sub", "news", "--since", "1h", "--cursor", "x"], 2, "usage"),
+        (
+            &["sub", "news", "--since", "1h", "--cursor", "x"],
+            2,
+            "usage",
+        ),
         (&["join"], 2, "usage"),
         (&["join", "localhost:7447"], 2, "usage"),
         (&["join", &format!("{id}@0.0.0.0:7447")], 2, "usage"),
@@ -86,7 +90,10 @@ fn without_a_daemon_every_command_that_needs_one_says_how_to_start_it() {
         command.args(args);
         command
     });
-    let done = run(bruit(home.path()).args(["--json", "status", "--data", "/a b"]), "");
+    let done = run(
+        bruit(home.path()).args(["--json", "status", "--data", "/a b"]),
+        "",
+    );
     let fix = done.error()["fix"].as_str().unwrap().to_owned();
     assert!(fix.contains("bruit run --data '/a b'"), "{fix}");
 }
@@ -101,15 +108,26 @@ fn a_daemon_refuses_what_is_not_there_or_not_allowed() {
         (&["peers", "07"], 2, "bad_request"),
         (&["drop", "0707070707"], 1, "not_found"),
         (&["sub", "news", "--timeout", "100ms"], 3, "timeout"),
-        (&["sub", "news", "--count", "2", "--timeout", "100ms"], 3, "timeout"),
-        (&["pub", "news", "--file", big.to_str().unwrap()], 6, "too_big"),
+        (
+            &["sub", "news", "--count", "2", "--timeout", "100ms"],
+            3,
+            "timeout",
+        ),
+        (
+            &["pub", "news", "--file", big.to_str().unwrap()],
+            6,
+            "too_big",
+        ),
         (&["pub", "news", "x"], 6, "price_too_low"),
     ];
     check(cases, |args| daemon.command(args));
 
     let nobody = format!("{}@127.0.0.1:9", "07".repeat(32));
     let done = daemon.run(&["--json", "join", &nobody, "--timeout", "200ms"]);
-    assert_eq!((done.code, &done.error()["code"]), (1, &"not_linked".into()));
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (1, &"not_linked".into())
+    );
     assert_eq!(done.json()[0]["linked"], false);
     let done = daemon.run(&["--json", "pub", "news", "x", "--author", "nobody"]);
     assert_eq!(done.error()["code"], "unknown_author");
@@ -121,18 +139,27 @@ fn a_daemon_refuses_what_is_not_there_or_not_allowed() {
     fs::write(&token, "00".repeat(32)).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     let done = daemon.run(&["--json", "status"]);
-    assert_eq!((done.code, &done.error()["code"]), (5, &"unauthorized".into()));
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (5, &"unauthorized".into())
+    );
 }
 
 #[test]
 fn a_daemon_that_cannot_start_says_why_and_changes_nothing() {
     let mut daemon = Daemon::start(&[]);
     let done = daemon.run(&["--json", "run", "--listen", "127.0.0.1:0"]);
-    assert_eq!((done.code, &done.error()["code"]), (2, &"already_running".into()));
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (2, &"already_running".into())
+    );
 
     let port = daemon.ready["listen"].as_str().unwrap();
     let home = tempfile::tempdir().unwrap();
-    let done = run(bruit(home.path()).args(["--json", "run", "--listen", port]), "");
+    let done = run(
+        bruit(home.path()).args(["--json", "run", "--listen", port]),
+        "",
+    );
     assert_eq!(done.code, 2, "{done:?}");
     let message = done.error()["message"].as_str().unwrap().to_owned();
     assert!(message.contains(port), "{message}");
@@ -142,11 +169,17 @@ fn a_daemon_that_cannot_start_says_why_and_changes_nothing() {
     let contents = fs::read(&key).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let done = daemon.run(&["--json", "run", "--listen", "127.0.0.1:0"]);
-    assert_eq!((done.code, &done.error()["code"]), (2, &"key_too_open".into()));
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (2, &"key_too_open".into())
+    );
     fs::write(&key, "short").unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let done = daemon.run(&["--json", "run", "--listen", "127.0.0.1:0"]);
-    assert_eq!((done.code, &done.error()["code"]), (2, &"key_malformed".into()));
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (2, &"key_malformed".into())
+    );
     assert_eq!(fs::read(&key).unwrap(), b"short", "nothing is overwritten");
     fs::write(&key, contents).unwrap();
     daemon.restart();
@@ -167,16 +200,29 @@ fn a_configuration_is_written_checked_shown_and_never_overwritten() {
     let bruit = |args: &[&str]| run(bruit(home.path()).args(args), "");
     let written = bruit(&["--json", "init", "--private"]).ok().json();
     let secret = written["secret_file"].as_str().unwrap();
-    assert_eq!(fs::metadata(secret).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(bruit(&["--json", "config", "check"]).ok().json()["ok"], true);
+    assert_eq!(
+        fs::metadata(secret).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        bruit(&["--json", "config", "check"]).ok().json()["ok"],
+        true
+    );
     let shown = bruit(&["--json", "config", "show"]).ok().json();
     assert_eq!(shown["network"]["secret_file"], secret);
-    let rows = bruit(&["--json", "config", "show", "--origin", "--network", "mine"]).ok().json();
+    let rows = bruit(&["--json", "config", "show", "--origin", "--network", "mine"])
+        .ok()
+        .json();
     let rows = rows.as_array().unwrap();
     let origin = |key: &str| rows.iter().find(|row| row["key"] == key).unwrap()["origin"].clone();
     assert_eq!(origin("network.name"), "flag --network");
     assert_eq!(origin("network.price"), "default");
-    assert!(origin("network.secret_file").as_str().unwrap().starts_with("file "));
+    assert!(
+        origin("network.secret_file")
+            .as_str()
+            .unwrap()
+            .starts_with("file ")
+    );
     let again = bruit(&["--json", "init"]);
     assert_eq!((again.code, &again.error()["code"]), (2, &"usage".into()));
 }
@@ -198,24 +244,42 @@ fn a_running_daemon_reads_its_configuration_again() {
     fs::write(&config, "[log]\nlevel = 'loud'\n").unwrap();
     daemon.process.signal("HUP");
     let error = daemon.process.wait_for_error_line("{\"error\"");
-    assert!(error.contains("log.level") && error.contains("line 2"), "{error}");
+    assert!(
+        error.contains("log.level") && error.contains("line 2"),
+        "{error}"
+    );
     daemon.json(&["status"]);
 }
 
 #[test]
 fn help_completions_and_manual_pages_are_there() {
     let home = tempfile::tempdir().unwrap();
-    for args in [&["--help"][..], &["help"], &["run", "--help"], &["id", "keys", "import", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["help"],
+        &["run", "--help"],
+        &["id", "keys", "import", "--help"],
+    ] {
         let done = run(bruit(home.path()).args(args), "").ok();
         assert!(done.out.contains("Examples:"), "{done:?}");
     }
-    assert!(run(bruit(home.path()).arg("--version"), "").ok().out.starts_with("bruit "));
+    assert!(
+        run(bruit(home.path()).arg("--version"), "")
+            .ok()
+            .out
+            .starts_with("bruit ")
+    );
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let done = run(bruit(home.path()).args(["completions", shell]), "").ok();
         assert!(done.out.contains("validate"), "{shell}");
     }
     let pages = home.path().join("man1");
-    let written = run(bruit(home.path()).args(["--json", "man"]).arg(&pages), "").ok().json();
-    assert_eq!(written["pages"].as_u64().unwrap() as usize, fs::read_dir(&pages).unwrap().count());
+    let written = run(bruit(home.path()).args(["--json", "man"]).arg(&pages), "")
+        .ok()
+        .json();
+    assert_eq!(
+        written["pages"].as_u64().unwrap() as usize,
+        fs::read_dir(&pages).unwrap().count()
+    );
     assert!(pages.join("bruit-config-show.1").exists());
 }

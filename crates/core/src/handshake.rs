@@ -137,7 +137,9 @@ impl Handshakes {
     /// have no order between them: what a peer says after its HELLO may overtake it. Answers whether
     /// there was room.
     pub fn hold(&mut self, link: LinkId, frame: &Bytes) -> bool {
-        let Some(pending) = self.pending.get_mut(&link) else { return false };
+        let Some(pending) = self.pending.get_mut(&link) else {
+            return false;
+        };
         let bytes = pending.early_bytes.saturating_add(frame.len());
         if bytes > Self::EARLY_BYTES_MAX || pending.early.len() >= Self::EARLY_MAX {
             return false;
@@ -185,7 +187,11 @@ impl Handshakes {
                 Some(_) => {}
             }
         }
-        let early = self.pending.remove(&link).map(|pending| pending.early).unwrap_or_default();
+        let early = self
+            .pending
+            .remove(&link)
+            .map(|pending| pending.early)
+            .unwrap_or_default();
         match step {
             Step::Send(frame) => Step::Done(greeting, Some(frame), early),
             _ => Step::Done(greeting, None, early),

@@ -4,7 +4,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
-    missing_docs,
+    clippy::cast_possible_truncation,
     reason = "tests count small things"
 )]
 
@@ -37,7 +37,9 @@ fn two_and_three_nodes_deliver_everything_exactly_once() {
         let mut world = star(count, seed(1));
         world.run(SECOND * 2);
         assert_eq!(world.components(), [count]);
-        let ids: Vec<_> = (0..count).map(|node| world.publish(node, b"hello")).collect();
+        let ids: Vec<_> = (0..count)
+            .map(|node| world.publish(node, b"hello"))
+            .collect();
         world.run(SECOND);
         for id in ids {
             assert_eq!(world.deliveries(&id), (1, 1), "{count} nodes");
@@ -65,7 +67,7 @@ fn fifty_nodes_with_the_quick_timers_of_one_machine_do_as_well() {
 }
 
 fn fifty_nodes(tune: impl Fn(&mut Config)) {
-    let mut world = World::with(50, seed(3), Network::new("test", Price::FREE, None), tune);
+    let mut world = World::with(50, seed(3), &Network::new("test", Price::FREE, None), tune);
     for node in 1..50 {
         world.join(node, 0);
     }
@@ -162,7 +164,9 @@ fn the_rest_stays_together_when_the_only_known_node_dies_and_it_catches_up() {
     world.kill(0);
     world.run(SECOND * 30);
     assert_eq!(world.components(), [4]);
-    let ids: Vec<_> = (1..5).map(|node| world.publish(node, b"without it")).collect();
+    let ids: Vec<_> = (1..5)
+        .map(|node| world.publish(node, b"without it"))
+        .collect();
     world.run(SECOND * 2);
     for id in &ids {
         assert_eq!(world.deliveries(id), (1, 1));
@@ -200,7 +204,10 @@ fn survivors_of_a_thirty_per_cent_kill_get_everything() {
 fn what_a_validator_rejected_is_never_asked_for_again() {
     let mut world = star(4, seed(9));
     let topic = TopicId::of("news");
-    let validate = Command::Validate { topic, timeout: Some(SECOND) };
+    let validate = Command::Validate {
+        topic,
+        timeout: Some(SECOND),
+    };
     world.feed(3, Event::Command(validate));
     world.hosts[3].verdict = Some(Verdict::Reject);
     world.run(SECOND * 5);
@@ -216,12 +223,20 @@ fn what_a_validator_rejected_is_never_asked_for_again() {
 #[test]
 fn a_rejecting_node_does_not_relay_and_a_silent_validator_counts_as_ignore() {
     for verdict in [Some(Verdict::Reject), None] {
-        let mut world = World::with(3, seed(10), Network::new("test", Price::FREE, None), |_| {});
+        let mut world = World::with(
+            3,
+            seed(10),
+            &Network::new("test", Price::FREE, None),
+            |_| {},
+        );
         // A chain 0 – 1 – 2, with the validator in the middle.
         world.cut(|a, b| a + b == 2 && a != b);
         world.join(1, 0);
         world.join(2, 1);
-        let validate = Command::Validate { topic: TopicId::of("news"), timeout: Some(SECOND) };
+        let validate = Command::Validate {
+            topic: TopicId::of("news"),
+            timeout: Some(SECOND),
+        };
         world.feed(1, Event::Command(validate));
         world.hosts[1].verdict = verdict;
         world.run(SECOND * 5);
@@ -236,15 +251,19 @@ fn a_rejecting_node_does_not_relay_and_a_silent_validator_counts_as_ignore() {
 #[test]
 fn strangers_do_not_link_and_both_are_told_why() {
     let ours = Network::new("test", Price::FREE, None);
-    let mut world = World::with(1, seed(11), ours, |_| {});
-    let mut other = World::with(2, 99, Network::new("other", Price::FREE, None), |_| {});
+    let mut world = World::with(1, seed(11), &ours, |_| {});
+    let mut other = World::with(2, 99, &Network::new("other", Price::FREE, None), |_| {});
     world.hosts.push(other.hosts.pop().expect("two hosts"));
     world.adopt(1);
     world.join(1, 0);
     world.run(SECOND * 3);
     for host in &world.hosts {
         assert!(host.engine.links().iter().all(|link| !link.established));
-        assert!(host.notices.iter().any(|notice| matches!(notice, Notice::Stranger { .. })));
+        assert!(
+            host.notices
+                .iter()
+                .any(|notice| matches!(notice, Notice::Stranger { .. }))
+        );
     }
 }
 
@@ -254,13 +273,20 @@ fn strangers_do_not_link_and_both_are_told_why() {
 fn what_is_published_while_a_link_comes_up_is_not_left_behind() {
     for offset_ms in (0..60).step_by(3) {
         let mut world = World::new(2, seed(14) + offset_ms);
-        world.weather = Weather { delay: Duration::from_millis(10), ..Weather::default() };
+        world.weather = Weather {
+            delay: Duration::from_millis(10),
+            ..Weather::default()
+        };
         world.join(1, 0);
         world.run(Duration::from_millis(offset_ms));
         let ids = [world.publish(0, b"from 0"), world.publish(1, b"from 1")];
         world.run(SECOND * 2);
         for id in ids {
-            assert_eq!(world.deliveries(&id), (1, 1), "published {offset_ms} ms after the dial");
+            assert_eq!(
+                world.deliveries(&id),
+                (1, 1),
+                "published {offset_ms} ms after the dial"
+            );
         }
     }
 }
@@ -269,7 +295,12 @@ fn what_is_published_while_a_link_comes_up_is_not_left_behind() {
 /// and drop it for ever.
 #[test]
 fn what_was_evicted_or_has_expired_is_never_asked_for_again() {
-    let mut world = World::with(4, seed(15), Network::new("test", Price::FREE, None), |_| {});
+    let mut world = World::with(
+        4,
+        seed(15),
+        &Network::new("test", Price::FREE, None),
+        |_| {},
+    );
     world.tune(3, |config| config.inventory.store_limit_bytes = 10_000);
     for node in 1..4 {
         world.join(node, 0);
@@ -288,7 +319,11 @@ fn what_was_evicted_or_has_expired_is_never_asked_for_again() {
     world.run(Duration::from_mins(61));
     let requests: u64 = world.hosts.iter().map(|host| host.requests).sum();
     world.run(Duration::from_mins(5));
-    assert_eq!(world.hosts.iter().map(|host| host.requests).sum::<u64>(), requests, "expired");
+    assert_eq!(
+        world.hosts.iter().map(|host| host.requests).sum::<u64>(),
+        requests,
+        "expired"
+    );
 }
 
 #[test]
@@ -319,7 +354,11 @@ fn a_boosted_stamp_spreads_without_its_body() {
     world.feed(2, Event::Command(Command::Boost { id, stamp }));
     world.run(SECOND * 2);
     for host in &world.hosts {
-        let bits = host.engine.inventory().knows(&id.short()).map(|seen| seen.bits);
+        let bits = host
+            .engine
+            .inventory()
+            .knows(&id.short())
+            .map(|seen| seen.bits);
         assert_eq!(bits, Some(9));
     }
     assert_eq!(world.totals().0, copies);

@@ -19,7 +19,9 @@ enum Rule {
 
 /// An entry of the lists is neither an id nor an address range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a node id of 64 hexadecimal characters nor an address range like 10.0.0.0/8")]
+#[error(
+    "`{0}` is neither a node id of 64 hexadecimal characters nor an address range like 10.0.0.0/8"
+)]
 pub struct ParseAccessError(String);
 
 impl Access {
@@ -31,7 +33,10 @@ impl Access {
         let rules = |texts: &[String]| -> Result<Vec<Rule>, ParseAccessError> {
             texts.iter().map(|text| Rule::parse(text)).collect()
         };
-        Ok(Self { allow: rules(allow)?, deny: rules(deny)? })
+        Ok(Self {
+            allow: rules(allow)?,
+            deny: rules(deny)?,
+        })
     }
 
     /// Whether `node`, seen at `address`, may link. Denial goes before permission.
@@ -48,7 +53,11 @@ impl Rule {
                 Some((network, prefix)) => (network.parse().ok()?, Some(prefix.parse().ok()?)),
                 None => (text.parse().ok()?, None),
             };
-            let bits = if matches!(network, IpAddr::V4(_)) { 32 } else { 128 };
+            let bits = if matches!(network, IpAddr::V4(_)) {
+                32
+            } else {
+                128
+            };
             let prefix = prefix.unwrap_or(bits);
             (prefix <= bits).then_some(Self::Range { network, prefix })
         };

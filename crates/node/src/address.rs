@@ -129,7 +129,12 @@ impl PeerSpec {
 
     /// The node `id` at known socket addresses; those nobody can dial are left out.
     pub fn at(id: NodeId, addresses: &[SocketAddr]) -> Option<Self> {
-        Self::new(id, addresses.iter().filter_map(|address| HostPort::at(*address)))
+        Self::new(
+            id,
+            addresses
+                .iter()
+                .filter_map(|address| HostPort::at(*address)),
+        )
     }
 
     /// Who it must prove to be.
@@ -161,7 +166,9 @@ impl PeerSpec {
             hosts.push(HostPort::decode(&mut rest)?);
         }
         if hosts.is_empty() || hosts.len() > limits::ADDRESSES_MAX {
-            return Err(ParseAddressError::TicketShape("it has no address, or too many"));
+            return Err(ParseAddressError::TicketShape(
+                "it has no address, or too many",
+            ));
         }
         Ok(Self {
             id: NodeId::from_bytes(*id),
@@ -183,7 +190,9 @@ impl fmt::Display for PeerSpec {
 impl fmt::Debug for PeerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PeerSpec({:?} at", self.id)?;
-        self.hosts.iter().try_for_each(|place| write!(f, " {place}"))?;
+        self.hosts
+            .iter()
+            .try_for_each(|place| write!(f, " {place}"))?;
         f.write_str(")")
     }
 }
@@ -264,7 +273,11 @@ impl HostPort {
                 name.filter(Host::is_canonical)
                     .ok_or(ParseAddressError::TicketShape("a host name is none"))?
             }
-            _ => return Err(ParseAddressError::TicketShape("a kind of address is unknown")),
+            _ => {
+                return Err(ParseAddressError::TicketShape(
+                    "a kind of address is unknown",
+                ));
+            }
         };
         let port = NonZeroU16::new(u16::from_be_bytes(take(bytes)?));
         let port = port.ok_or(ParseAddressError::TicketShape("a port is 0"))?;
@@ -411,7 +424,9 @@ mod bech32m {
 
     fn digit(at: usize, letter: char) -> Result<u8, ParseAddressError> {
         let lower = letter.to_ascii_lowercase();
-        let digit = ALPHABET.iter().position(|known| char::from(*known) == lower);
+        let digit = ALPHABET
+            .iter()
+            .position(|known| char::from(*known) == lower);
         digit
             .and_then(|digit| u8::try_from(digit).ok())
             .ok_or(ParseAddressError::TicketCharacter {
@@ -484,7 +499,9 @@ mod bech32m {
                 let (prefix, data) = valid.split_once('1').unwrap();
                 let high = prefix.bytes().map(|byte| byte >> 5);
                 let low = prefix.bytes().map(|byte| byte & 31);
-                let data = data.char_indices().map(|(at, letter)| digit(at, letter).unwrap());
+                let data = data
+                    .char_indices()
+                    .map(|(at, letter)| digit(at, letter).unwrap());
                 assert_eq!(polymod(high.chain([0]).chain(low).chain(data)), BECH32M);
             }
         }
@@ -508,8 +525,10 @@ mod tests {
         let v6 = any::<[u8; 16]>().prop_map(|bytes| IpAddr::from(bytes));
         let name = "[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?(\\.[a-z][a-z0-9-]{0,10}[a-z0-9]){0,3}\\.[a-z]{2,8}";
         prop_oneof![
-            v4.prop_filter("dialable", |ip| !ip.is_unspecified()).prop_map(Host::Ip),
-            v6.prop_filter("dialable", |ip| !ip.is_unspecified()).prop_map(Host::Ip),
+            v4.prop_filter("dialable", |ip| !ip.is_unspecified())
+                .prop_map(Host::Ip),
+            v6.prop_filter("dialable", |ip| !ip.is_unspecified())
+                .prop_map(Host::Ip),
             name.prop_map(Host::Name),
         ]
     }
@@ -591,21 +610,33 @@ mod tests {
     }
 
     /// Computed once by the independent encoder of BIP 350's reference implementation.
-    const TICKET: &str = "bruit1q7su8us858plypapc0eq0gwr7gr6rsljq7su8us858plypapc0eqglcqqqq369cfx6jf4";
+    const TICKET: &str =
+        "bruit1q7su8us858plypapc0eq0gwr7gr6rsljq7su8us858plypapc0eqglcqqqq369cfx6jf4";
 
     #[test]
     fn the_three_kinds_of_host_are_read() {
-        for place in ["10.0.0.1:1", "[2001:db8::1]:65535", "node-1.example.org:7447", "localhost:7447"] {
+        for place in [
+            "10.0.0.1:1",
+            "[2001:db8::1]:65535",
+            "node-1.example.org:7447",
+            "localhost:7447",
+        ] {
             assert_eq!(parse(place).unwrap().to_string(), format!("{ID}@{place}"));
         }
-        assert_eq!(parse("Node.Example:1").unwrap(), parse("node.example:1").unwrap());
+        assert_eq!(
+            parse("Node.Example:1").unwrap(),
+            parse("node.example:1").unwrap()
+        );
     }
 
     #[test]
     fn every_mistake_is_named() {
         let host = |host: &str| Err(ParseAddressError::Host { host: host.into() });
         let port = |port: &str| Err(ParseAddressError::Port { port: port.into() });
-        assert_eq!("host:7447".parse::<PeerSpec>(), Err(ParseAddressError::NoAt));
+        assert_eq!(
+            "host:7447".parse::<PeerSpec>(),
+            Err(ParseAddressError::NoAt)
+        );
         assert_eq!(
             "ab@host:7447".parse::<PeerSpec>(),
             Err(ParseAddressError::Id(ParseIdError::Length { got: 2 }))
@@ -621,9 +652,18 @@ mod tests {
         assert_eq!(parse("a..b:7447"), host("a..b"));
         assert_eq!(parse("a\u{202e}b:7447"), host("a\u{202e}b"));
         let any = IpAddr::from([0, 0, 0, 0]);
-        assert_eq!(parse("0.0.0.0:7447"), Err(ParseAddressError::Unspecified(any)));
-        assert_eq!("bruit1qq".parse::<PeerSpec>(), Err(ParseAddressError::TicketCheck));
-        assert_eq!("bruit1Qq".parse::<PeerSpec>(), Err(ParseAddressError::TicketCase));
+        assert_eq!(
+            parse("0.0.0.0:7447"),
+            Err(ParseAddressError::Unspecified(any))
+        );
+        assert_eq!(
+            "bruit1qq".parse::<PeerSpec>(),
+            Err(ParseAddressError::TicketCheck)
+        );
+        assert_eq!(
+            "bruit1Qq".parse::<PeerSpec>(),
+            Err(ParseAddressError::TicketCase)
+        );
         assert_eq!(
             "bruit1b".parse::<PeerSpec>(),
             Err(ParseAddressError::TicketCharacter { at: 7, found: 'b' })
@@ -633,7 +673,8 @@ mod tests {
     #[test]
     fn places_nobody_can_dial_are_left_out() {
         let id = NodeId::from_bytes([1; 32]);
-        let addresses = ["0.0.0.0:7447", "10.0.0.1:0", "10.0.0.2:7447"].map(|text| text.parse().unwrap());
+        let addresses =
+            ["0.0.0.0:7447", "10.0.0.1:0", "10.0.0.2:7447"].map(|text| text.parse().unwrap());
         let spec = PeerSpec::at(id, &addresses).unwrap();
         assert_eq!(spec.hosts().len(), 1);
         assert_eq!(PeerSpec::at(id, &addresses[..2]), None);

@@ -99,7 +99,11 @@ impl Profile {
 impl Config {
     /// The network these settings mean.
     pub fn network(&self) -> Network {
-        Network::new(&self.network, Price::new(self.price), self.secret.as_deref())
+        Network::new(
+            &self.network,
+            Price::new(self.price),
+            self.secret.as_deref(),
+        )
     }
 
     /// Who may link.
@@ -126,8 +130,10 @@ impl Config {
                     recent_bytes_max: 4 << 20,
                     ..broadcast::Config::default()
                 };
-                core.outbox =
-                    outbox::Config { total_bytes_max: 16 << 20, ..outbox::Config::default() };
+                core.outbox = outbox::Config {
+                    total_bytes_max: 16 << 20,
+                    ..outbox::Config::default()
+                };
                 core.reconcile = reconcile::Config {
                     interval: Duration::from_secs(10),
                     ..reconcile::Config::default()
@@ -140,7 +146,8 @@ impl Config {
             }
         }
         if self.static_peers {
-            core.membership.only = Some(self.join.iter().map(PeerSpec::id).collect::<Vec<NodeId>>());
+            core.membership.only =
+                Some(self.join.iter().map(PeerSpec::id).collect::<Vec<NodeId>>());
         }
         core.validate()
     }

@@ -112,11 +112,17 @@ impl Draft {
     pub(crate) fn check(&self) -> Result<(), PublishError> {
         if self.body.len() > limits::CONTENT_BYTES_MAX {
             let max = limits::CONTENT_BYTES_MAX;
-            return Err(PublishError::TooBig { got: self.body.len(), max });
+            return Err(PublishError::TooBig {
+                got: self.body.len(),
+                max,
+            });
         }
         if self.tag.len() > limits::TAG_BYTES_MAX {
             let max = limits::TAG_BYTES_MAX;
-            return Err(PublishError::TagTooBig { got: self.tag.len(), max });
+            return Err(PublishError::TagTooBig {
+                got: self.tag.len(),
+                max,
+            });
         }
         if self.ttl > limits::TTL_MAX || self.ttl.as_secs() == 0 {
             return Err(PublishError::Ttl { got: self.ttl });
@@ -268,14 +274,18 @@ impl PublishError {
             Self::PriceTooLow { .. } => {
                 "allow more work with --max-work, or publish a smaller body or a shorter validity"
             }
-            Self::UnknownAuthor(_) => "see `bruit id keys list`, or make it: `bruit id keys new NAME`",
+            Self::UnknownAuthor(_) => {
+                "see `bruit id keys list`, or make it: `bruit id keys new NAME`"
+            }
             Self::QueueFull | Self::Refused(Refusal::Busy) => {
                 "wait a moment and publish again, more slowly"
             }
             Self::StoreFull { .. } => "make room on the disk of the data folder",
             Self::Store { .. } => "see the daemon's log, and restart it",
             Self::Timeout { .. } => "wait longer, or ask for fewer neighbours",
-            Self::Refused(Refusal::Expired | Refusal::Future(_)) => "set this machine's clock right",
+            Self::Refused(Refusal::Expired | Refusal::Future(_)) => {
+                "set this machine's clock right"
+            }
             Self::Refused(_) => "see the daemon's log",
             Self::Closed => "start the node again",
         }

@@ -161,11 +161,17 @@ impl Driver {
 
     fn now(&self) -> Now {
         let mono = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Now { mono: Mono::from_micros(mono), wall: wall_now() }
+        Now {
+            mono: Mono::from_micros(mono),
+            wall: wall_now(),
+        }
     }
 
     fn next_wakeup(&self) -> Mono {
-        self.engine.next_wakeup().unwrap_or(self.state.save_due).min(self.state.save_due)
+        self.engine
+            .next_wakeup()
+            .unwrap_or(self.state.save_due)
+            .min(self.state.save_due)
     }
 
     /// Gathers what there is to do; ready when there is anything, with whether the timer rang.
@@ -176,15 +182,26 @@ impl Driver {
         round: &mut Round,
     ) -> Poll<bool> {
         let is_due = timer.poll(cx).is_ready();
-        if let Poll::Ready(0) = self.orders.poll_recv_many(cx, &mut round.orders, COMMANDS_MAX) {
+        if let Poll::Ready(0) = self
+            .orders
+            .poll_recv_many(cx, &mut round.orders, COMMANDS_MAX)
+        {
             // Every handle is gone: nobody can stop the node but us.
             round.orders.push(Order::Shutdown(oneshot::channel().0));
         }
         // Their senders live as long as hub and store, so these never end before the loop.
-        let _ = self.asking.poll_recv_many(cx, &mut round.asking, COMMANDS_MAX);
-        let _ = self.store_events.poll_recv_many(cx, &mut round.store, COMMANDS_MAX);
+        let _ = self
+            .asking
+            .poll_recv_many(cx, &mut round.asking, COMMANDS_MAX);
+        let _ = self
+            .store_events
+            .poll_recv_many(cx, &mut round.store, COMMANDS_MAX);
         let _ = self.transport.poll(cx, &mut round.transport);
-        if is_due || !round.is_empty() { Poll::Ready(is_due) } else { Poll::Pending }
+        if is_due || !round.is_empty() {
+            Poll::Ready(is_due)
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Deals with a round. Answers who waits for the end, when it has come.
@@ -251,7 +268,10 @@ impl Driver {
     fn save(&mut self) {
         let book = self.engine.address_book();
         if book != self.state.saved {
-            self.write(Write::Meta { key: BOOK, value: book.to_vec() });
+            self.write(Write::Meta {
+                key: BOOK,
+                value: book.to_vec(),
+            });
             self.state.saved = book;
         }
     }
@@ -284,13 +304,21 @@ impl Driver {
                     let signature = self.key.sign(&message);
                     self.feed(Event::Signed { job, signature }, now);
                 }
-                Action::Deliver { bulletin, from, hops } => {
+                Action::Deliver {
+                    bulletin,
+                    from,
+                    hops,
+                } => {
                     let stored = self.hub.deliver(&bulletin, from, hops, now.wall);
                     self.write(Write::Put(stored));
                 }
                 Action::Persist(persist) => self.persist(persist),
                 Action::Load { id } => self.state.loads.push(id),
-                Action::AskValidator { bulletin, from, hops } => {
+                Action::AskValidator {
+                    bulletin,
+                    from,
+                    hops,
+                } => {
                     self.hub.ask(&bulletin, from, hops, now.wall);
                 }
                 Action::Notice(notice) => self.on_notice(notice),
@@ -310,14 +338,25 @@ impl Driver {
 
     fn persist(&mut self, persist: Persist) {
         match persist {
-            Persist::Seen { id, created, expires } => {
-                self.write(Write::Seen { id, created, expires });
+            Persist::Seen {
+                id,
+                created,
+                expires,
+            } => {
+                self.write(Write::Seen {
+                    id,
+                    created,
+                    expires,
+                });
             }
             Persist::Evict { id } => self.write(Write::Evict { id }),
             Persist::Purge { ids } => self.write(Write::Purge { ids }),
             Persist::Horizon(wall) => {
                 let value = wall.as_millis().to_be_bytes().to_vec();
-                self.write(Write::Meta { key: HORIZON, value });
+                self.write(Write::Meta {
+                    key: HORIZON,
+                    value,
+                });
             }
             Persist::Restamp { id, stamp } => self.restamp(id, stamp),
         }
@@ -327,14 +366,22 @@ impl Driver {
     fn restamp(&self, id: BulletinId, stamp: bruit_core::work::Stamp) {
         let (store, network) = (self.store.clone(), *self.engine.network().id());
         tokio::spawn(async move {
-            let Ok(Some(bytes)) = store.get(id).await else { return };
+            let Ok(Some(bytes)) = store.get(id).await else {
+                return;
+            };
             let Ok(mut bulletin) = bruit_core::bulletin::Bulletin::decode(&bytes, &network) else {
                 return;
             };
             bulletin.stamp = stamp;
             let bytes = bruit_core::wire::encode_to_bytes(&bulletin);
             // Lost with a full or failed store: the old stamp stays good.
-            store.submit(Write::Restamp { id, stamp_bits: stamp.bits, bytes }).ok();
+            store
+                .submit(Write::Restamp {
+                    id,
+                    stamp_bits: stamp.bits,
+                    bytes,
+                })
+                .ok();
         });
     }
 
@@ -360,7 +407,13 @@ impl Driver {
 
     fn on_transport(&mut self, event: TransportEvent, now: Now) {
         let event = match event {
-            TransportEvent::LinkUp { link, peer, direction, remote, credit_bytes } => {
+            TransportEvent::LinkUp {
+                link,
+                peer,
+                direction,
+                remote,
+                credit_bytes,
+            } => {
                 self.state.dialling.remove(&peer);
                 if !self.access.admits(&peer, remote) {
                     info!(peer = ?peer, "refused a link: the access lists do not admit it");
@@ -388,9 +441,17 @@ impl Driver {
             }
             TransportEvent::Malformed { link } => Event::Malformed { link },
             TransportEvent::Credit { link, class, bytes } => Event::Credit { link, class, bytes },
-            TransportEvent::LinkDown { link, reason, by_peer } => {
+            TransportEvent::LinkDown {
+                link,
+                reason,
+                by_peer,
+            } => {
                 self.state.traffic.links.remove(&link);
-                Event::LinkDown { link, reason, by_peer }
+                Event::LinkDown {
+                    link,
+                    reason,
+                    by_peer,
+                }
             }
         };
         self.feed(event, now);
@@ -426,7 +487,8 @@ impl Driver {
                 if let Some(bulletin) = bulletin {
                     self.feed(Event::Command(Command::Publish(bulletin)), now);
                 }
-                self.asking_bits.store(self.engine.asking_log2(), Ordering::Relaxed);
+                self.asking_bits
+                    .store(self.engine.asking_log2(), Ordering::Relaxed);
             }
             Order::Join(addresses, done) => self.join(addresses, done, now),
             Order::Unlink(peer, done) => {
@@ -450,7 +512,9 @@ impl Driver {
 
     fn is_linked(&self, peer: &NodeId) -> bool {
         let links = self.engine.links();
-        links.iter().any(|link| link.peer == *peer && link.established)
+        links
+            .iter()
+            .any(|link| link.peer == *peer && link.established)
     }
 
     fn join(&mut self, addresses: Vec<PeerAddress>, done: oneshot::Sender<()>, now: Now) {
@@ -538,6 +602,8 @@ fn length(frame: &bytes::Bytes) -> u32 {
 
 /// This machine's wall clock.
 pub(crate) fn wall_now() -> Wall {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Wall::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -93,7 +93,9 @@ impl Mailbox {
             queue.items.push_back(Incoming::Gap { missed });
         }
         queue.bytes = bytes;
-        queue.items.push_back(Incoming::Bulletin(Box::new(received.clone())));
+        queue
+            .items
+            .push_back(Incoming::Bulletin(Box::new(received.clone())));
         drop(queue);
         self.filled.notify_one();
     }
@@ -107,7 +109,11 @@ impl Mailbox {
         if let Some(Incoming::Bulletin(received)) = &item {
             queue.bytes -= received.body.len();
         }
-        if item.is_none() && queue.is_closed { Err(()) } else { Ok(item) }
+        if item.is_none() && queue.is_closed {
+            Err(())
+        } else {
+            Ok(item)
+        }
     }
 
     fn close(&self) {
@@ -172,7 +178,11 @@ impl Hub {
             next_seq,
             is_closed: false,
         };
-        Self { inner: Arc::new(Mutex::new(inner)), asking, network }
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            asking,
+            network,
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -262,7 +272,10 @@ impl Hub {
                     let id = TopicId::of(name);
                     if !ids.contains(&id) {
                         ids.push(id);
-                        inner.topic(name).subscribers.push((number, Arc::clone(&mailbox)));
+                        inner
+                            .topic(name)
+                            .subscribers
+                            .push((number, Arc::clone(&mailbox)));
                     }
                 }
                 Some(ids)
@@ -281,7 +294,12 @@ impl Hub {
             is_done: false,
         });
         drop(inner);
-        Ok(Subscription { hub: self.clone(), number, mailbox, replay })
+        Ok(Subscription {
+            hub: self.clone(),
+            number,
+            mailbox,
+            replay,
+        })
     }
 
     fn unsubscribe(&self, number: u64) {
@@ -300,11 +318,20 @@ impl Hub {
         inner.next_number += 1;
         let id = TopicId::of(topic);
         inner.topic(topic);
-        let state = ValidatorState { number, timeout, questions: sender };
+        let state = ValidatorState {
+            number,
+            timeout,
+            questions: sender,
+        };
         inner.validators.entry(id).or_default().push(state);
         self.ask_engine(&inner, id);
         drop(inner);
-        Validator { hub: self.clone(), topic: id, number, questions }
+        Validator {
+            hub: self.clone(),
+            topic: id,
+            number,
+            questions,
+        }
     }
 
     fn unvalidate(&self, topic: TopicId, number: u64) {
@@ -331,7 +358,10 @@ impl Hub {
     pub(crate) fn ask(&self, bulletin: &Bulletin, from: Option<NodeId>, hops: u8, now: Wall) {
         let inner = self.inner();
         let topic = &bulletin.header.topic;
-        let descriptor = inner.topics.get(topic).map(|state| state.descriptor.clone());
+        let descriptor = inner
+            .topics
+            .get(topic)
+            .map(|state| state.descriptor.clone());
         let body = Bytes::copy_from_slice(&bulletin.content);
         let received = Received::new(bulletin, body, descriptor, from, hops, now);
         let decided = Arc::new(AtomicBool::new(false));
@@ -350,7 +380,10 @@ impl Hub {
     pub(crate) fn topics(&self) -> Vec<view::Topic> {
         let mut inner = self.inner();
         let now = Instant::now();
-        let subscribed = inner.topics.iter_mut().filter(|(_, state)| !state.subscribers.is_empty());
+        let subscribed = inner
+            .topics
+            .iter_mut()
+            .filter(|(_, state)| !state.subscribers.is_empty());
         subscribed
             .map(|(id, state)| view::Topic {
                 topic: state.descriptor.clone(),
@@ -378,17 +411,22 @@ impl Hub {
     }
 
     fn descriptor(&self, topic: &TopicId) -> Option<String> {
-        self.inner().topics.get(topic).map(|state| state.descriptor.clone())
+        self.inner()
+            .topics
+            .get(topic)
+            .map(|state| state.descriptor.clone())
     }
 }
 
 impl Inner {
     fn topic(&mut self, descriptor: &str) -> &mut TopicState {
-        self.topics.entry(TopicId::of(descriptor)).or_insert_with(|| TopicState {
-            descriptor: descriptor.to_owned(),
-            subscribers: Vec::new(),
-            meter: Meter::default(),
-        })
+        self.topics
+            .entry(TopicId::of(descriptor))
+            .or_insert_with(|| TopicState {
+                descriptor: descriptor.to_owned(),
+                subscribers: Vec::new(),
+                meter: Meter::default(),
+            })
     }
 }
 
@@ -428,12 +466,21 @@ impl Replay {
     async fn fill(&mut self) {
         let (since, after_seq) = self.start();
         let topics = self.topics.clone();
-        let scan = Scan { topics, after_seq, since, limit: PAGE };
+        let scan = Scan {
+            topics,
+            after_seq,
+            since,
+            limit: PAGE,
+        };
         let Ok(page) = self.store.scan(scan).await else {
             self.is_done = true;
             return;
         };
-        self.page = page.rows.into_iter().filter(|row| row.seq < self.until_seq).collect();
+        self.page = page
+            .rows
+            .into_iter()
+            .filter(|row| row.seq < self.until_seq)
+            .collect();
         match page.next.filter(|next| *next < self.until_seq) {
             Some(next) => self.after_seq = Some(next),
             None => self.is_done = true,
@@ -449,15 +496,15 @@ impl Replay {
         if let Some(after_seq) = self.after_seq {
             return (since, after_seq);
         }
-        let Past::After(cursor) = self.past else { return (since, 0) };
-        match self.store.seq_of(&cursor.id) {
-            Some(seq) => (since, seq),
-            None => {
-                // No longer held: begin with what was made at the same time.
-                self.past = Past::Since(cursor.created);
-                (cursor.created, 0)
-            }
+        let Past::After(cursor) = self.past else {
+            return (since, 0);
+        };
+        if let Some(seq) = self.store.seq_of(&cursor.id) {
+            return (since, seq);
         }
+        // No longer held: begin with what was made at the same time.
+        self.past = Past::Since(cursor.created);
+        (cursor.created, 0)
     }
 }
 
@@ -501,7 +548,14 @@ impl Hub {
         let bulletin = Bulletin::decode(&row.bytes, self.network.id()).ok()?;
         let topic = self.descriptor(&row.topic);
         let body = bulletin.content.clone();
-        Some(Received::new(&bulletin, body, topic, row.from, row.hops, row.received))
+        Some(Received::new(
+            &bulletin,
+            body,
+            topic,
+            row.from,
+            row.hops,
+            row.received,
+        ))
     }
 }
 
@@ -548,7 +602,9 @@ impl Question {
     pub fn answer(self, verdict: Verdict) {
         if !self.decided.swap(true, Ordering::Relaxed) {
             // The driver is gone when the node has stopped.
-            self.asking.send(Asking::Verdict(self.received.id, verdict)).ok();
+            self.asking
+                .send(Asking::Verdict(self.received.id, verdict))
+                .ok();
         }
     }
 }

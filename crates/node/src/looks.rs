@@ -29,7 +29,10 @@ pub(crate) fn status(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         network: network.name().to_owned(),
         uptime_s: uptime.as_secs(),
-        links: view::Links { inbound: count(outlook.links.0), outbound: count(outlook.links.1) },
+        links: view::Links {
+            inbound: count(outlook.links.0),
+            outbound: count(outlook.links.1),
+        },
         network_size: count(outlook.network_size),
         topics,
         rates: traffic.rates(),
@@ -45,7 +48,10 @@ pub(crate) fn status(
             bytes: outlook.held.1,
             limit_bytes: outlook.limit_bytes,
         },
-        price: view::Price { min: network.price().get(), floor_log2: outlook.floor_log2 },
+        price: view::Price {
+            min: network.price().get(),
+            floor_log2: outlook.floor_log2,
+        },
         // The core tells how far the others are ahead, people ask how far they are.
         clock_offset_ms: outlook.clock_offset_ms.map_or(0, i64::wrapping_neg),
         privacy: "fast".to_owned(),
@@ -66,7 +72,10 @@ fn warnings(looks: &Looks<'_>) -> Vec<view::Warning> {
         && offset.unsigned_abs() > CLOCK_OFFSET_MS_MAX
     {
         warnings.push(view::Warning {
-            text: format!("this machine's clock is {} s off its neighbours'", offset / 1_000),
+            text: format!(
+                "this machine's clock is {} s off its neighbours'",
+                offset / 1_000
+            ),
             fix: "set the clock right: what this node publishes may be refused".to_owned(),
         });
     }
@@ -101,8 +110,12 @@ pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Pe
 fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
     let path = looks.transport.path(link.link);
     let remote = path.and_then(|path| path.remote).or(link.remote);
-    let (bytes_in, bytes_out) =
-        looks.traffic.links.get(&link.link).copied().unwrap_or_default();
+    let (bytes_in, bytes_out) = looks
+        .traffic
+        .links
+        .get(&link.link)
+        .copied()
+        .unwrap_or_default();
     let (state, reason) = match (link.established, link.suspect) {
         (false, _) => (view::LinkState::Connecting, None),
         (true, true) => (view::LinkState::Suspect, Some("does not answer".to_owned())),
@@ -148,7 +161,6 @@ pub(crate) fn members(looks: &Looks<'_>) -> Vec<view::Member> {
         })
         .collect()
 }
-
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)

@@ -36,7 +36,11 @@ impl Job {
         let chunk = self.next_chunk.fetch_add(1, Ordering::Relaxed);
         let start = chunk.wrapping_mul(CHUNK.into());
         if let Some(stamp) = Search::new(self.id, self.bits, start).step(CHUNK) {
-            let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let answer = self
+                .answer
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             if let Some(answer) = answer {
                 // Whoever asked may have gone.
                 answer.send(stamp).ok();
@@ -64,7 +68,10 @@ impl Pool {
                 let thread = std::thread::Builder::new().name(name);
                 // With no thread at all the search would never end; with fewer it is slower.
                 let started = thread.spawn(move || pool.work());
-                assert!(started.is_ok() || number > 0, "the system gives no thread for mining");
+                assert!(
+                    started.is_ok() || number > 0,
+                    "the system gives no thread for mining"
+                );
             }
             pool
         })
@@ -107,9 +114,17 @@ pub(crate) async fn mine(id: BulletinId, bits: u8) -> Stamp {
     }
     loop {
         let (answer, answered) = oneshot::channel();
-        let job = Job { id, bits, next_chunk: AtomicU64::new(0), answer: Mutex::new(Some(answer)) };
+        let job = Job {
+            id,
+            bits,
+            next_chunk: AtomicU64::new(0),
+            answer: Mutex::new(Some(answer)),
+        };
         let pool = Pool::get();
-        pool.jobs.lock().unwrap_or_else(PoisonError::into_inner).push_back(Arc::new(job));
+        pool.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(Arc::new(job));
         pool.wake.notify_all();
         if let Ok(stamp) = answered.await {
             return stamp;

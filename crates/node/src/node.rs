@@ -123,7 +123,14 @@ impl Parts {
         };
         let author = SecretKey::from_seed(author.expose());
         let authors = BTreeMap::from([(DEFAULT_AUTHOR.to_owned(), author)]);
-        Ok(Self { key, authors, data, store, recovered, store_events })
+        Ok(Self {
+            key,
+            authors,
+            data,
+            store,
+            recovered,
+            store_events,
+        })
     }
 }
 
@@ -173,7 +180,11 @@ impl Node {
         let (orders, order_receiver) = mpsc::channel(ORDERS_MAX);
         let (_, empty) = mpsc::unbounded_channel();
         let network = Arc::new(config.network());
-        let hub = Hub::new(Arc::clone(&network), parts.recovered.next_seq, asking_sender);
+        let hub = Hub::new(
+            Arc::clone(&network),
+            parts.recovered.next_seq,
+            asking_sender,
+        );
         let id = parts.key.node_id();
         let asking_bits = Arc::new(AtomicU8::new(0));
         let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
@@ -196,7 +207,10 @@ impl Node {
             started,
             state: State::default(),
         };
-        let now = Now { mono: Mono::ZERO, wall: wall_now() };
+        let now = Now {
+            mono: Mono::ZERO,
+            wall: wall_now(),
+        };
         driver.feed(Event::Restored(Box::new(restored(&parts.recovered))), now);
         tokio::spawn(driver.run());
         let inner = Inner {
@@ -214,7 +228,9 @@ impl Node {
             listeners,
             orders,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     // Who and where.
@@ -241,12 +257,26 @@ impl Node {
 
     /// The author keys of this node, by name.
     pub fn authors(&self) -> Vec<(String, AuthorId)> {
-        let kept = self.inner.data.as_ref().and_then(|data| data.authors().ok());
+        let kept = self
+            .inner
+            .data
+            .as_ref()
+            .and_then(|data| data.authors().ok());
         if let Some(kept) = kept {
-            return kept.into_iter().map(|author| (author.name, author.id)).collect();
+            return kept
+                .into_iter()
+                .map(|author| (author.name, author.id))
+                .collect();
         }
-        let authors = self.inner.authors.read().unwrap_or_else(PoisonError::into_inner);
-        authors.iter().map(|(name, key)| (name.clone(), key.author_id())).collect()
+        let authors = self
+            .inner
+            .authors
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        authors
+            .iter()
+            .map(|(name, key)| (name.clone(), key.author_id()))
+            .collect()
     }
 
     /// The network's name.
@@ -281,9 +311,18 @@ impl Node {
         let (id, bits) = (*bulletin.id(), bulletin.stamp.bits);
         self.inner.hub.learn(&draft.topic);
         let (answer, answered) = oneshot::channel();
-        let start = Progress { result: Outcome::Queued, neighbours: 0, spread: 0 };
+        let start = Progress {
+            result: Outcome::Queued,
+            neighbours: 0,
+            spread: 0,
+        };
         let (progress, watched) = watch::channel(start);
-        let request = Request { bulletin: Box::new(bulletin), wait: draft.wait, answer, progress };
+        let request = Request {
+            bulletin: Box::new(bulletin),
+            wait: draft.wait,
+            answer,
+            progress,
+        };
         self.try_order(Order::Publish(Box::new(request)))?;
         let waited = draft.wait_timeout;
         let reached = match tokio::time::timeout(waited, answered).await {
@@ -291,7 +330,11 @@ impl Node {
             Ok(Err(_)) => return Err(PublishError::Closed),
             Err(_) => {
                 let reached = watched.borrow().result;
-                return Err(PublishError::Timeout { id, reached, waited });
+                return Err(PublishError::Timeout {
+                    id,
+                    reached,
+                    waited,
+                });
             }
         };
         Ok(Receipt {
@@ -328,7 +371,12 @@ impl Node {
 
     /// Bits of work to pay: the network's minimum, raised by what the neighbours ask for.
     fn bits(&self, header: &Header) -> u8 {
-        match self.inner.network.price().bits_min(header.size_bytes, header.ttl()) {
+        match self
+            .inner
+            .network
+            .price()
+            .bits_min(header.size_bytes, header.ttl())
+        {
             0 => 0,
             min => min.saturating_add(self.inner.asking_bits.load(Ordering::Relaxed)),
         }
@@ -336,7 +384,11 @@ impl Node {
 
     fn author(&self, name: Option<&str>) -> Result<SecretKey, PublishError> {
         let name = name.unwrap_or(DEFAULT_AUTHOR);
-        let authors = self.inner.authors.read().unwrap_or_else(PoisonError::into_inner);
+        let authors = self
+            .inner
+            .authors
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = authors.get(name) {
             return Ok(key.clone());
         }
@@ -346,7 +398,11 @@ impl Node {
         let found = data.and_then(|data| data.author(name).ok());
         let key = found.ok_or_else(|| PublishError::UnknownAuthor(name.to_owned()))?;
         let key = SecretKey::from_seed(key.expose());
-        let mut authors = self.inner.authors.write().unwrap_or_else(PoisonError::into_inner);
+        let mut authors = self
+            .inner
+            .authors
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         authors.insert(name.to_owned(), key.clone());
         Ok(key)
     }
@@ -355,8 +411,14 @@ impl Node {
     ///
     /// # Errors
     /// When the cursor is none.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers make both on the spot"
+    )]
     pub fn subscribe(&self, topics: Topics, from: From) -> Result<Subscription, ParseCursorError> {
-        self.inner.hub.subscribe(&topics, &from, self.inner.store.clone(), wall_now())
+        self.inner
+            .hub
+            .subscribe(&topics, &from, self.inner.store.clone(), wall_now())
     }
 
     /// Judges the bulletins of `topic` before they are delivered or relayed, for as long as the
@@ -393,13 +455,16 @@ impl Node {
     ///
     /// # Panics
     /// When `kind` is below 192: those belong to the protocol.
-    pub fn on_frame(
-        &self,
-        kind: u8,
-        listener: impl Fn(NodeId, u8, Bytes) + Send + Sync + 'static,
-    ) {
-        assert!(kind >= kind::APPLICATION, "application frames have kinds from 192");
-        let mut listeners = self.inner.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn on_frame(&self, kind: u8, listener: impl Fn(NodeId, u8, Bytes) + Send + Sync + 'static) {
+        assert!(
+            kind >= kind::APPLICATION,
+            "application frames have kinds from 192"
+        );
+        let mut listeners = self
+            .inner
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         listeners.insert(kind, Arc::new(listener));
     }
 
@@ -412,10 +477,16 @@ impl Node {
     /// # Panics
     /// When `kind` is below 192: those belong to the protocol.
     pub fn send_frame(&self, peer: NodeId, kind: u8, body: Bytes) -> Result<(), PublishError> {
-        assert!(kind >= kind::APPLICATION, "application frames have kinds from 192");
+        assert!(
+            kind >= kind::APPLICATION,
+            "application frames have kinds from 192"
+        );
         let max = bruit_core::limits::CONTENT_BYTES_MAX;
         if body.len() > max {
-            return Err(PublishError::TooBig { got: body.len(), max });
+            return Err(PublishError::TooBig {
+                got: body.len(),
+                max,
+            });
         }
         self.try_order(Order::Engine(Command::SendFrame { peer, kind, body }))
     }
@@ -454,7 +525,9 @@ impl Node {
                         unresolved.push(spec);
                         continue;
                     }
-                    let Some(orders) = orders.upgrade() else { return };
+                    let Some(orders) = orders.upgrade() else {
+                        return;
+                    };
                     let order = Order::Join(vec![address], oneshot::channel().0);
                     if orders.send(order).await.is_err() {
                         return;
@@ -496,7 +569,12 @@ impl Node {
         let inner = Arc::clone(&self.inner);
         let topics = u64::try_from(inner.hub.topics().len()).unwrap_or(u64::MAX);
         self.look(move |looks| {
-            looks::status(looks, inner.started.elapsed(), topics, inner.network.as_ref())
+            looks::status(
+                looks,
+                inner.started.elapsed(),
+                topics,
+                inner.network.as_ref(),
+            )
         })
         .await
     }
@@ -504,7 +582,9 @@ impl Node {
     /// The links that are up or suspect; with `all` also those being opened or closed.
     pub async fn peers(&self, all: bool) -> Vec<view::Peer> {
         let started = self.inner.started_wall;
-        self.look(move |looks| looks::peers(looks, started, all)).await.unwrap_or_default()
+        self.look(move |looks| looks::peers(looks, started, all))
+            .await
+            .unwrap_or_default()
     }
 
     /// Every node this node knows of.
@@ -573,10 +653,13 @@ impl Node {
     }
 
     fn try_order(&self, order: Order) -> Result<(), PublishError> {
-        self.inner.orders.try_send(order).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => PublishError::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => PublishError::Closed,
-        })
+        self.inner
+            .orders
+            .try_send(order)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => PublishError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => PublishError::Closed,
+            })
     }
 }
 
@@ -586,12 +669,21 @@ async fn bind(
     secret_key: [u8; 32],
 ) -> Result<IrohTransport, StartError> {
     if let Some(address) = listen {
-        return Ok(IrohTransport::bind(IrohConfig { secret_key, listen: vec![address] }).await?);
+        return Ok(IrohTransport::bind(IrohConfig {
+            secret_key,
+            listen: vec![address],
+        })
+        .await?);
     }
     let mut port = DEFAULT_PORT;
     loop {
         let any = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
-        match IrohTransport::bind(IrohConfig { secret_key, listen: vec![any] }).await {
+        match IrohTransport::bind(IrohConfig {
+            secret_key,
+            listen: vec![any],
+        })
+        .await
+        {
             Err(BindError::PortTaken { .. }) if port < DEFAULT_PORT + PORTS_TRIED => port += 1,
             bound => return Ok(bound?),
         }
@@ -612,7 +704,10 @@ async fn resolve(spec: &PeerSpec) -> PeerAddress {
         }
     }
     addresses.truncate(bruit_core::limits::ADDRESSES_MAX);
-    PeerAddress { id: spec.id(), addresses }
+    PeerAddress {
+        id: spec.id(),
+        addresses,
+    }
 }
 
 /// What an earlier run left, for the engine.
@@ -623,7 +718,10 @@ fn restored(recovered: &Recovered) -> Restored {
         expires: known.expires,
         held: known.held.map(|held| (held.size, held.stamp_bits)),
     });
-    let horizon = recovered.meta.get(HORIZON).and_then(|bytes| bytes.as_slice().try_into().ok());
+    let horizon = recovered
+        .meta
+        .get(HORIZON)
+        .and_then(|bytes| bytes.as_slice().try_into().ok());
     Restored {
         seen: seen.collect(),
         address_book: recovered.meta.get(BOOK).cloned().unwrap_or_default().into(),

@@ -24,8 +24,10 @@ impl Driver {
                 info!(peer = %peer, how, "cut off a peer that broke the protocol");
             }
             Notice::Application { peer, kind, body } => {
-                let listeners =
-                    self.listeners.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let listeners = self
+                    .listeners
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 let listener = listeners.get(&kind).cloned();
                 drop(listeners);
                 if let Some(listener) = listener {

@@ -52,14 +52,19 @@ impl Publishing {
     /// Takes a request; returns the bulletin to hand to the engine, or answers at once.
     pub(crate) fn begin(&mut self, request: Request) -> Option<Box<Bulletin>> {
         if self.pending.len() >= Self::PENDING_MAX {
-            self.pending.retain(|_, pending| !pending.answer.is_closed());
+            self.pending
+                .retain(|_, pending| !pending.answer.is_closed());
         }
         if self.pending.len() >= Self::PENDING_MAX {
             // Whoever asked may have gone.
             request.answer.send(Err(PublishError::QueueFull)).ok();
             return None;
         }
-        let progress = Progress { result: Outcome::Queued, neighbours: 0, spread: 0 };
+        let progress = Progress {
+            result: Outcome::Queued,
+            neighbours: 0,
+            spread: 0,
+        };
         let pending = Pending {
             wait: request.wait,
             answer: request.answer,
@@ -100,11 +105,17 @@ impl Publishing {
 
     /// Notes that a bulletin will not be on this node's disk.
     pub(crate) fn not_stored(&mut self, id: &BulletinId, error: &StoreError) {
-        let waits = self.pending.get(id).is_some_and(|pending| pending.wait != Wait::Accepted);
+        let waits = self
+            .pending
+            .get(id)
+            .is_some_and(|pending| pending.wait != Wait::Accepted);
         if waits {
             let error = match error {
                 StoreError::Full { .. } => PublishError::StoreFull { id: *id },
-                error => PublishError::Store { id: *id, source: Arc::new(error.clone()) },
+                error => PublishError::Store {
+                    id: *id,
+                    source: Arc::new(error.clone()),
+                },
             };
             self.fail(id, error);
         }
@@ -124,7 +135,9 @@ impl Publishing {
 
     /// Notes a step, and answers when it was the one waited for.
     fn advance(&mut self, id: &BulletinId, step: impl FnOnce(&mut Pending)) {
-        let Some(pending) = self.pending.get_mut(id) else { return };
+        let Some(pending) = self.pending.get_mut(id) else {
+            return;
+        };
         step(pending);
         if pending.is_stored && pending.wait != Wait::Accepted {
             pending.progress.result = pending.progress.result.max(Outcome::Stored);
@@ -133,9 +146,7 @@ impl Publishing {
             && match pending.wait {
                 Wait::Accepted => true,
                 Wait::Stored => pending.is_stored,
-                Wait::Spread(wanted) => {
-                    pending.is_stored && pending.progress.spread >= wanted
-                }
+                Wait::Spread(wanted) => pending.is_stored && pending.progress.spread >= wanted,
             };
         if is_done && matches!(pending.wait, Wait::Spread(_)) {
             pending.progress.result = Outcome::Spread;

@@ -59,7 +59,11 @@ impl Received {
             size: header.size_bytes,
             body,
             tag: header.tag.clone(),
-            cursor: Cursor { created: header.created, id: *bulletin.id() }.to_string(),
+            cursor: Cursor {
+                created: header.created,
+                id: *bulletin.id(),
+            }
+            .to_string(),
         }
     }
 }
@@ -94,7 +98,10 @@ impl FromStr for Cursor {
         let parse = || {
             let (created, id) = text.split_once('-')?;
             let created = Wall::from_millis(created.parse().ok()?);
-            Some(Self { created, id: id.parse().ok()? })
+            Some(Self {
+                created,
+                id: id.parse().ok()?,
+            })
         };
         parse().ok_or_else(|| ParseCursorError(text.to_owned()))
     }
@@ -106,8 +113,10 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_its_text() {
-        let cursor =
-            Cursor { created: Wall::from_millis(17), id: BulletinId::from_bytes([5; 32]) };
+        let cursor = Cursor {
+            created: Wall::from_millis(17),
+            id: BulletinId::from_bytes([5; 32]),
+        };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         assert!("17".parse::<Cursor>().is_err());
         assert!("x-00".parse::<Cursor>().is_err());

@@ -19,7 +19,10 @@ impl Verifier {
     const BATCH_MAX: usize = 64;
 
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { waiting: Vec::new(), rng: ChaCha20Rng::from_seed(seed) }
+        Self {
+            waiting: Vec::new(),
+            rng: ChaCha20Rng::from_seed(seed),
+        }
     }
 
     pub(crate) fn add(&mut self, job: JobId, check: Check) {
@@ -31,7 +34,10 @@ impl Verifier {
         let waiting = std::mem::take(&mut self.waiting);
         let mut answers = Vec::with_capacity(waiting.len());
         for batch in waiting.chunks(Self::BATCH_MAX) {
-            let sound: Vec<bool> = batch.iter().map(|(_, check)| check.content_holds()).collect();
+            let sound: Vec<bool> = batch
+                .iter()
+                .map(|(_, check)| check.content_holds())
+                .collect();
             let claims: Vec<_> = batch
                 .iter()
                 .zip(&sound)

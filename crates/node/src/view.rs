@@ -233,7 +233,10 @@ pub mod text {
     ///
     /// # Errors
     /// Those of the serializer.
-    pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
@@ -269,7 +272,10 @@ mod tests {
             version: "0.1.0".into(),
             network: "main".into(),
             uptime_s: 1,
-            links: Links { inbound: 1, outbound: 2 },
+            links: Links {
+                inbound: 1,
+                outbound: 2,
+            },
             network_size: 3,
             topics: 0,
             rates: Rates::default(),
@@ -279,18 +285,37 @@ mod tests {
             price: Price::default(),
             clock_offset_ms: -5,
             privacy: "fast".into(),
-            warnings: vec![Warning { text: "a".into(), fix: "b".into() }],
+            warnings: vec![Warning {
+                text: "a".into(),
+                fix: "b".into(),
+            }],
         };
         let value = to_value(&status).unwrap();
         let mut promised = [
-            "id", "version", "network", "uptime_s", "links", "network_size", "topics", "rates",
-            "drops", "totals", "store", "price", "clock_offset_ms", "privacy", "warnings",
+            "id",
+            "version",
+            "network",
+            "uptime_s",
+            "links",
+            "network_size",
+            "topics",
+            "rates",
+            "drops",
+            "totals",
+            "store",
+            "price",
+            "clock_offset_ms",
+            "privacy",
+            "warnings",
         ];
         promised.sort_unstable();
         assert_eq!(keys(&value), promised);
         assert_eq!(value["id"], "07".repeat(32));
         assert_eq!(value["links"], json!({"in": 1, "out": 2}));
-        assert_eq!(keys(&value["rates"]), ["bytes_in_per_s", "bytes_out_per_s", "in_per_s", "out_per_s"]);
+        assert_eq!(
+            keys(&value["rates"]),
+            ["bytes_in_per_s", "bytes_out_per_s", "in_per_s", "out_per_s"]
+        );
         assert_eq!(keys(&value["store"]), ["bytes", "items", "limit_bytes"]);
         assert_eq!(keys(&value["price"]), ["floor_log2", "min"]);
         assert_eq!(keys(&value["warnings"][0]), ["fix", "text"]);
@@ -316,16 +341,36 @@ mod tests {
         };
         let value = to_value(&peer).unwrap();
         let mut promised = [
-            "id", "direction", "address", "path", "rtt_ms", "since_ms", "bytes_in", "bytes_out",
-            "score", "state", "reason",
+            "id",
+            "direction",
+            "address",
+            "path",
+            "rtt_ms",
+            "since_ms",
+            "bytes_in",
+            "bytes_out",
+            "score",
+            "state",
+            "reason",
         ];
         promised.sort_unstable();
         assert_eq!(keys(&value), promised);
-        assert_eq!((&value["direction"], &value["state"]), (&json!("in"), &json!("up")));
+        assert_eq!(
+            (&value["direction"], &value["state"]),
+            (&json!("in"), &json!("up"))
+        );
         assert_eq!(value["address"], format!("{id}@127.0.0.1:7447"));
 
-        let member = Member { id, address, state: MemberState::Linked, last_seen_ms: Some(9) };
-        assert_eq!(keys(&to_value(member).unwrap()), ["address", "id", "last_seen_ms", "state"]);
+        let member = Member {
+            id,
+            address,
+            state: MemberState::Linked,
+            last_seen_ms: Some(9),
+        };
+        assert_eq!(
+            keys(&to_value(member).unwrap()),
+            ["address", "id", "last_seen_ms", "state"]
+        );
 
         let topic = Topic {
             topic: "news".into(),
@@ -335,6 +380,9 @@ mod tests {
             retained: 2,
         };
         let value = to_value(topic).unwrap();
-        assert_eq!(keys(&value), ["id", "in_per_s", "retained", "subscribers", "topic"]);
+        assert_eq!(
+            keys(&value),
+            ["id", "in_per_s", "retained", "subscribers", "topic"]
+        );
     }
 }

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use bruit::{Config, Draft, From, Incoming, Node, Outcome, Profile, Subscription, Topics, Verdict, Wait};
+use bruit::{
+    Config, Draft, From, Incoming, Node, Outcome, Profile, Subscription, Topics, Verdict, Wait,
+};
 
 fn local() -> Config {
     Config {
@@ -14,12 +16,18 @@ fn local() -> Config {
 }
 
 async fn node(join: &[&Node]) -> Node {
-    let join = join.iter().map(|node| node.address().expect("reachable")).collect();
-    Node::spawn(Config { join, ..local() }).await.expect("starts")
+    let join = join
+        .iter()
+        .map(|node| node.address().expect("reachable"))
+        .collect();
+    Node::spawn(Config { join, ..local() })
+        .await
+        .expect("starts")
 }
 
 fn news(node: &Node) -> Subscription {
-    node.subscribe(Topics::Named(vec!["news".into()]), From::Now).expect("no cursor")
+    node.subscribe(Topics::Named(vec!["news".into()]), From::Now)
+        .expect("no cursor")
 }
 
 async fn next_body(subscription: &mut Subscription) -> Vec<u8> {
@@ -40,7 +48,10 @@ async fn linked(nodes: &[&Node], links: usize) {
         if least >= links {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "{least} links after 20 s");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{least} links after 20 s"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -57,7 +68,9 @@ async fn three_nodes_told_of_the_first_alone_deliver_each_body_once() {
         for (number, from) in [&a, &b, &c].into_iter().enumerate() {
             let body = vec![round, u8::try_from(number).expect("three")];
             let start = Instant::now();
-            from.publish(Draft::new("news", body.clone())).await.expect("published");
+            from.publish(Draft::new("news", body.clone()))
+                .await
+                .expect("published");
             for subscription in &mut subscriptions {
                 assert_eq!(next_body(subscription).await, body);
             }
@@ -65,7 +78,11 @@ async fn three_nodes_told_of_the_first_alone_deliver_each_body_once() {
         }
     }
     times.sort();
-    println!("p50 {:?} p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!(
+        "p50 {:?} p99 {:?}",
+        times[times.len() / 2],
+        times[times.len() * 99 / 100]
+    );
     for subscription in &mut subscriptions {
         let more = tokio::time::timeout(Duration::from_millis(300), subscription.next()).await;
         assert!(more.is_err(), "nothing comes twice: {more:?}");
@@ -78,26 +95,45 @@ async fn three_nodes_told_of_the_first_alone_deliver_each_body_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spread_and_stored_come_true_and_without_company_a_bulletin_is_queued() {
     let a = node(&[]).await;
-    let alone = a.publish(Draft::new("news", "alone")).await.expect("published");
+    let alone = a
+        .publish(Draft::new("news", "alone"))
+        .await
+        .expect("published");
     assert_eq!(alone.result, Outcome::Queued);
     let b = node(&[&a]).await;
     linked(&[&a, &b], 1).await;
-    let stored = a.publish(Draft::new("news", "stored").wait(Wait::Stored)).await;
+    let stored = a
+        .publish(Draft::new("news", "stored").wait(Wait::Stored))
+        .await;
     assert_eq!(stored.expect("published").result, Outcome::Stored);
-    let spread = a.publish(Draft::new("news", "spread").wait(Wait::Spread(1))).await;
+    let spread = a
+        .publish(Draft::new("news", "spread").wait(Wait::Spread(1)))
+        .await;
     let spread = spread.expect("published");
     assert_eq!((spread.result, spread.spread), (Outcome::Spread, 1));
     // What was queued came with the first link.
-    let mut held = b.subscribe(Topics::All, From::Since(Duration::from_mins(1))).expect("fine");
+    let mut held = b
+        .subscribe(Topics::All, From::Since(Duration::from_mins(1)))
+        .expect("fine");
     assert_eq!(next_body(&mut held).await, b"alone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_default_price_the_work_is_done_at_publish() {
-    let a = Node::spawn(Config { price: 128, ..local() }).await.expect("starts");
-    let receipt = a.publish(Draft::new("news", vec![1; 1_000])).await.expect("published");
+    let a = Node::spawn(Config {
+        price: 128,
+        ..local()
+    })
+    .await
+    .expect("starts");
+    let receipt = a
+        .publish(Draft::new("news", vec![1; 1_000]))
+        .await
+        .expect("published");
     assert!(receipt.bits >= 18);
-    let refused = a.publish(Draft::new("news", vec![1; 1_000]).max_work(5)).await;
+    let refused = a
+        .publish(Draft::new("news", vec![1; 1_000]).max_work(5))
+        .await;
     assert_eq!(refused.expect_err("too little").code(), "price_too_low");
 }
 
@@ -111,12 +147,18 @@ async fn a_validator_decides_what_is_delivered_and_passed_on() {
     tokio::spawn(async move {
         while let Some(question) = validator.next().await {
             let good = question.received.body.starts_with(b"good");
-            question.answer(if good { Verdict::Accept } else { Verdict::Ignore });
+            question.answer(if good {
+                Verdict::Accept
+            } else {
+                Verdict::Ignore
+            });
         }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     for body in ["bad 1", "good 2", "bad 3", "good 4"] {
-        a.publish(Draft::new("news", body)).await.expect("published");
+        a.publish(Draft::new("news", body))
+            .await
+            .expect("published");
     }
     assert_eq!(next_body(&mut subscription).await, b"good 2");
     assert_eq!(next_body(&mut subscription).await, b"good 4");
@@ -150,25 +192,34 @@ async fn a_restarted_node_catches_up_and_delivers_nothing_twice() {
     linked(&[&a, &b], 1).await;
     let mut subscription = news(&b);
     for number in 0..20_u8 {
-        a.publish(Draft::new("news", vec![number])).await.expect("published");
+        a.publish(Draft::new("news", vec![number]))
+            .await
+            .expect("published");
         assert_eq!(next_body(&mut subscription).await, [number]);
     }
     b.shutdown().await;
     drop((b, subscription));
     for number in 20..1_020_u32 {
-        a.publish(Draft::new("news", number.to_be_bytes().to_vec())).await.expect("published");
+        a.publish(Draft::new("news", number.to_be_bytes().to_vec()))
+            .await
+            .expect("published");
     }
     let start = Instant::now();
     let b = Node::spawn(config(&a)).await.expect("starts again");
     let mut live = news(&b);
     let mut bodies = std::collections::BTreeSet::new();
     while bodies.len() < 1_000 {
-        assert!(bodies.insert(next_body(&mut live).await), "nothing comes twice");
+        assert!(
+            bodies.insert(next_body(&mut live).await),
+            "nothing comes twice"
+        );
     }
     println!("caught up in {:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(10));
-    let mut since =
-        b.subscribe(Topics::Named(vec!["news".into()]), From::Since(Duration::from_mins(5)));
+    let mut since = b.subscribe(
+        Topics::Named(vec!["news".into()]),
+        From::Since(Duration::from_mins(5)),
+    );
     let since = since.as_mut().expect("fine");
     for _ in 0..1_020 {
         next_body(since).await;

@@ -35,7 +35,10 @@ pub(crate) async fn publish(
 
 fn draft(mut body: Publish) -> Result<Draft, ApiError> {
     let contents = body.take_body().contents().map_err(|error| {
-        ApiError::bad_request(error.to_string(), "send `body` for text, `body_base64` for the rest")
+        ApiError::bad_request(
+            error.to_string(),
+            "send `body` for text, `body_base64` for the rest",
+        )
     })?;
     topic(&body.topic)?;
     let mut draft = Draft::new(&body.topic, contents);
@@ -68,7 +71,10 @@ fn topic(topic: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::bad_request(
-        format!("a topic of {} bytes, from 1 to {TOPIC_BYTES_MAX} are taken", topic.len()),
+        format!(
+            "a topic of {} bytes, from 1 to {TOPIC_BYTES_MAX} are taken",
+            topic.len()
+        ),
         "choose a shorter name, such as news",
     ))
 }
@@ -107,8 +113,14 @@ async fn wanted(mut parts: Parts) -> Result<(Topics, Start), ApiError> {
 
 fn start(parts: &Parts, parameters: &Parameters) -> Result<Start, ApiError> {
     let last = parts.headers.get("last-event-id");
-    let last = last.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    match (last, parameters.one("cursor")?, parameters.duration("since")?) {
+    let last = last
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    match (
+        last,
+        parameters.one("cursor")?,
+        parameters.duration("since")?,
+    ) {
         (Some(cursor), _, _) | (None, Some(cursor), None) => Ok(Start::Cursor(cursor)),
         (None, None, Some(since)) => Ok(Start::Since(since)),
         (None, None, None) => Ok(Start::Now),

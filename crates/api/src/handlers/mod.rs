@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Query, Request};
 use axum::extract::FromRequestParts as _;
-use axum::http::request::Parts;
+use axum::extract::{FromRequest, Query, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use bruit::Node;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -43,7 +43,12 @@ pub(crate) struct Shared {
 }
 
 impl App {
-    pub(crate) fn new(node: Node, token: Token, alone: bool, closing: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        node: Node,
+        token: Token,
+        alone: bool,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         Self(Arc::new(Shared {
             node,
             token,
@@ -115,7 +120,10 @@ impl Parameters {
         let Query(pairs) = Query::<Vec<(String, String)>>::from_request_parts(parts, &())
             .await
             .map_err(|error| ApiError::bad_request(error.to_string(), "encode it as a query"))?;
-        match pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match pairs
+            .iter()
+            .find(|(name, _)| !known.contains(&name.as_str()))
+        {
             None => Ok(Self(pairs)),
             Some((name, _)) => Err(ApiError::bad_request(
                 format!("there is no parameter `{}` here", name.escape_debug()),
@@ -155,13 +163,18 @@ impl Parameters {
     }
 
     pub(crate) fn duration(&self, name: &str) -> Result<Option<Duration>, ApiError> {
-        self.one(name)?.map(|text| duration(name, &text)).transpose()
+        self.one(name)?
+            .map(|text| duration(name, &text))
+            .transpose()
     }
 }
 
 /// The duration `text` of the field `name`.
 pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, ApiError> {
     text::duration(text).map_err(|error| {
-        ApiError::bad_request(format!("{name}: {error}"), format!("write {name} like 10s or 1h"))
+        ApiError::bad_request(
+            format!("{name}: {error}"),
+            format!("write {name} like 10s or 1h"),
+        )
     })
 }

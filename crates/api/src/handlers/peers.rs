@@ -58,8 +58,14 @@ pub(crate) async fn join(
         None => JOIN_TIMEOUT,
     };
     if body.addresses.is_empty() || body.addresses.len() > JOIN_MAX {
-        let message = format!("{} addresses, from 1 to {JOIN_MAX} are taken", body.addresses.len());
-        return Err(ApiError::bad_request(message, "send them in several requests"));
+        let message = format!(
+            "{} addresses, from 1 to {JOIN_MAX} are taken",
+            body.addresses.len()
+        );
+        return Err(ApiError::bad_request(
+            message,
+            "send them in several requests",
+        ));
     }
     let specs = body.addresses.iter().map(|text| spec(text));
     let specs = specs.collect::<Result<Vec<_>, _>>()?;
@@ -89,7 +95,10 @@ fn position(peers: &[view::Peer], prefix: &str) -> Result<usize, ApiError> {
     let hex = lower.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !hex || !(PREFIX_CHARS_MIN..=64).contains(&lower.len()) {
         return Err(ApiError::bad_request(
-            format!("`{}` is no id and no beginning of one", prefix.escape_debug()),
+            format!(
+                "`{}` is no id and no beginning of one",
+                prefix.escape_debug()
+            ),
             "give the 64 hexadecimal characters, or at least the first 8",
         ));
     }

@@ -10,7 +10,11 @@ use crate::error::ApiError;
 use crate::types::{Health, Identity};
 
 pub(crate) async fn status(State(app): State<App>) -> Result<Json<view::Status>, ApiError> {
-    app.node.status().await.map(Json).ok_or_else(ApiError::closed)
+    app.node
+        .status()
+        .await
+        .map(Json)
+        .ok_or_else(ApiError::closed)
 }
 
 pub(crate) async fn topics(State(app): State<App>) -> Json<Vec<view::Topic>> {

@@ -68,7 +68,9 @@ impl Questions {
     }
 
     fn forget(&self, validator: u64) {
-        self.open().asked.retain(|_, waiting| waiting.validator != validator);
+        self.open()
+            .asked
+            .retain(|_, waiting| waiting.validator != validator);
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -118,7 +120,10 @@ pub(crate) async fn questions(
     }
     let topic = parameters.one("topic")?.filter(|topic| !topic.is_empty());
     let topic = topic.ok_or_else(|| {
-        ApiError::bad_request("there is no topic to validate", "ask for /v1/validate?topic=news")
+        ApiError::bad_request(
+            "there is no topic to validate",
+            "ask for /v1/validate?topic=news",
+        )
     })?;
     let number = app.questions.open().next();
     let asking = Asking {
@@ -158,7 +163,10 @@ pub(crate) async fn answer(
     Path(question): Path<String>,
     Body(answer): Body<Answer>,
 ) -> Result<Json<Answer>, ApiError> {
-    let asked = question.parse().ok().and_then(|number| app.questions.take(number));
+    let asked = question
+        .parse()
+        .ok()
+        .and_then(|number| app.questions.take(number));
     let asked = asked.ok_or_else(|| {
         ApiError::not_found(
             format!("question `{}` is not open", question.escape_debug()),

@@ -68,7 +68,10 @@ impl Fixture {
 
     async fn status(&self, request: &Request<'_>) -> u16 {
         let answer = self.exchange(request.text(&self.token).as_bytes()).await;
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("no status: {answer:?}"))
     }
 
@@ -110,7 +113,11 @@ impl Request<'_> {
             token: None,
             kind: "application/json",
             extra: String::new(),
-            body: if route.method == Method::POST { body } else { String::new() },
+            body: if route.method == Method::POST {
+                body
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -121,7 +128,11 @@ impl Request<'_> {
         };
         let body = match self.body.as_str() {
             "" => String::new(),
-            body => format!("Content-Type: {}\r\nContent-Length: {}\r\n", self.kind, body.len()),
+            body => format!(
+                "Content-Type: {}\r\nContent-Length: {}\r\n",
+                self.kind,
+                body.len()
+            ),
         };
         format!(
             "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{authorization}{body}{}\r\n{}",
@@ -142,7 +153,11 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
         let status = fixture.status(&good).await;
         let missing = route.path.contains('{');
         let expected = if missing { 404 } else { 200 };
-        assert_eq!(status, expected, "{} {}: a good request", route.method, route.path);
+        assert_eq!(
+            status, expected,
+            "{} {}: a good request",
+            route.method, route.path
+        );
 
         let open = route.access == Access::Open;
         let without = if open { 200 } else { 401 };
@@ -152,36 +167,115 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
             ("another scheme", "Authorization: Basic YTpi\r\n"),
         ];
         for (what, token) in wrong {
-            let request = Request { token: Some(token), ..good.clone() };
+            let request = Request {
+                token: Some(token),
+                ..good.clone()
+            };
             check(what, request, without).await;
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost:x", ""] {
-            check("a foreign host", Request { host, ..good.clone() }, 403).await;
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "localhost:x",
+            "",
+        ] {
+            check(
+                "a foreign host",
+                Request {
+                    host,
+                    ..good.clone()
+                },
+                403,
+            )
+            .await;
         }
-        let extra = |text: &str| Request { extra: text.to_owned(), ..good.clone() };
+        let extra = |text: &str| Request {
+            extra: text.to_owned(),
+            ..good.clone()
+        };
         check("two hosts", extra("Host: localhost\r\n"), 403).await;
         check("an origin", extra("Origin: http://localhost\r\n"), 403).await;
         check("a null origin", extra("Origin: null\r\n"), 403).await;
         let separator = if good.path.contains('?') { '&' } else { '?' };
         for name in ["token", "access_token", "Token"] {
             let path = format!("{}{separator}{name}=x", good.path);
-            check("a token in the URL", Request { path, ..good.clone() }, 400).await;
+            check(
+                "a token in the URL",
+                Request {
+                    path,
+                    ..good.clone()
+                },
+                400,
+            )
+            .await;
         }
         check("too many headers", extra(&"X: y\r\n".repeat(70)), 431).await;
-        check("a long header", extra(&format!("X: {}\r\n", "y".repeat(20_000))), 431).await;
+        check(
+            "a long header",
+            extra(&format!("X: {}\r\n", "y".repeat(20_000))),
+            431,
+        )
+        .await;
         if route.method == Method::POST {
-            for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp"] {
-                check("a form", Request { kind, ..good.clone() }, 415).await;
+            for kind in [
+                "text/plain",
+                "application/x-www-form-urlencoded",
+                "multipart/form-data",
+                "application/jsonp",
+            ] {
+                check(
+                    "a form",
+                    Request {
+                        kind,
+                        ..good.clone()
+                    },
+                    415,
+                )
+                .await;
             }
             let body = "x".repeat(BODY + 1);
-            check("a long body", Request { body, ..good.clone() }, 413).await;
+            check(
+                "a long body",
+                Request {
+                    body,
+                    ..good.clone()
+                },
+                413,
+            )
+            .await;
             let body = "{\"".to_owned();
-            check("a broken body", Request { body, ..good.clone() }, 400).await;
+            check(
+                "a broken body",
+                Request {
+                    body,
+                    ..good.clone()
+                },
+                400,
+            )
+            .await;
             let body = r#"{"unknown":1}"#.to_owned();
-            check("a foreign body", Request { body, ..good.clone() }, 400).await;
+            check(
+                "a foreign body",
+                Request {
+                    body,
+                    ..good.clone()
+                },
+                400,
+            )
+            .await;
         }
         let method = Method::PUT;
-        check("another method", Request { method, ..good.clone() }, 405).await;
+        check(
+            "another method",
+            Request {
+                method,
+                ..good.clone()
+            },
+            405,
+        )
+        .await;
     }
     fixture.stop().await;
 }
@@ -192,12 +286,28 @@ const BODY: usize = crate::guard::BODY_BYTES_MAX;
 async fn what_is_no_route_is_behind_the_guard_too() {
     let fixture = Fixture::start(Limits::default()).await;
     let some = routes().next().unwrap();
-    for path in ["/", "/v1", "/v1/../v1/status", "/v1/%2e%2e/status", "/etc/passwd", "//v1/status", "/v1/status/"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/../v1/status",
+        "/v1/%2e%2e/status",
+        "/etc/passwd",
+        "//v1/status",
+        "/v1/status/",
+    ] {
         let method = Method::GET;
         let body = String::new();
-        let request = Request { method, body, path: path.to_owned(), ..Request::good(&some) };
+        let request = Request {
+            method,
+            body,
+            path: path.to_owned(),
+            ..Request::good(&some)
+        };
         assert_eq!(fixture.status(&request).await, 404, "{path}");
-        let request = Request { token: Some(""), ..request };
+        let request = Request {
+            token: Some(""),
+            ..request
+        };
         assert_eq!(fixture.status(&request).await, 401, "{path}");
     }
     fixture.stop().await;
@@ -206,11 +316,17 @@ async fn what_is_no_route_is_behind_the_guard_too() {
 #[tokio::test]
 async fn a_body_that_does_not_end_is_cut_off_at_its_bound() {
     let fixture = Fixture::start(Limits::default()).await;
-    let request = Request { body: String::new(), ..Request::good(&routes().next().unwrap()) };
+    let request = Request {
+        body: String::new(),
+        ..Request::good(&routes().next().unwrap())
+    };
     let head = request.text(&fixture.token);
-    let head = head.trim_end().to_owned() + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = head.trim_end().to_owned()
+        + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("{:x}\r\n{}\r\n", 65_536, "x".repeat(65_536));
-    let answer = fixture.exchange((head + &chunk.repeat(20)).as_bytes()).await;
+    let answer = fixture
+        .exchange((head + &chunk.repeat(20)).as_bytes())
+        .await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     fixture.stop().await;
 }
@@ -218,32 +334,52 @@ async fn a_body_that_does_not_end_is_cut_off_at_its_bound() {
 #[tokio::test]
 async fn http_2_is_not_spoken() {
     let fixture = Fixture::start(Limits::default()).await;
-    let answer = fixture.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let answer = fixture
+        .exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
     assert!(!answer.contains("200"), "{answer}");
     let upgrade = Request {
         extra: "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n".to_owned(),
         ..Request::good(&routes().find(|route| route.path == "/v1/status").unwrap())
     };
-    assert_eq!(fixture.status(&upgrade).await, 200, "the upgrade is passed over");
+    assert_eq!(
+        fixture.status(&upgrade).await,
+        200,
+        "the upgrade is passed over"
+    );
     fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_cut_off_in_time() {
     let head_timeout = Duration::from_millis(50);
-    let fixture = Fixture::start(Limits { head_timeout, ..Limits::default() }).await;
+    let fixture = Fixture::start(Limits {
+        head_timeout,
+        ..Limits::default()
+    })
+    .await;
     let mut stream = fixture.connect().await;
-    stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: local").await.unwrap();
+    stream
+        .write_all(b"GET /v1/status HTTP/1.1\r\nHost: local")
+        .await
+        .unwrap();
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
-    tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), read)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!answer.contains("200"), "{answer}");
     fixture.stop().await;
 }
 
 #[tokio::test]
 async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again() {
-    let fixture = Fixture::start(Limits { connections: 2, ..Limits::default() }).await;
+    let fixture = Fixture::start(Limits {
+        connections: 2,
+        ..Limits::default()
+    })
+    .await;
     let status = Request::good(&routes().find(|route| route.path == "/healthz").unwrap());
     let (first, second) = (fixture.connect().await, fixture.connect().await);
     while fixture.status(&status).await != 429 {
@@ -260,8 +396,13 @@ async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again(
 async fn error_answers_have_code_message_and_fix() {
     let fixture = Fixture::start(Limits::default()).await;
     for route in routes().filter(|route| route.access == Access::Token) {
-        let request = Request { token: Some(""), ..Request::good(&route) };
-        let answer = fixture.exchange(request.text(&fixture.token).as_bytes()).await;
+        let request = Request {
+            token: Some(""),
+            ..Request::good(&route)
+        };
+        let answer = fixture
+            .exchange(request.text(&fixture.token).as_bytes())
+            .await;
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         let body: crate::types::ErrorBody = serde_json::from_str(body).unwrap();
         assert_eq!(body.error.code, "unauthorized");

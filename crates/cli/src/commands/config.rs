@@ -14,7 +14,9 @@ use crate::output;
 
 /// Show or check the configuration: default < file < environment (`BRUIT__SECTION__KEY`) < flags.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bruit config show --origin\n  bruit config check --config new.toml")]
+#[command(
+    after_help = "Examples:\n  bruit config show --origin\n  bruit config check --config new.toml"
+)]
 pub(crate) struct Config {
     #[command(subcommand)]
     command: Command,
@@ -23,7 +25,9 @@ pub(crate) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show what holds
-    #[command(after_help = "Examples:\n  bruit config show\n  bruit config show --origin --json\n  BRUIT__NODE__PROFILE=lan bruit config show --origin")]
+    #[command(
+        after_help = "Examples:\n  bruit config show\n  bruit config show --origin --json\n  BRUIT__NODE__PROFILE=lan bruit config show --origin"
+    )]
     Show {
         /// Say where each value comes from
         #[arg(long)]
@@ -32,7 +36,9 @@ enum Command {
         from: From,
     },
     /// Check it without starting anything. Exit code 2 names what is wrong
-    #[command(after_help = "Examples:\n  bruit config check\n  bruit config check --config /etc/bruit.toml")]
+    #[command(
+        after_help = "Examples:\n  bruit config check\n  bruit config check --config /etc/bruit.toml"
+    )]
     Check {
         #[command(flatten)]
         from: From,
@@ -52,7 +58,11 @@ struct From {
 impl From {
     fn sources(&self, global: &Global) -> Result<Sources, Failure> {
         let flags = self.flags.given(global.log.as_deref());
-        Ok(Sources::new(&global.folder()?, self.config.as_deref(), flags))
+        Ok(Sources::new(
+            &global.folder()?,
+            self.config.as_deref(),
+            flags,
+        ))
     }
 }
 
@@ -93,7 +103,10 @@ fn show(loaded: &Loaded, origin: bool, json: bool) -> Result<(), Failure> {
         (true, true) => output::json(&loaded.rows.iter().map(shown).collect::<Vec<_>>()),
         (true, false) => output::json(&nested(&loaded.rows)),
         (false, true) => {
-            let rows = loaded.rows.iter().map(|row| [row.key.path(), text(row), row.origin.clone()]);
+            let rows = loaded
+                .rows
+                .iter()
+                .map(|row| [row.key.path(), text(row), row.origin.clone()]);
             output::table(["KEY", "VALUE", "FROM"], rows)
         }
         (false, false) => {
@@ -114,14 +127,18 @@ fn shown(row: &Row) -> Shown<'_> {
 }
 
 fn text(row: &Row) -> String {
-    row.value.as_ref().map_or_else(|| "-".to_owned(), Value::to_toml)
+    row.value
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), Value::to_toml)
 }
 
 /// `{"section": {"key": value}}`.
 fn nested(rows: &[Row]) -> Map<String, Json> {
     let mut root = Map::new();
     for row in rows {
-        let section = root.entry(row.key.section).or_insert_with(|| Json::Object(Map::new()));
+        let section = root
+            .entry(row.key.section)
+            .or_insert_with(|| Json::Object(Map::new()));
         section[row.key.name] = serde_json::json!(row.value);
     }
     root
@@ -132,6 +149,10 @@ fn checked(file: Option<&Path>, json: bool) -> Result<(), Failure> {
         Some(path) => format!("{} is fine", path.display()),
         None => "there is no configuration file: the defaults hold".to_owned(),
     };
-    output::line(&if json { output::json(&Checked { ok: true, file }) } else { text })?;
+    output::line(&if json {
+        output::json(&Checked { ok: true, file })
+    } else {
+        text
+    })?;
     Ok(())
 }

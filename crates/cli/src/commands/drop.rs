@@ -21,7 +21,11 @@ impl Drop {
         let path = format!("/v1/peers/{}", client::encode(&self.id));
         let dropped: Linked = Client::new(&global.folder()?).delete(&path).await?;
         let text = format!("{} unlinked", dropped.id);
-        output::line(&if global.json { output::json(&dropped) } else { text })?;
+        output::line(&if global.json {
+            output::json(&dropped)
+        } else {
+            text
+        })?;
         Ok(())
     }
 }

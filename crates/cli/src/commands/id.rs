@@ -62,7 +62,9 @@ enum Keys {
         name: String,
     },
     /// Take over an author key that was exported
-    #[command(after_help = "Examples:\n  bruit id keys import alice alice.key\n  bruit id keys import alice - < alice.key")]
+    #[command(
+        after_help = "Examples:\n  bruit id keys import alice alice.key\n  bruit id keys import alice - < alice.key"
+    )]
     Import {
         /// What to call it
         name: String,
@@ -137,9 +139,19 @@ fn no_address() -> Failure {
 
 fn text(identity: &Identity) -> String {
     let mut pairs = vec![("id", identity.id.clone())];
-    pairs.extend(identity.addresses.iter().map(|spec| ("address", spec.to_string())));
+    pairs.extend(
+        identity
+            .addresses
+            .iter()
+            .map(|spec| ("address", spec.to_string())),
+    );
     pairs.extend(identity.ticket.clone().map(|ticket| ("ticket", ticket)));
-    pairs.extend(identity.authors.iter().map(|key| ("author", format!("{} {}", key.id, key.name))));
+    pairs.extend(
+        identity
+            .authors
+            .iter()
+            .map(|key| ("author", format!("{} {}", key.id, key.name))),
+    );
     output::pairs(pairs)
 }
 
@@ -150,7 +162,11 @@ impl Keys {
             Self::List => {
                 let authors = data.authors().map_err(|error| failure(&error))?;
                 let authors: Vec<_> = authors.into_iter().map(author).collect();
-                if json { output::json(&authors) } else { list(&authors) }
+                if json {
+                    output::json(&authors)
+                } else {
+                    list(&authors)
+                }
             }
             Self::New { name } => made(data.new_author(name), json)?,
             Self::Export { name } => export(&data, name, json)?,
@@ -168,7 +184,9 @@ fn list(authors: &[Author]) -> String {
     if authors.is_empty() {
         return "no author keys yet: the first `bruit run` makes the one named default".to_owned();
     }
-    let rows = authors.iter().map(|author| [author.name.clone(), author.id.clone()]);
+    let rows = authors
+        .iter()
+        .map(|author| [author.name.clone(), author.id.clone()]);
     output::table(["NAME", "ID"], rows)
 }
 
@@ -194,7 +212,9 @@ fn export(data: &DataFolder, name: &str, json: bool) -> Result<String, Failure> 
 fn read(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().take(KEY_BYTES_MAX).read_to_string(&mut text)
+        std::io::stdin()
+            .take(KEY_BYTES_MAX)
+            .read_to_string(&mut text)
     } else {
         std::fs::File::open(file)
             .and_then(|opened| opened.take(KEY_BYTES_MAX).read_to_string(&mut text))

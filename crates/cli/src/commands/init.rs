@@ -12,7 +12,9 @@ use crate::output;
 
 /// Write a commented configuration file into the data folder. Nothing is overwritten.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bruit init\n  bruit init --private      a network of your own, with a secret\n  bruit init --data /srv/bruit")]
+#[command(
+    after_help = "Examples:\n  bruit init\n  bruit init --private      a network of your own, with a secret\n  bruit init --data /srv/bruit"
+)]
 pub(crate) struct Init {
     /// Also make a network secret; nodes without it are strangers
     #[arg(long)]
@@ -48,7 +50,9 @@ fn refuse_to_overwrite(folder: &Folder, private: bool) -> Result<(), Failure> {
         None => Ok(()),
         Some(path) => {
             let path = path.display();
-            let fix = format!("edit it, move it away (mv {path} {path}.old), or name another folder with --data");
+            let fix = format!(
+                "edit it, move it away (mv {path} {path}.old), or name another folder with --data"
+            );
             Err(Failure::usage(format!("{path} exists already"), fix))
         }
     }
@@ -58,7 +62,10 @@ fn secret() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     let random = getrandom::fill(&mut bytes);
     random.map_err(|error| {
-        Failure::usage(format!("the system gives no random bytes: {error}"), "look at /dev/urandom")
+        Failure::usage(
+            format!("the system gives no random bytes: {error}"),
+            "look at /dev/urandom",
+        )
     })?;
     Ok(text::hex(&bytes))
 }
@@ -67,12 +74,17 @@ fn print(json: bool, folder: &Folder, secret: Option<String>) -> Result<(), Fail
     let config = folder.config().display().to_string();
     if json {
         let secret_file = secret;
-        output::line(&output::json(&Written { config, secret_file }))?;
+        output::line(&output::json(&Written {
+            config,
+            secret_file,
+        }))?;
         return Ok(());
     }
     output::line(&format!("wrote {config}"))?;
     if let Some(secret) = secret {
-        output::line(&format!("wrote {secret}: copy it to every node of the network, and keep it to yourself"))?;
+        output::line(&format!(
+            "wrote {secret}: copy it to every node of the network, and keep it to yourself"
+        ))?;
     }
     output::line(&format!("next: bruit run{}", folder.flag()))?;
     Ok(())

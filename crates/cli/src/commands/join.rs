@@ -38,7 +38,11 @@ impl Join {
         let answer = client.post("/v1/peers", &request);
         let links: Vec<Linked> = progress::shown("linking", answer).await?;
         print(global.json, &links)?;
-        let missed: Vec<_> = links.iter().filter(|link| !link.linked).map(|link| &*link.id).collect();
+        let missed: Vec<_> = links
+            .iter()
+            .filter(|link| !link.linked)
+            .map(|link| &*link.id)
+            .collect();
         if missed.is_empty() {
             return Ok(());
         }

@@ -33,7 +33,11 @@ impl Man {
         let pages = fs::read_dir(&self.dir).map_err(wrong)?.count();
         let dir = self.dir.display().to_string();
         let text = format!("{pages} pages in {dir}");
-        output::line(&if global.json { output::json(&Written { dir, pages }) } else { text })?;
+        output::line(&if global.json {
+            output::json(&Written { dir, pages })
+        } else {
+            text
+        })?;
         Ok(())
     }
 }

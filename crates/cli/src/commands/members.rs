@@ -11,7 +11,9 @@ use crate::output;
 
 /// List all known nodes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bruit members\n  bruit members --json\n  bruit members --watch")]
+#[command(
+    after_help = "Examples:\n  bruit members\n  bruit members --json\n  bruit members --watch"
+)]
 pub(crate) struct Members {
     /// Show it again every second
     #[arg(long)]
@@ -25,13 +27,18 @@ impl Members {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is what the daemon's answer is read into")]
+#[expect(
+    clippy::ptr_arg,
+    reason = "it is what the daemon's answer is read into"
+)]
 fn list(members: &Vec<Member>) -> String {
     if members.is_empty() {
         return "no other node is known: `bruit join ADDRESS` makes the first link".to_owned();
     }
     let rows = members.iter().map(|member| {
-        let seen = member.last_seen_ms.map(|ms| format!("{} ago", output::ago(ms)));
+        let seen = member
+            .last_seen_ms
+            .map(|ms| format!("{} ago", output::ago(ms)));
         [
             output::short(&member.id),
             place(member.address.as_ref()),

@@ -64,7 +64,11 @@ where
 {
     loop {
         let answer: T = client.get(path).await?;
-        let text = if json { output::json(&answer) } else { show(&answer) };
+        let text = if json {
+            output::json(&answer)
+        } else {
+            show(&answer)
+        };
         if watch && !json && std::io::stdout().is_terminal() {
             // Home, and clear what is below: the list stands still while it changes.
             output::line(&format!("\x1b[H\x1b[2J{text}"))?;

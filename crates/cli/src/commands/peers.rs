@@ -11,7 +11,9 @@ use crate::output;
 
 /// List the links to other nodes, or show one of them.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  bruit peers\n  bruit peers --all --watch\n  bruit peers 07a1c3f2")]
+#[command(
+    after_help = "Examples:\n  bruit peers\n  bruit peers --all --watch\n  bruit peers 07a1c3f2"
+)]
 pub(crate) struct Peers {
     /// Show everything about this node: its id, or at least the first 8 characters
     id: Option<String>,
@@ -30,12 +32,19 @@ impl Peers {
             let path = format!("/v1/peers/{}", client::encode(id));
             return super::print(&client, &path, global.json, self.watch, one).await;
         }
-        let path = if self.all { "/v1/peers?all=true" } else { "/v1/peers" };
+        let path = if self.all {
+            "/v1/peers?all=true"
+        } else {
+            "/v1/peers"
+        };
         super::print(&client, path, global.json, self.watch, list).await
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is what the daemon's answer is read into")]
+#[expect(
+    clippy::ptr_arg,
+    reason = "it is what the daemon's answer is read into"
+)]
 fn list(peers: &Vec<Peer>) -> String {
     if peers.is_empty() {
         return "no links: `bruit join ADDRESS` makes one".to_owned();
@@ -54,7 +63,18 @@ fn list(peers: &Vec<Peer>) -> String {
             state(peer.state).to_owned(),
         ]
     });
-    let head = ["ID", "DIRECTION", "ADDRESS", "PATH", "RTT", "FOR", "IN", "OUT", "SCORE", "STATE"];
+    let head = [
+        "ID",
+        "DIRECTION",
+        "ADDRESS",
+        "PATH",
+        "RTT",
+        "FOR",
+        "IN",
+        "OUT",
+        "SCORE",
+        "STATE",
+    ];
     output::table(head, rows)
 }
 
@@ -62,7 +82,10 @@ fn one(peer: &Peer) -> String {
     output::pairs([
         ("id", peer.id.to_string()),
         ("direction", direction(peer.direction).to_owned()),
-        ("address", or_dash(peer.address.as_ref().map(ToString::to_string))),
+        (
+            "address",
+            or_dash(peer.address.as_ref().map(ToString::to_string)),
+        ),
         ("path", path(peer.path).to_owned()),
         ("round trip", millis(peer.rtt_ms)),
         ("for", output::ago(peer.since_ms)),

@@ -67,7 +67,10 @@ enum Source<'a> {
 impl Publish {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         if self.topic.is_empty() {
-            return Err(Failure::usage("the topic is empty", "name one, such as news"));
+            return Err(Failure::usage(
+                "the topic is empty",
+                "name one, such as news",
+            ));
         }
         let client = Client::new(&global.folder()?);
         if self.lines {
@@ -80,7 +83,10 @@ impl Publish {
         }
         let contents = self.contents().await?;
         let published = self.publish(&client, &contents);
-        print(global.json, &progress::shown("working on the stamp", published).await?)
+        print(
+            global.json,
+            &progress::shown("working on the stamp", published).await?,
+        )
     }
 
     async fn publish(&self, client: &Client, contents: &[u8]) -> Result<Published, Failure> {
@@ -113,7 +119,9 @@ impl Publish {
             Source::Input => Box::new(BufReader::new(tokio::io::stdin())),
             Source::File(path) => {
                 let file = tokio::fs::File::open(path).await;
-                Box::new(BufReader::new(file.map_err(|error| Failure::file(path, &error))?))
+                Box::new(BufReader::new(
+                    file.map_err(|error| Failure::file(path, &error))?,
+                ))
             }
         })
     }

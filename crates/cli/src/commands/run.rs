@@ -129,7 +129,8 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         limits: Limits::default(),
     };
     let server = Server::start(node.clone(), options).await;
-    let server = server.map_err(|error| Failure::new(Exit::Usage, "api", error.to_string(), error.fix()))?;
+    let server =
+        server.map_err(|error| Failure::new(Exit::Usage, "api", error.to_string(), error.fix()))?;
     #[cfg(not(unix))]
     {
         let path = folder.port_file();
@@ -168,7 +169,11 @@ impl Ready {
 
     /// A daemon whose output nobody reads runs all the same.
     fn print(&self, json: bool, folder: &Folder, network: &str) {
-        let text = if json { output::json(self) } else { self.text(folder, network) };
+        let text = if json {
+            output::json(self)
+        } else {
+            self.text(folder, network)
+        };
         if let Err(error) = output::line(&text) {
             tracing::debug!(%error, "nobody reads the output");
         }
@@ -178,7 +183,10 @@ impl Ready {
         let flag = folder.flag();
         let none = || "none: it cannot be dialled".to_owned();
         let address = self.address.clone().unwrap_or_else(none);
-        let api = self.api_extra.as_ref().map_or_else(String::new, |extra| format!(" and {extra}"));
+        let api = self
+            .api_extra
+            .as_ref()
+            .map_or_else(String::new, |extra| format!(" and {extra}"));
         let pairs = output::pairs([
             ("network", network.to_owned()),
             ("id", self.id.clone()),
@@ -248,7 +256,11 @@ impl Running {
                 let key = new.key.path();
                 let applied = matches!(key.as_str(), "log.level" | "access.allow" | "access.deny");
                 let value = new.value.clone();
-                changed.push(Change { key, value, applied });
+                changed.push(Change {
+                    key,
+                    value,
+                    applied,
+                });
             }
         }
         self.apply(&loaded).await;
@@ -272,7 +284,10 @@ impl Running {
             output::json(&Reloaded { event, changed })
         } else {
             let lines = changed.iter().map(Change::text);
-            let lines: Vec<_> = ["reloaded the configuration".to_owned()].into_iter().chain(lines).collect();
+            let lines: Vec<_> = ["reloaded the configuration".to_owned()]
+                .into_iter()
+                .chain(lines)
+                .collect();
             lines.join("\n")
         };
         if let Err(error) = output::line(&text) {
@@ -283,8 +298,15 @@ impl Running {
 
 impl Change {
     fn text(&self) -> String {
-        let value = self.value.as_ref().map_or_else(|| "unset".to_owned(), Value::to_toml);
-        let when = if self.applied { "" } else { " (from the next start on)" };
+        let value = self
+            .value
+            .as_ref()
+            .map_or_else(|| "unset".to_owned(), Value::to_toml);
+        let when = if self.applied {
+            ""
+        } else {
+            " (from the next start on)"
+        };
         format!("  {} = {}{when}", self.key, output::escape(&value))
     }
 }

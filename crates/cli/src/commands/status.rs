@@ -27,22 +27,68 @@ impl Status {
 }
 
 fn show(status: &view::Status) -> String {
-    let view::Status { rates, store, links, .. } = status;
+    let view::Status {
+        rates,
+        store,
+        links,
+        ..
+    } = status;
     let drops = status.drops.iter().filter(|(_, count)| **count > 0);
-    let drops: Vec<_> = drops.map(|(reason, count)| format!("{count} {reason}")).collect();
+    let drops: Vec<_> = drops
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
     let mut text = output::pairs([
         ("id", status.id.to_string()),
         ("version", status.version.clone()),
-        ("network", format!("{}, about {} nodes", status.network, status.network_size)),
+        (
+            "network",
+            format!("{}, about {} nodes", status.network, status.network_size),
+        ),
         ("up", output::span(status.uptime_s)),
-        ("links", format!("{} in, {} out", links.inbound, links.outbound)),
+        (
+            "links",
+            format!("{} in, {} out", links.inbound, links.outbound),
+        ),
         ("topics", status.topics.to_string()),
-        ("bulletins", format!("{:.1}/s in, {:.1}/s out", rates.in_per_s, rates.out_per_s)),
-        ("traffic", format!("{:.0} B/s in, {:.0} B/s out", rates.bytes_in_per_s, rates.bytes_out_per_s)),
-        ("dropped", if drops.is_empty() { "nothing".to_owned() } else { drops.join(", ") }),
-        ("store", format!("{} bulletins, {} of {}", store.items, output::bytes(store.bytes), output::bytes(store.limit_bytes))),
-        ("price", format!("{} (asking for 2^{} now)", status.price.min, status.price.floor_log2)),
-        ("clock", format!("{:+} ms against the peers", status.clock_offset_ms)),
+        (
+            "bulletins",
+            format!("{:.1}/s in, {:.1}/s out", rates.in_per_s, rates.out_per_s),
+        ),
+        (
+            "traffic",
+            format!(
+                "{:.0} B/s in, {:.0} B/s out",
+                rates.bytes_in_per_s, rates.bytes_out_per_s
+            ),
+        ),
+        (
+            "dropped",
+            if drops.is_empty() {
+                "nothing".to_owned()
+            } else {
+                drops.join(", ")
+            },
+        ),
+        (
+            "store",
+            format!(
+                "{} bulletins, {} of {}",
+                store.items,
+                output::bytes(store.bytes),
+                output::bytes(store.limit_bytes)
+            ),
+        ),
+        (
+            "price",
+            format!(
+                "{} (asking for 2^{} now)",
+                status.price.min, status.price.floor_log2
+            ),
+        ),
+        (
+            "clock",
+            format!("{:+} ms against the peers", status.clock_offset_ms),
+        ),
         ("privacy", status.privacy.clone()),
     ]);
     for warning in &status.warnings {

@@ -20,7 +20,11 @@ use crate::output;
 )]
 pub(crate) struct Sub {
     /// The topics, each taken exactly
-    #[arg(value_name = "TOPIC", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "TOPIC",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     topics: Vec<String>,
     /// Print everything; topics nobody named here as hexadecimal ids
     #[arg(long)]
@@ -65,7 +69,10 @@ impl Sub {
     }
 
     fn path(&self) -> String {
-        let topics = self.topics.iter().map(|topic| format!("topic={}", client::encode(topic)));
+        let topics = self
+            .topics
+            .iter()
+            .map(|topic| format!("topic={}", client::encode(topic)));
         let mut parameters: Vec<_> = topics.collect();
         if self.all {
             parameters.push("all=true".to_owned());
@@ -91,7 +98,9 @@ impl Sub {
         if self.count.is_none() && came.count > 0 {
             return Ok(());
         }
-        let wanted = self.count.map_or_else(|| "any".to_owned(), |count| count.to_string());
+        let wanted = self
+            .count
+            .map_or_else(|| "any".to_owned(), |count| count.to_string());
         Err(Failure::new(
             Exit::Timeout,
             "timeout",
@@ -117,7 +126,11 @@ impl Came {
             return Ok(());
         }
         let bulletin: Bulletin = parse(&event.data)?;
-        output::line(&if json { output::json(&bulletin) } else { text_of(&bulletin) })?;
+        output::line(&if json {
+            output::json(&bulletin)
+        } else {
+            text_of(&bulletin)
+        })?;
         self.count += 1;
         self.cursor = Some(bulletin.cursor);
         Ok(())

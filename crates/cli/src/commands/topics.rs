@@ -24,7 +24,10 @@ impl Topics {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is what the daemon's answer is read into")]
+#[expect(
+    clippy::ptr_arg,
+    reason = "it is what the daemon's answer is read into"
+)]
 fn list(topics: &Vec<Topic>) -> String {
     if topics.is_empty() {
         return "nobody subscribes here: `bruit sub TOPIC` does".to_owned();

@@ -51,7 +51,10 @@ impl Validate {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let client = Client::new(&global.folder()?);
         let topic = client::encode(&self.topic);
-        let path = format!("/v1/validate?topic={topic}&timeout={}ms", self.timeout.as_millis());
+        let path = format!(
+            "/v1/validate?topic={topic}&timeout={}ms",
+            self.timeout.as_millis()
+        );
         let mut events = client.events(&path).await?;
         eprintln!("validating {}", output::escape(&self.topic));
         let mut judging = FuturesUnordered::new();
@@ -73,7 +76,9 @@ impl Validate {
             let fix = "use the bruit the daemon runs with";
             Failure::new(Exit::Unreachable, "odd_answer", message, fix)
         })?;
-        let Bulletin { id, topic, author, .. } = question.bulletin.clone();
+        let Bulletin {
+            id, topic, author, ..
+        } = question.bulletin.clone();
         let asked = tokio::time::timeout(self.timeout, self.ask(&question.bulletin)).await;
         let verdict = asked.unwrap_or(Word::Ignore);
         let path = format!("/v1/validate/{}", question.question);
@@ -139,7 +144,11 @@ fn print(json: bool, decided: &Decided) -> std::io::Result<()> {
         Word::Reject => "reject",
         Word::Ignore => "ignore",
     };
-    let text = format!("{word} {} by {}", decided.id, output::short(&decided.author));
+    let text = format!(
+        "{word} {} by {}",
+        decided.id,
+        output::short(&decided.author)
+    );
     output::line(&if json { output::json(decided) } else { text })
 }
 

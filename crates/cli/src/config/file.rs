@@ -96,14 +96,22 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, section: &str, name: &str, line: usize) {
-        let here = KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
+        let here = KEYS
+            .iter()
+            .filter(|key| key.section == section)
+            .map(|key| key.name);
         let elsewhere = KEYS.iter().find(|key| key.name == name);
         let fix = match (elsewhere, keys::nearest(name, here.clone())) {
             (Some(key), _) => format!("write it under [{}]", key.section),
             (None, Some(near)) => format!("did you mean {near}?"),
             (None, None) => format!("[{section}] has {}", here.collect::<Vec<_>>().join(", ")),
         };
-        self.problem(&format!("{section}.{name}"), line, "there is no such key".into(), fix);
+        self.problem(
+            &format!("{section}.{name}"),
+            line,
+            "there is no such key".into(),
+            fix,
+        );
     }
 
     fn unknown_section(&mut self, name: &str, line: usize) {
@@ -116,7 +124,10 @@ impl Reader<'_> {
     }
 
     fn outside(&mut self, name: &str, line: usize) {
-        let home = KEYS.iter().find(|key| key.name == name).map(|key| key.section);
+        let home = KEYS
+            .iter()
+            .find(|key| key.name == name)
+            .map(|key| key.section);
         let fix = match home.or_else(|| keys::nearest(name, keys::sections())) {
             Some(section) if home.is_some() => format!("write it under [{section}]"),
             Some(section) => format!("write the section as [{section}], and its keys below"),
@@ -129,7 +140,10 @@ impl Reader<'_> {
         let line = self.line(error.span());
         let text = self.text.lines().nth(line - 1).unwrap_or_default().trim();
         let key = text.split(['=', ' ']).next().filter(|key| !key.is_empty());
-        let what = format!("`{text}` is not TOML: {}", error.message().replace('\n', ", "));
+        let what = format!(
+            "`{text}` is not TOML: {}",
+            error.message().replace('\n', ", ")
+        );
         let fix = "write `key = value` with texts in quotes, or `[section]`".to_owned();
         self.problem(key.unwrap_or("syntax"), line, what, fix);
     }

@@ -64,6 +64,8 @@ impl Flags {
             ("--deny", list(&self.deny)),
             ("--log", log.map(str::to_owned)),
         ];
-        all.into_iter().filter_map(|(flag, text)| Some((flag, text?))).collect()
+        all.into_iter()
+            .filter_map(|(flag, text)| Some((flag, text?)))
+            .collect()
     }
 }

@@ -59,7 +59,8 @@ impl Key {
 
     /// A value to show: the default, or an example.
     pub(crate) fn shown(&self) -> String {
-        self.default().map_or_else(|| self.example.to_owned(), |value| value.to_toml())
+        self.default()
+            .map_or_else(|| self.example.to_owned(), |value| value.to_toml())
     }
 
     /// Checks what the kind alone does not say.
@@ -76,7 +77,8 @@ impl std::fmt::Debug for Key {
 
 /// The setting `section.name`.
 pub(crate) fn find(section: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.section == section && key.name == name)
+    KEYS.iter()
+        .find(|key| key.section == section && key.name == name)
 }
 
 /// The names of the sections, in order.
@@ -95,7 +97,11 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
         // The first forgives what is missing at the end, the second two letters that changed places.
         let beginning = strsim::jaro_winkler(&text, &name);
         let is_swapped = strsim::damerau_levenshtein(&text, &name) == 1;
-        if is_swapped { beginning.max(0.9) } else { beginning }
+        if is_swapped {
+            beginning.max(0.9)
+        } else {
+            beginning
+        }
     };
     let scored = known.into_iter().map(|name| (likeness(name), name));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
@@ -127,7 +133,10 @@ pub(crate) static KEYS: [Key; 13] = [
     Key {
         section: "network",
         name: "price",
-        kind: Kind::Number { min: 0, max: u32::MAX as u64 },
+        kind: Kind::Number {
+            min: 0,
+            max: u32::MAX as u64,
+        },
         flag: "--price",
         about: "What a bulletin costs: expected trials per weighted byte. 0 asks for no work. Nodes of another\nprice are strangers. At 128, 1 KB for an hour takes about 0.05 s of a core.",
         example: "",
@@ -187,7 +196,10 @@ pub(crate) static KEYS: [Key; 13] = [
     Key {
         section: "store",
         name: "limit_bytes",
-        kind: Kind::Number { min: 1 << 20, max: 1 << 50 },
+        kind: Kind::Number {
+            min: 1 << 20,
+            max: 1 << 50,
+        },
         flag: "--store-limit",
         about: "Bytes the store may take. When it is full, the cheapest bulletins go first.",
         example: "",
@@ -243,7 +255,10 @@ fn anything(_: &str) -> Result<(), Wrong> {
 
 fn not_empty(text: &str) -> Result<(), Wrong> {
     match text {
-        "" => Err(Wrong::new("it is empty", "write something, or leave the key out")),
+        "" => Err(Wrong::new(
+            "it is empty",
+            "write something, or leave the key out",
+        )),
         _ => Ok(()),
     }
 }
@@ -270,18 +285,25 @@ fn socket_address(text: &str) -> Result<(), Wrong> {
 fn peer(text: &str) -> Result<(), Wrong> {
     match text.parse::<PeerSpec>() {
         Ok(_) => Ok(()),
-        Err(error) => Err(Wrong::new(format!("`{text}`: {error}"), ParseAddressError::FIX)),
+        Err(error) => Err(Wrong::new(
+            format!("`{text}`: {error}"),
+            ParseAddressError::FIX,
+        )),
     }
 }
 
 fn endpoint(text: &str) -> Result<(), Wrong> {
     let parsed = text.parse::<Endpoint>();
-    parsed.map(|_| ()).map_err(|error| Wrong::new(error.to_string(), error.fix()))
+    parsed
+        .map(|_| ())
+        .map_err(|error| Wrong::new(error.to_string(), error.fix()))
 }
 
 /// The profile of a word.
 pub(crate) fn profile(word: &str) -> Option<Profile> {
-    Profile::ALL.into_iter().find(|profile| profile.as_str() == word)
+    Profile::ALL
+        .into_iter()
+        .find(|profile| profile.as_str() == word)
 }
 
 fn profile_name(text: &str) -> Result<(), Wrong> {
@@ -311,7 +333,10 @@ fn id_or_network(text: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     let what = format!("`{text}` is neither a node id nor a network");
-    Err(Wrong::new(what, "write the 64 characters of an id, or a network such as \"10.0.0.0/8\""))
+    Err(Wrong::new(
+        what,
+        "write the 64 characters of an id, or a network such as \"10.0.0.0/8\"",
+    ))
 }
 
 /// The filter of a log level.
@@ -321,7 +346,9 @@ pub(crate) fn log_filter(text: &str) -> Result<EnvFilter, Wrong> {
     // Alone, a word that is no level would be taken for a module's name.
     let words = ["off", "error", "warn", "info", "debug", "trace"];
     let mut parts = text.split(',').map(str::trim);
-    if let Some(word) = parts.find(|part| !part.contains('=') && !words.contains(&part.to_ascii_lowercase().as_str())) {
+    if let Some(word) = parts
+        .find(|part| !part.contains('=') && !words.contains(&part.to_ascii_lowercase().as_str()))
+    {
         return Err(wrong(format!("`{word}` is no log level")));
     }
     EnvFilter::try_new(text).map_err(|error| wrong(format!("`{text}`: {error}")))

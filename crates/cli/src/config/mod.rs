@@ -3,8 +3,8 @@
 //! Every layer is checked against the table of [`keys`] before figment merges it, so that an error
 //! names the key, the place and the fix; figment keeps the origins.
 
-pub(crate) mod flags;
 mod file;
+pub(crate) mod flags;
 pub(crate) mod keys;
 mod problem;
 mod value;
@@ -45,14 +45,20 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// The sources of this process: `file` or the one of `folder`, its environment, `flags`.
-    pub(crate) fn new(folder: &Folder, file: Option<&Path>, flags: Vec<(&'static str, String)>) -> Self {
+    pub(crate) fn new(
+        folder: &Folder,
+        file: Option<&Path>,
+        flags: Vec<(&'static str, String)>,
+    ) -> Self {
         let variables = std::env::vars_os();
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         Self {
             file: file.map_or_else(|| folder.config(), Path::to_owned),
             named: file.is_some(),
             flags,
-            variables: variables.map(|(name, value)| (text(name), text(value))).collect(),
+            variables: variables
+                .map(|(name, value)| (text(name), text(value)))
+                .collect(),
         }
     }
 
@@ -91,7 +97,11 @@ impl Sources {
 
     fn variable_layers(&self) -> Layers {
         let mut layers = (Vec::new(), Vec::new());
-        for (variable, text) in self.variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+        for (variable, text) in self
+            .variables
+            .iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+        {
             match KEYS.iter().find(|key| key.variable() == *variable) {
                 Some(key) => from_text(key, format!("environment {variable}"), text, &mut layers),
                 None => layers.1.push(unknown_variable(variable)),
@@ -135,7 +145,10 @@ fn from_text(key: &'static Key, origin: String, text: &str, layers: &mut Layers)
 fn unknown_variable(variable: &str) -> Problem {
     let known: Vec<_> = KEYS.iter().map(Key::variable).collect();
     let near = keys::nearest(variable, known.iter().map(String::as_str));
-    let path = variable.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
+    let path = variable
+        .trim_start_matches(PREFIX)
+        .to_lowercase()
+        .replace("__", ".");
     Problem {
         key: path,
         place: format!("environment {variable}"),
@@ -179,7 +192,8 @@ fn defaults() -> Vec<Layer> {
 }
 
 fn merge(layers: Vec<Layer>) -> Result<Loaded, Failure> {
-    let mut values: Vec<(&'static Key, Option<Value>)> = KEYS.iter().map(|key| (key, None)).collect();
+    let mut values: Vec<(&'static Key, Option<Value>)> =
+        KEYS.iter().map(|key| (key, None)).collect();
     let mut figment = Figment::new();
     for layer in layers {
         for (key, value) in &mut values {
@@ -191,7 +205,10 @@ fn merge(layers: Vec<Layer>) -> Result<Loaded, Failure> {
     }
     let origin = |key: &Key| {
         let metadata = figment.find_metadata(&key.path());
-        metadata.map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string())
+        metadata.map_or_else(
+            || "default".to_owned(),
+            |metadata| metadata.name.to_string(),
+        )
     };
     let rows = values.into_iter().map(|(key, value)| Row {
         key,
@@ -201,7 +218,10 @@ fn merge(layers: Vec<Layer>) -> Result<Loaded, Failure> {
     let rows = rows.collect();
     let settings = figment.extract();
     let settings = settings.map_err(|error| {
-        Failure::usage(format!("the configuration: {error}"), "look at `bruit config show --origin`")
+        Failure::usage(
+            format!("the configuration: {error}"),
+            "look at `bruit config show --origin`",
+        )
     })?;
     Ok(Loaded { settings, rows })
 }
@@ -331,14 +351,25 @@ impl Loaded {
         };
         let shown = path.display();
         let bytes = fs::read(path).map_err(|error| {
-            problem(format!("{shown}: {error}"), format!("put the network's secret into {shown}, or make one with `bruit init --private`"))
+            problem(
+                format!("{shown}: {error}"),
+                format!(
+                    "put the network's secret into {shown}, or make one with `bruit init --private`"
+                ),
+            )
         })?;
         if is_exposed(path) {
-            return Err(problem(format!("{shown} can be read by others"), format!("chmod 600 {shown}")));
+            return Err(problem(
+                format!("{shown} can be read by others"),
+                format!("chmod 600 {shown}"),
+            ));
         }
         let secret = bytes.trim_ascii_end();
         if secret.is_empty() {
-            return Err(problem(format!("{shown} is empty"), "copy it from another node of the network".into()));
+            return Err(problem(
+                format!("{shown} is empty"),
+                "copy it from another node of the network".into(),
+            ));
         }
         Ok(secret.to_vec())
     }

@@ -31,7 +31,10 @@ impl From<Problems> for Failure {
             [one] => (one.to_string(), one.fix.clone()),
             all => {
                 let lines = all.iter().map(|one| format!("{one}: {}", one.fix));
-                (lines.collect::<Vec<_>>().join("\n"), format!("mend these {} places", all.len()))
+                (
+                    lines.collect::<Vec<_>>().join("\n"),
+                    format!("mend these {} places", all.len()),
+                )
             }
         };
         Self::new(Exit::Usage, "config", message, fix)

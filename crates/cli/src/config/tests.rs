@@ -38,7 +38,9 @@ fn samples(key: &Key) -> [String; 3] {
         "node.max_work" => ["10", "11", "12"].map(str::to_owned),
         "store.limit_bytes" => ["2000000", "3000000", "4000000"].map(str::to_owned),
         "api.listen" => ["127.0.0.1:1", "unix:/a", "[::1]:0"].map(str::to_owned),
-        "access.allow" | "access.deny" => ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned),
+        "access.allow" | "access.deny" => {
+            ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
+        }
         "log.level" => ["warn", "debug", "info,bruit=trace"].map(str::to_owned),
         other => panic!("{other} is new: give it samples"),
     };
@@ -51,7 +53,9 @@ fn samples(key: &Key) -> [String; 3] {
 
 fn row(loaded: &Loaded, key: &Key) -> Row {
     let mut rows = loaded.rows.iter();
-    rows.find(|row| row.key == key).expect("every key has a row").clone()
+    rows.find(|row| row.key == key)
+        .expect("every key has a row")
+        .clone()
 }
 
 #[test]
@@ -65,43 +69,74 @@ fn default_gives_way_to_file_to_environment_to_flag_for_every_key() {
 
         fs::write(&file, "").unwrap();
         let found = row(&sources.load().unwrap(), key);
-        assert_eq!((found.value, found.origin.as_str()), (key.default(), "default"), "{key:?}");
+        assert_eq!(
+            (found.value, found.origin.as_str()),
+            (key.default(), "default"),
+            "{key:?}"
+        );
 
         let toml = value(&in_file).unwrap().to_toml();
-        fs::write(&file, format!("\n[{}]\n{} = {toml}\n", key.section, key.name)).unwrap();
+        fs::write(
+            &file,
+            format!("\n[{}]\n{} = {toml}\n", key.section, key.name),
+        )
+        .unwrap();
         let found = row(&sources.load().unwrap(), key);
         let origin = format!("file {}, line 3", file.display());
-        assert_eq!((found.value, found.origin), (value(&in_file), origin), "{key:?}");
+        assert_eq!(
+            (found.value, found.origin),
+            (value(&in_file), origin),
+            "{key:?}"
+        );
 
         sources.variables = vec![(key.variable(), in_environment.clone())];
         let found = row(&sources.load().unwrap(), key);
         let origin = format!("environment {}", key.variable());
-        assert_eq!((found.value, found.origin), (value(&in_environment), origin), "{key:?}");
+        assert_eq!(
+            (found.value, found.origin),
+            (value(&in_environment), origin),
+            "{key:?}"
+        );
 
         sources.flags = vec![(key.flag, in_flag.clone())];
         let found = row(&sources.load().unwrap(), key);
         let origin = format!("flag {}", key.flag);
-        assert_eq!((found.value, found.origin), (value(&in_flag), origin), "{key:?}");
+        assert_eq!(
+            (found.value, found.origin),
+            (value(&in_flag), origin),
+            "{key:?}"
+        );
     }
 }
 
 #[test]
 fn every_key_has_its_flag_and_every_flag_its_key() {
     let command = Flags::augment_args(clap::Command::new("run"));
-    let mut flags: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}")).collect();
+    let mut flags: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_long())
+        .map(|long| format!("--{long}"))
+        .collect();
     flags.push("--log".to_owned()); // a global one
     flags.sort_unstable();
     let mut keys: Vec<_> = KEYS.iter().map(|key| key.flag.to_owned()).collect();
     keys.sort_unstable();
     assert_eq!(flags, keys);
 
-    let words = KEYS.iter().filter(|key| key.flag != "--log").flat_map(|key| match key.kind {
-        Kind::Switch => vec![key.flag.to_owned()],
-        _ => vec![key.flag.to_owned(), samples(key)[0].clone()],
-    });
+    let words = KEYS
+        .iter()
+        .filter(|key| key.flag != "--log")
+        .flat_map(|key| match key.kind {
+            Kind::Switch => vec![key.flag.to_owned()],
+            _ => vec![key.flag.to_owned(), samples(key)[0].clone()],
+        });
     let words = [String::from("run")].into_iter().chain(words);
     let flags = Flags::from_arg_matches(&command.get_matches_from(words)).unwrap();
-    let given: Vec<_> = flags.given(Some("warn")).into_iter().map(|(flag, _)| flag).collect();
+    let given: Vec<_> = flags
+        .given(Some("warn"))
+        .into_iter()
+        .map(|(flag, _)| flag)
+        .collect();
     assert_eq!(given.len(), KEYS.len());
     assert!(crate::args::Cli::command().find_subcommand("run").is_some());
 }
@@ -113,10 +148,21 @@ fn the_template_is_right_and_says_every_key() {
     assert!(loaded.rows.iter().all(|row| row.origin == "default"));
 
     // Its examples and defaults may be taken as they stand.
-    let keys = |line: &str| KEYS.iter().any(|key| line.starts_with(&format!("# {} = ", key.name)));
-    let lines = plain.lines().map(|line| if keys(line) { &line[2..] } else { line });
+    let keys = |line: &str| {
+        KEYS.iter()
+            .any(|key| line.starts_with(&format!("# {} = ", key.name)))
+    };
+    let lines = plain
+        .lines()
+        .map(|line| if keys(line) { &line[2..] } else { line });
     let loaded = load(&lines.collect::<Vec<_>>().join("\n")).unwrap();
-    assert!(loaded.rows.iter().all(|row| row.origin.starts_with("file ")), "{loaded:?}");
+    assert!(
+        loaded
+            .rows
+            .iter()
+            .all(|row| row.origin.starts_with("file ")),
+        "{loaded:?}"
+    );
 
     let private = template(&[("network.secret_file", "\"secret\"".to_owned())]);
     let loaded = load(&private).unwrap();
@@ -127,53 +173,208 @@ fn the_template_is_right_and_says_every_key() {
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
 const MISTAKES: [(&str, &str, usize, &str); 44] = [
     // Sections and keys.
-    ("[netwrok]\nname = 'a'", "netwrok", 1, "did you mean [network]?"),
-    ("\n\n[peers]\nmax = 3", "peers", 3, "the sections are [network]"),
+    (
+        "[netwrok]\nname = 'a'",
+        "netwrok",
+        1,
+        "did you mean [network]?",
+    ),
+    (
+        "\n\n[peers]\nmax = 3",
+        "peers",
+        3,
+        "the sections are [network]",
+    ),
     ("name = 'a'", "name", 1, "write it under [network]"),
     ("join = []", "join", 1, "write it under [node]"),
     ("network = 'main'", "network", 1, "as [network]"),
     ("zebra = 1", "zebra", 1, "the sections are"),
-    ("[network]\nnmae = 'a'", "network.nmae", 2, "did you mean name?"),
-    ("[network]\nprize = 3", "network.prize", 2, "did you mean price?"),
-    ("[network]\nsecret = 'a'", "network.secret", 2, "did you mean secret_file?"),
-    ("[network]\nlisten = '[::]:1'", "network.listen", 2, "write it under [node]"),
-    ("[node]\nprice = 1", "node.price", 2, "write it under [network]"),
-    ("[node]\nmaxwork = 1", "node.maxwork", 2, "did you mean max_work?"),
-    ("[store]\nlimit = 1", "store.limit", 2, "did you mean limit_bytes?"),
-    ("[access]\nzebra = 1", "access.zebra", 2, "[access] has allow, deny"),
-    ("[log]\nlevle = 'info'", "log.levle", 2, "did you mean level?"),
+    (
+        "[network]\nnmae = 'a'",
+        "network.nmae",
+        2,
+        "did you mean name?",
+    ),
+    (
+        "[network]\nprize = 3",
+        "network.prize",
+        2,
+        "did you mean price?",
+    ),
+    (
+        "[network]\nsecret = 'a'",
+        "network.secret",
+        2,
+        "did you mean secret_file?",
+    ),
+    (
+        "[network]\nlisten = '[::]:1'",
+        "network.listen",
+        2,
+        "write it under [node]",
+    ),
+    (
+        "[node]\nprice = 1",
+        "node.price",
+        2,
+        "write it under [network]",
+    ),
+    (
+        "[node]\nmaxwork = 1",
+        "node.maxwork",
+        2,
+        "did you mean max_work?",
+    ),
+    (
+        "[store]\nlimit = 1",
+        "store.limit",
+        2,
+        "did you mean limit_bytes?",
+    ),
+    (
+        "[access]\nzebra = 1",
+        "access.zebra",
+        2,
+        "[access] has allow, deny",
+    ),
+    (
+        "[log]\nlevle = 'info'",
+        "log.levle",
+        2,
+        "did you mean level?",
+    ),
     // Kinds.
-    ("[network]\nname = 3", "network.name", 2, "a text in quotes: name = \"main\""),
-    ("[network]\nprice = '128'", "network.price", 2, "a whole number"),
-    ("[network]\nprice = 1.5", "network.price", 2, "a whole number"),
-    ("[network]\nprice = -1", "network.price", 2, "from 0 to 4294967295"),
-    ("[network]\nprice = 4294967296", "network.price", 2, "from 0 to 4294967295"),
-    ("[network]\nsecret_file = ['a']", "network.secret_file", 2, "a path in quotes"),
+    (
+        "[network]\nname = 3",
+        "network.name",
+        2,
+        "a text in quotes: name = \"main\"",
+    ),
+    (
+        "[network]\nprice = '128'",
+        "network.price",
+        2,
+        "a whole number",
+    ),
+    (
+        "[network]\nprice = 1.5",
+        "network.price",
+        2,
+        "a whole number",
+    ),
+    (
+        "[network]\nprice = -1",
+        "network.price",
+        2,
+        "from 0 to 4294967295",
+    ),
+    (
+        "[network]\nprice = 4294967296",
+        "network.price",
+        2,
+        "from 0 to 4294967295",
+    ),
+    (
+        "[network]\nsecret_file = ['a']",
+        "network.secret_file",
+        2,
+        "a path in quotes",
+    ),
     ("[node]\nstatic = 'yes'", "node.static", 2, "true or false"),
     ("[node]\nstatic = 1", "node.static", 2, "true or false"),
     ("[node]\njoin = 'a'", "node.join", 2, "a list of texts"),
     ("[node]\njoin = [1]", "node.join", 2, "a list of texts"),
     ("[node]\nmax_work = 65", "node.max_work", 2, "from 0 to 64"),
-    ("[node.profile]\nname = 'lan'", "node.profile", 1, "a text in quotes"),
-    ("[store]\nlimit_bytes = '1 GiB'", "store.limit_bytes", 2, "a whole number"),
-    ("[store]\nlimit_bytes = 1000", "store.limit_bytes", 2, "from 1048576"),
-    ("[log]\nlevel = 2026-01-01", "log.level", 2, "a text in quotes"),
+    (
+        "[node.profile]\nname = 'lan'",
+        "node.profile",
+        1,
+        "a text in quotes",
+    ),
+    (
+        "[store]\nlimit_bytes = '1 GiB'",
+        "store.limit_bytes",
+        2,
+        "a whole number",
+    ),
+    (
+        "[store]\nlimit_bytes = 1000",
+        "store.limit_bytes",
+        2,
+        "from 1048576",
+    ),
+    (
+        "[log]\nlevel = 2026-01-01",
+        "log.level",
+        2,
+        "a text in quotes",
+    ),
     // Values.
     ("[network]\nname = ''", "network.name", 2, "choose a name"),
-    ("[network]\nsecret_file = ''", "network.secret_file", 2, "leave the key out"),
+    (
+        "[network]\nsecret_file = ''",
+        "network.secret_file",
+        2,
+        "leave the key out",
+    ),
     ("[node]\nlisten = '7447'", "node.listen", 2, "[::]:7447"),
-    ("[node]\nlisten = 'localhost:7447'", "node.listen", 2, "0.0.0.0:7447"),
-    ("[node]\njoin = ['10.0.0.1:7447']", "node.join", 2, "NODEID@HOST:PORT"),
-    ("[node]\njoin = ['bruit1qqqq']", "node.join", 2, "the ticket beginning with bruit1"),
-    ("[node]\nprofile = 'lna'", "node.profile", 2, "did you mean \"lan\"?"),
-    ("[node]\nprofile = 'x'", "node.profile", 2, "choose one of wan, lan, local, assignment"),
-    ("[api]\nlisten = '0.0.0.0:7448'", "api.listen", 2, "listen = \"127.0.0.1:7448\""),
+    (
+        "[node]\nlisten = 'localhost:7447'",
+        "node.listen",
+        2,
+        "0.0.0.0:7447",
+    ),
+    (
+        "[node]\njoin = ['10.0.0.1:7447']",
+        "node.join",
+        2,
+        "NODEID@HOST:PORT",
+    ),
+    (
+        "[node]\njoin = ['bruit1qqqq']",
+        "node.join",
+        2,
+        "the ticket beginning with bruit1",
+    ),
+    (
+        "[node]\nprofile = 'lna'",
+        "node.profile",
+        2,
+        "did you mean \"lan\"?",
+    ),
+    (
+        "[node]\nprofile = 'x'",
+        "node.profile",
+        2,
+        "choose one of wan, lan, local, assignment",
+    ),
+    (
+        "[api]\nlisten = '0.0.0.0:7448'",
+        "api.listen",
+        2,
+        "listen = \"127.0.0.1:7448\"",
+    ),
     ("[api]\nlisten = '/run/a.sock'", "api.listen", 2, "unix:"),
-    ("[access]\ndeny = ['10.0.0.0/33']", "access.deny", 2, "10.0.0.0/8"),
-    ("[log]\nlevel = 'verbose'", "log.level", 2, "error, warn, info, debug or trace"),
+    (
+        "[access]\ndeny = ['10.0.0.0/33']",
+        "access.deny",
+        2,
+        "10.0.0.0/8",
+    ),
+    (
+        "[log]\nlevel = 'verbose'",
+        "log.level",
+        2,
+        "error, warn, info, debug or trace",
+    ),
     // Syntax.
     ("[network]\nname = main", "name", 2, "texts in quotes"),
-    ("[network]\nname = 'a'\nname = 'b'", "name", 3, "key = value"),
+    (
+        "[network]\nname = 'a'\nname = 'b'",
+        "name",
+        3,
+        "key = value",
+    ),
 ];
 
 #[test]
@@ -184,10 +385,17 @@ fn each_mistake_is_told_with_key_file_line_and_fix() {
         fs::write(&file, text).unwrap();
         let failure = sources(&file).load().expect_err(text);
         let place = format!("({}, line {line}):", file.display());
-        assert!(failure.message.starts_with(&format!("{key} ")), "{text:?}: {failure}");
+        assert!(
+            failure.message.starts_with(&format!("{key} ")),
+            "{text:?}: {failure}"
+        );
         assert!(failure.message.contains(&place), "{text:?}: {failure}");
         assert!(failure.fix.contains(fix), "{text:?}: {failure}");
-        assert_eq!((failure.exit, &*failure.code), (Exit::Usage, "config"), "{text:?}");
+        assert_eq!(
+            (failure.exit, &*failure.code),
+            (Exit::Usage, "config"),
+            "{text:?}"
+        );
     }
 }
 
@@ -201,11 +409,25 @@ fn mistakes_of_environment_and_flags_name_them() {
         ..sources(&file)
     };
     let failure = variable("BRUIT__NETWORK__NMAE", "a").load().unwrap_err();
-    assert!(failure.message.contains("environment BRUIT__NETWORK__NMAE"), "{failure}");
-    assert!(failure.fix.contains("did you mean BRUIT__NETWORK__NAME?"), "{failure}");
+    assert!(
+        failure.message.contains("environment BRUIT__NETWORK__NMAE"),
+        "{failure}"
+    );
+    assert!(
+        failure.fix.contains("did you mean BRUIT__NETWORK__NAME?"),
+        "{failure}"
+    );
     let failure = variable("BRUIT__NODE__STATIC", "1").load().unwrap_err();
-    assert!(failure.message.contains("node.static (environment BRUIT__NODE__STATIC)"), "{failure}");
-    assert!(variable("BRUIT_DATA", "a").load().is_ok(), "other variables are not settings");
+    assert!(
+        failure
+            .message
+            .contains("node.static (environment BRUIT__NODE__STATIC)"),
+        "{failure}"
+    );
+    assert!(
+        variable("BRUIT_DATA", "a").load().is_ok(),
+        "other variables are not settings"
+    );
     // What looks like a number is a text where a text is meant.
     let loaded = variable("BRUIT__NETWORK__NAME", "42").load().unwrap();
     assert_eq!(loaded.settings.network.name, "42");
@@ -215,7 +437,12 @@ fn mistakes_of_environment_and_flags_name_them() {
         ..sources(&file)
     };
     let failure = flag.load().unwrap_err();
-    assert!(failure.message.contains("network.price (flag --price): `cheap`"), "{failure}");
+    assert!(
+        failure
+            .message
+            .contains("network.price (flag --price): `cheap`"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -231,8 +458,14 @@ fn all_mistakes_are_told_at_once() {
 fn a_missing_file_is_an_error_only_when_it_was_named() {
     let file = Path::new("/nonexistent/config.toml");
     let failure = sources(file).load().unwrap_err();
-    assert!(failure.message.contains("/nonexistent/config.toml"), "{failure}");
-    let unnamed = Sources { named: false, ..sources(file) };
+    assert!(
+        failure.message.contains("/nonexistent/config.toml"),
+        "{failure}"
+    );
+    let unnamed = Sources {
+        named: false,
+        ..sources(file)
+    };
     assert!(unnamed.load().is_ok());
 }
 
@@ -241,17 +474,31 @@ fn a_missing_file_is_an_error_only_when_it_was_named() {
 fn a_secret_is_read_without_its_line_end_and_only_when_it_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let (file, secret) = (folder.path().join("config.toml"), folder.path().join("secret"));
+    let (file, secret) = (
+        folder.path().join("config.toml"),
+        folder.path().join("secret"),
+    );
     fs::write(&file, "[network]\nsecret_file = 'secret'").unwrap();
     let node = || sources(&file).load().unwrap().node(None);
 
     let missing = node().unwrap_err();
-    assert!(missing.message.contains("network.secret_file") && missing.message.contains("line 2"), "{missing}");
+    assert!(
+        missing.message.contains("network.secret_file") && missing.message.contains("line 2"),
+        "{missing}"
+    );
     fs::write(&secret, "swordfish\n").unwrap();
     let exposed = node().unwrap_err();
-    assert!(exposed.fix.contains(&format!("chmod 600 {}", secret.display())), "{exposed}");
+    assert!(
+        exposed
+            .fix
+            .contains(&format!("chmod 600 {}", secret.display())),
+        "{exposed}"
+    );
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(node().unwrap().secret.as_deref(), Some(b"swordfish".as_slice()));
+    assert_eq!(
+        node().unwrap().secret.as_deref(),
+        Some(b"swordfish".as_slice())
+    );
     fs::write(&secret, "\n").unwrap();
     assert!(node().unwrap_err().message.contains("is empty"));
 }

@@ -46,7 +46,9 @@ impl Value {
     pub(crate) fn from_toml(kind: Kind, item: &Item) -> Result<Self, String> {
         let found = || Err(format!("{} stands there", found(item)));
         match (kind, item) {
-            (Kind::Text | Kind::Path, Item::Value(Toml::String(text))) => Ok(Self::Text(text.value().clone())),
+            (Kind::Text | Kind::Path, Item::Value(Toml::String(text))) => {
+                Ok(Self::Text(text.value().clone()))
+            }
             (Kind::Switch, Item::Value(Toml::Boolean(switch))) => Ok(Self::Switch(*switch.value())),
             (Kind::Number { .. }, Item::Value(Toml::Integer(number))) => {
                 number_in(kind, i128::from(*number.value()))
@@ -63,13 +65,19 @@ impl Value {
     pub(crate) fn from_text(kind: Kind, text: &str) -> Result<Self, String> {
         match kind {
             Kind::Text | Kind::Path => Ok(Self::Text(text.to_owned())),
-            Kind::Switch => text.parse().map(Self::Switch).map_err(|_| format!("`{text}` stands there")),
+            Kind::Switch => text
+                .parse()
+                .map(Self::Switch)
+                .map_err(|_| format!("`{text}` stands there")),
             Kind::Number { .. } => match text.parse::<i128>() {
                 Ok(number) => number_in(kind, number),
                 Err(_) => Err(format!("`{text}` stands there")),
             },
             Kind::List => {
-                let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+                let entries = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|entry| !entry.is_empty());
                 Ok(Self::List(entries.map(str::to_owned).collect()))
             }
         }
@@ -107,7 +115,10 @@ fn number_in(kind: Kind, number: i128) -> Result<Value, String> {
 }
 
 fn texts(array: &Array) -> Option<Vec<String>> {
-    array.iter().map(|value| Some(value.as_str()?.to_owned())).collect()
+    array
+        .iter()
+        .map(|value| Some(value.as_str()?.to_owned()))
+        .collect()
 }
 
 fn found(item: &Item) -> &'static str {
@@ -118,6 +129,9 @@ fn found(item: &Item) -> &'static str {
         Item::Value(Toml::Boolean(_)) => "true or false",
         Item::Value(Toml::Datetime(_)) => "a date",
         Item::Value(Toml::Array(_)) => "a list",
-        Item::None | Item::Value(Toml::InlineTable(_)) | Item::Table(_) | Item::ArrayOfTables(_) => "a section",
+        Item::None
+        | Item::Value(Toml::InlineTable(_))
+        | Item::Table(_)
+        | Item::ArrayOfTables(_) => "a section",
     }
 }

@@ -58,7 +58,8 @@ impl Done {
     /// The lines of its output as JSON.
     #[track_caller]
     pub fn json_lines(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let parse =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         self.out.lines().map(parse).collect()
     }
 
@@ -152,17 +153,27 @@ impl Running {
     /// Starts `command`.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut child = Killed(child);
         let lines = lines(child.0.stdout.take().unwrap());
         let errors = lines(child.0.stderr.take().unwrap());
-        Self { child, lines, errors }
+        Self {
+            child,
+            lines,
+            errors,
+        }
     }
 
     /// Waits for the next line of its output.
     #[track_caller]
     pub fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("a line of output in time")
+        self.lines
+            .recv_timeout(PATIENCE)
+            .expect("a line of output in time")
     }
 
     /// Waits for the next line of its output, which is JSON.
@@ -348,7 +359,10 @@ impl Daemon {
 #[track_caller]
 fn launch(home: &Path, data: &Path, args: &[String]) -> (Running, Value) {
     let mut command = bruit(home);
-    command.args(["--json", "run", "--data"]).arg(data).args(args);
+    command
+        .args(["--json", "run", "--data"])
+        .arg(data)
+        .args(args);
     let process = Running::start(&mut command);
     let Ok(line) = process.lines.recv_timeout(PATIENCE) else {
         let errors: Vec<_> = process.errors.try_iter().collect();
@@ -363,7 +377,11 @@ fn launch(home: &Path, data: &Path, args: &[String]) -> (Running, Value) {
 pub fn skip(name: &str, why: &str) {
     eprintln!("skipped: {name}: {why}");
     if let Some(list) = std::env::var_os("BRUIT_SKIPS") {
-        let mut file = File::options().append(true).create(true).open(list).unwrap();
+        let mut file = File::options()
+            .append(true)
+            .create(true)
+            .open(list)
+            .unwrap();
         writeln!(file, "{name}: {why}").unwrap();
     }
 }

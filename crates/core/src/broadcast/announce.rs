@@ -162,7 +162,8 @@ mod tests {
             announcements.add_bulk(LINK, ShortId::from_bytes(id), Mono::ZERO);
         }
         let count = |announcements: &mut Announcements, millis: u64| {
-            let due = announcements.due(Mono::from_micros(millis * 1_000), |_, _| false);
+            let due =
+                announcements.due(Mono::ZERO.plus(Duration::from_millis(millis)), |_, _| false);
             due.iter().map(|(_, entries)| entries.len()).sum::<usize>()
         };
         assert_eq!(count(&mut announcements, 5), 250);

@@ -283,10 +283,16 @@ impl Broadcast {
     /// Notes that both sides have put `link` into their mesh. What came since the link is there is
     /// announced: the first reconciliation may have been too early for it, and pushing begins now.
     pub fn mesh_up(&mut self, link: LinkId, now: Mono) {
-        let Some(neighbour) = self.links.get_mut(&link) else { return };
+        let Some(neighbour) = self.links.get_mut(&link) else {
+            return;
+        };
         neighbour.mesh = true;
         for id in self.recent.since(neighbour.since, Self::CATCH_UP_MAX) {
-            if self.recent.get(&id).is_some_and(|passing| !passing.is_held_by(link)) {
+            if self
+                .recent
+                .get(&id)
+                .is_some_and(|passing| !passing.is_held_by(link))
+            {
                 self.announcements.add_bulk(link, id, now);
             }
         }
@@ -821,7 +827,8 @@ impl Broadcast {
                 .get(&link)
                 .map(|neighbour| neighbour.rtt)
                 .unwrap_or_default();
-            fraction(rtt, 3, 2).saturating_add(Self::SLACK)
+            fraction(rtt, 3, 2)
+                .saturating_add(Self::SLACK)
                 .max(Self::PATIENCE_MIN)
         });
         let mut facts = request_frames(requests);

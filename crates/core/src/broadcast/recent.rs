@@ -102,7 +102,11 @@ impl Recent {
     /// What came at `since` or later, latest first, at most `max`.
     pub(crate) fn since(&self, since: Mono, max: usize) -> Vec<ShortId> {
         let latest = self.order.iter().rev().take(max);
-        let came = |id: &&ShortId| self.bulletins.get(id).is_some_and(|known| known.at >= since);
+        let came = |id: &&ShortId| {
+            self.bulletins
+                .get(id)
+                .is_some_and(|known| known.at >= since)
+        };
         latest.take_while(came).copied().collect()
     }
 

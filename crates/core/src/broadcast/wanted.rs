@@ -263,7 +263,7 @@ mod tests {
     }
 
     fn at(millis: u64) -> Mono {
-        Mono::from_micros(millis * 1_000)
+        Mono::ZERO.plus(Duration::from_millis(millis))
     }
 
     #[test]

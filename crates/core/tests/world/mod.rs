@@ -23,20 +23,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// The wall clock at the start of every world.
-pub const EPOCH_MS: u64 = 1_800_000_000_000;
+pub(crate) const EPOCH_MS: u64 = 1_800_000_000_000;
 const CREDIT: u32 = 256 * 1024;
 
 /// How packets fare.
 #[derive(Debug, Clone, Copy)]
-pub struct Weather {
+pub(crate) struct Weather {
     /// One way, at least.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Added at random, up to this.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// Share of packets lost, in thousandths: each loss costs a retransmission.
-    pub loss_permille: u64,
+    pub(crate) loss_permille: u64,
     /// Share of bulletins a link carries twice, in thousandths.
-    pub duplicate_permille: u64,
+    pub(crate) duplicate_permille: u64,
 }
 
 impl Default for Weather {
@@ -62,20 +62,20 @@ struct End {
 }
 
 /// A node of the world.
-pub struct Host {
-    pub key: SecretKey,
-    pub engine: Engine,
-    pub alive: bool,
+pub(crate) struct Host {
+    pub(crate) key: SecretKey,
+    pub(crate) engine: Engine,
+    pub(crate) alive: bool,
     /// Every delivery, in order: id and hops.
-    pub delivered: Vec<(BulletinId, u8, Mono)>,
+    pub(crate) delivered: Vec<(BulletinId, u8, Mono)>,
     /// PUB frames received.
-    pub copies: u64,
+    pub(crate) copies: u64,
     /// Ids asked for by IWANT and GRAFT.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Bytes received by kind of frame.
-    pub bytes: BTreeMap<u8, u64>,
-    pub notices: Vec<Notice>,
-    pub verdict: Option<Verdict>,
+    pub(crate) bytes: BTreeMap<u8, u64>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) verdict: Option<Verdict>,
     store: BTreeMap<BulletinId, (Bytes, Wall, Wall, u32, u8)>,
     dropped: BTreeMap<BulletinId, (Wall, Wall)>,
     ends: BTreeMap<LinkId, End>,
@@ -84,11 +84,11 @@ pub struct Host {
 }
 
 /// All of it.
-pub struct World {
-    pub now: Mono,
-    pub hosts: Vec<Host>,
-    pub weather: Weather,
-    pub network: Network,
+pub(crate) struct World {
+    pub(crate) now: Mono,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) weather: Weather,
+    pub(crate) network: Network,
     queue: BTreeMap<(Mono, u64), (usize, Delivery)>,
     seq: u64,
     next_link: u64,
@@ -97,7 +97,7 @@ pub struct World {
     /// Pairs that cannot hear each other, both ways.
     cuts: BTreeSet<(usize, usize)>,
     /// Hash over every action: two runs of one seed agree on it.
-    pub trace: blake3::Hasher,
+    pub(crate) trace: blake3::Hasher,
 }
 
 enum Delivery {
@@ -106,21 +106,37 @@ enum Delivery {
 }
 
 /// The seed of this run: `SEED` in the environment, or `default`.
-#[expect(clippy::disallowed_methods, reason = "tests take their seed from the environment")]
-pub fn seed(default: u64) -> u64 {
-    let seed = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests take their seed from the environment"
+)]
+pub(crate) fn seed(default: u64) -> u64 {
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default);
     println!("SEED={seed}");
     seed
 }
 
 impl World {
     /// `count` nodes of an open network without price, none linked yet.
-    pub fn new(count: usize, seed: u64) -> Self {
-        Self::with(count, seed, Network::new("test", Price::FREE, None), |_| {})
+    pub(crate) fn new(count: usize, seed: u64) -> Self {
+        Self::with(
+            count,
+            seed,
+            &Network::new("test", Price::FREE, None),
+            |_| {},
+        )
     }
 
     /// As `new`, in `network`, with every node's configuration changed by `tune`.
-    pub fn with(count: usize, seed: u64, network: Network, tune: impl Fn(&mut Config)) -> Self {
+    pub(crate) fn with(
+        count: usize,
+        seed: u64,
+        network: &Network,
+        tune: impl Fn(&mut Config),
+    ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut world = Self {
             now: Mono::ZERO,
@@ -178,13 +194,16 @@ impl World {
         permille > 0 && self.rng.next_u64() % 1_000 < permille
     }
 
-    pub fn clocks(&self) -> Now {
+    pub(crate) fn clocks(&self) -> Now {
         let wall = Wall::from_millis(EPOCH_MS).plus(self.now.since(Mono::ZERO));
-        Now { mono: self.now, wall }
+        Now {
+            mono: self.now,
+            wall,
+        }
     }
 
     /// Tells `node` of `other`, as `--join` does.
-    pub fn join(&mut self, node: usize, other: usize) {
+    pub(crate) fn join(&mut self, node: usize, other: usize) {
         let peer = PeerAddress {
             id: self.hosts[other].key.node_id(),
             addresses: vec![address(other)],
@@ -193,7 +212,7 @@ impl World {
     }
 
     /// A bulletin of `node`, published at once; returns its id.
-    pub fn publish(&mut self, node: usize, body: &[u8]) -> BulletinId {
+    pub(crate) fn publish(&mut self, node: usize, body: &[u8]) -> BulletinId {
         let wall = self.clocks().wall;
         let key = self.hosts[node].key.clone();
         let header = Header::post(TopicId::of("news"), key.author_id(), body, wall);
@@ -205,44 +224,64 @@ impl World {
     }
 
     /// Ends `node` without a word.
-    pub fn kill(&mut self, node: usize) {
+    pub(crate) fn kill(&mut self, node: usize) {
         self.hosts[node].alive = false;
         let ends = std::mem::take(&mut self.hosts[node].ends);
         for end in ends.into_values() {
             // The transport notices by silence.
-            self.later(Duration::from_secs(15), end.other, end.other_link, CloseReason::Dead, false);
+            self.later(
+                Duration::from_secs(15),
+                end.other,
+                end.other_link,
+                CloseReason::Dead,
+                false,
+            );
         }
     }
 
     /// Starts `node` again with what its store kept.
-    pub fn restart(&mut self, node: usize) {
+    pub(crate) fn restart(&mut self, node: usize) {
         let seed = self.random();
         let host = &mut self.hosts[node];
-        let valid = host.config.clone().validate().expect("a valid configuration");
+        let valid = host
+            .config
+            .clone()
+            .validate()
+            .expect("a valid configuration");
         let book = host.engine.address_book();
         host.engine = Engine::new(host.key.node_id(), valid, seed);
         host.alive = true;
         host.wakeup = None;
-        let held = host.store.iter().map(|(id, (_, created, expires, size, bits))| RestoredId {
-            id: *id,
-            created: *created,
-            expires: *expires,
-            held: Some((*size, *bits)),
-        });
-        let dropped = host.dropped.iter().map(|(id, (created, expires))| RestoredId {
-            id: *id,
-            created: *created,
-            expires: *expires,
-            held: None,
-        });
+        let held = host
+            .store
+            .iter()
+            .map(|(id, (_, created, expires, size, bits))| RestoredId {
+                id: *id,
+                created: *created,
+                expires: *expires,
+                held: Some((*size, *bits)),
+            });
+        let dropped = host
+            .dropped
+            .iter()
+            .map(|(id, (created, expires))| RestoredId {
+                id: *id,
+                created: *created,
+                expires: *expires,
+                held: None,
+            });
         let seen = held.chain(dropped).collect();
-        let restored = Restored { seen, address_book: book, horizon: Wall::default() };
-        self.feed(node, Event::Restored(Box::new(restored)));
+        let left = Restored {
+            seen,
+            address_book: book,
+            horizon: Wall::default(),
+        };
+        self.feed(node, Event::Restored(Box::new(left)));
         self.feed(node, Event::Addresses(vec![address(node)]));
     }
 
     /// Cuts every pair that `apart` names; their connections die of silence.
-    pub fn cut(&mut self, apart: impl Fn(usize, usize) -> bool) {
+    pub(crate) fn cut(&mut self, apart: impl Fn(usize, usize) -> bool) {
         for a in 0..self.hosts.len() {
             for b in 0..self.hosts.len() {
                 if a != b && apart(a, b) {
@@ -259,13 +298,19 @@ impl World {
                 .collect();
             for end in cut {
                 self.hosts[node].ends.remove(&end.link);
-                self.later(Duration::from_secs(15), node, end.link, CloseReason::Dead, false);
+                self.later(
+                    Duration::from_secs(15),
+                    node,
+                    end.link,
+                    CloseReason::Dead,
+                    false,
+                );
             }
         }
     }
 
     /// Ends every cut.
-    pub fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.cuts.clear();
     }
 
@@ -277,7 +322,11 @@ impl World {
         reason: CloseReason,
         by_peer: bool,
     ) {
-        let event = Event::LinkDown { link, reason, by_peer };
+        let event = Event::LinkDown {
+            link,
+            reason,
+            by_peer,
+        };
         self.schedule(self.now.plus(after), node, Delivery::Event(event));
     }
 
@@ -287,7 +336,7 @@ impl World {
     }
 
     /// Lets the world run for `time`.
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now.plus(time);
         while let Some(entry) = self.queue.first_entry() {
             let (at, _) = *entry.key();
@@ -336,7 +385,7 @@ impl World {
     }
 
     /// Hands an event to a node's engine and does what it says.
-    pub fn feed(&mut self, node: usize, event: Event) {
+    pub(crate) fn feed(&mut self, node: usize, event: Event) {
         let now = self.clocks();
         let actions = self.hosts[node].engine.handle(event, now);
         for action in actions {
@@ -348,10 +397,12 @@ impl World {
 
     fn arm(&mut self, node: usize) {
         let host = &mut self.hosts[node];
-        let due = host.engine.next_wakeup().map(|due| due.max(self.now));
-        if due.is_some() && due != host.wakeup && host.wakeup.is_none_or(|at| due < Some(at)) {
-            host.wakeup = due;
-            self.schedule(due.expect("checked above"), node, Delivery::Wakeup);
+        let Some(due) = host.engine.next_wakeup().map(|due| due.max(self.now)) else {
+            return;
+        };
+        if host.wakeup.is_none_or(|at| due < at) {
+            host.wakeup = Some(due);
+            self.schedule(due, node, Delivery::Wakeup);
         }
     }
 
@@ -397,7 +448,13 @@ impl World {
             }
             Action::AskValidator { bulletin, .. } => {
                 if let Some(verdict) = self.hosts[node].verdict {
-                    self.feed(node, Event::Verdict { id: *bulletin.id(), verdict });
+                    self.feed(
+                        node,
+                        Event::Verdict {
+                            id: *bulletin.id(),
+                            verdict,
+                        },
+                    );
                 }
             }
             Action::Notice(notice) => self.hosts[node].notices.push(notice),
@@ -408,7 +465,11 @@ impl World {
         use bruit_core::event::Persist;
         let host = &mut self.hosts[node];
         match persist {
-            Persist::Seen { id, created, expires } => {
+            Persist::Seen {
+                id,
+                created,
+                expires,
+            } => {
                 host.dropped.insert(id, (created, expires));
             }
             Persist::Evict { id } => {
@@ -427,9 +488,10 @@ impl World {
     }
 
     fn transit(&mut self) -> Duration {
-        let jitter = self.weather.jitter.as_micros().max(1) as u64;
-        let mut time =
-            self.weather.delay + Duration::from_micros(self.rng.next_u64() % jitter);
+        let jitter = u64::try_from(self.weather.jitter.as_micros())
+            .expect("short")
+            .max(1);
+        let mut time = self.weather.delay + Duration::from_micros(self.rng.next_u64() % jitter);
         while self.chance(self.weather.loss_permille) {
             time += self.weather.delay * 3 + Duration::from_millis(25);
         }
@@ -447,18 +509,27 @@ impl World {
         {
             host.requests += ids.len() as u64;
         }
-        let Some(end) = host.ends.get_mut(&link) else { return };
+        let Some(end) = host.ends.get_mut(&link) else {
+            return;
+        };
         let stream = usize::from(class == Class::Bulletins);
         let at = now.plus(transit).max(end.last[stream]);
         end.last[stream] = at;
         let (other, other_link) = (end.other, end.other_link);
         let bytes = u32::try_from(frame.len() + 4).expect("frames are small");
         for _ in 0..=usize::from(twice) {
-            let event = Event::Frame { link: other_link, frame: frame.clone() };
+            let event = Event::Frame {
+                link: other_link,
+                frame: frame.clone(),
+            };
             self.schedule(at, other, Delivery::Event(event));
         }
         let credit = Event::Credit { link, class, bytes };
-        self.schedule(now.plus(Duration::from_millis(1)), node, Delivery::Event(credit));
+        self.schedule(
+            now.plus(Duration::from_millis(1)),
+            node,
+            Delivery::Event(credit),
+        );
     }
 
     fn dial(&mut self, node: usize, address: &PeerAddress) {
@@ -503,7 +574,9 @@ impl World {
     }
 
     fn close(&mut self, node: usize, link: LinkId, reason: CloseReason) {
-        let Some(end) = self.hosts[node].ends.remove(&link) else { return };
+        let Some(end) = self.hosts[node].ends.remove(&link) else {
+            return;
+        };
         debug_assert_eq!(end.node, node);
         self.later(Duration::ZERO, node, link, reason, false);
         let transit = self.transit();
@@ -511,51 +584,64 @@ impl World {
     }
 
     /// Starts `node` anew with a changed configuration.
-    pub fn tune(&mut self, node: usize, tune: impl Fn(&mut Config)) {
+    pub(crate) fn tune(&mut self, node: usize, tune: impl Fn(&mut Config)) {
         tune(&mut self.hosts[node].config);
         self.restart(node);
     }
 
     /// Takes in a host that was made in another world.
-    pub fn adopt(&mut self, number: usize) {
+    pub(crate) fn adopt(&mut self, number: usize) {
         self.by_id.insert(self.hosts[number].key.node_id(), number);
     }
 
     // Reading.
 
     /// How often each living node delivered `id`: smallest and largest count.
-    pub fn deliveries(&self, id: &BulletinId) -> (usize, usize) {
+    pub(crate) fn deliveries(&self, id: &BulletinId) -> (usize, usize) {
         let counts = self.hosts.iter().filter(|host| host.alive).map(|host| {
-            host.delivered.iter().filter(|(delivered, ..)| delivered == id).count()
+            host.delivered
+                .iter()
+                .filter(|(delivered, ..)| delivered == id)
+                .count()
         });
-        counts.fold((usize::MAX, 0), |(low, high), count| (low.min(count), high.max(count)))
+        counts.fold((usize::MAX, 0), |(low, high), count| {
+            (low.min(count), high.max(count))
+        })
     }
 
     /// Copies received for each delivery beyond the first, since the counts were `before`.
-    pub fn redundancy(&self, before: (u64, u64)) -> f64 {
+    pub(crate) fn redundancy(&self, before: (u64, u64)) -> f64 {
         let (copies, deliveries) = self.totals();
         let (copies, deliveries) = (copies - before.0, deliveries - before.1);
         copies as f64 / deliveries as f64 - 1.0
     }
 
     /// PUB frames received and bulletins delivered that came from elsewhere, by all.
-    pub fn totals(&self) -> (u64, u64) {
+    pub(crate) fn totals(&self) -> (u64, u64) {
         let copies = self.hosts.iter().map(|host| host.copies).sum();
-        let delivered =
-            self.hosts.iter().flat_map(|host| &host.delivered).filter(|(_, hops, _)| *hops > 0);
+        let delivered = self
+            .hosts
+            .iter()
+            .flat_map(|host| &host.delivered)
+            .filter(|(_, hops, _)| *hops > 0);
         (copies, delivered.count() as u64)
     }
 
     /// Sizes of the parts into which the living nodes fall, by their established links.
-    pub fn components(&self) -> Vec<usize> {
-        let mut left: BTreeSet<usize> =
-            (0..self.hosts.len()).filter(|node| self.hosts[*node].alive).collect();
+    pub(crate) fn components(&self) -> Vec<usize> {
+        let mut left: BTreeSet<usize> = (0..self.hosts.len())
+            .filter(|node| self.hosts[*node].alive)
+            .collect();
         let mut sizes = Vec::new();
         while let Some(start) = left.pop_first() {
             let (mut frontier, mut size) = (vec![start], 0);
             while let Some(node) = frontier.pop() {
                 size += 1;
-                for link in self.hosts[node].engine.links().iter().filter(|link| link.established)
+                for link in self.hosts[node]
+                    .engine
+                    .links()
+                    .iter()
+                    .filter(|link| link.established)
                 {
                     let other = self.by_id[&link.peer];
                     if left.remove(&other) {

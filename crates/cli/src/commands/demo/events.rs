@@ -21,7 +21,12 @@ pub(super) enum Event {
     /// All nodes found each other.
     Formed { nodes: usize, links: usize, ms: f64 },
     /// A node as `l` shows it.
-    Listed { node: usize, id: String, live: bool, links: usize },
+    Listed {
+        node: usize,
+        id: String,
+        live: bool,
+        links: usize,
+    },
     /// A message went out.
     Published {
         node: usize,
@@ -71,8 +76,8 @@ pub(super) struct Summary {
     /// How many of those came about.
     pub(super) delivered: usize,
     pub(super) delivery_ratio: f64,
-    /// From the publisher's own subscriber to another node's; what a node caught up with after it
-    /// was away does not count.
+    /// From the end of the work to another node's subscriber; what a node caught up with after it was
+    /// away does not count.
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
     /// Copies beyond the first, for each first one.
@@ -101,19 +106,43 @@ impl Event {
 
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Node { node, id, address, joins } => {
+            Self::Node {
+                node,
+                id,
+                address,
+                joins,
+            } => {
                 let joins: Vec<_> = joins.iter().map(ToString::to_string).collect();
-                let whom = if joins.is_empty() { "alone".into() } else { format!("joins {}", joins.join(", ")) };
+                let whom = if joins.is_empty() {
+                    "alone".into()
+                } else {
+                    format!("joins {}", joins.join(", "))
+                };
                 format!("node {node:<3} {} at {address}, {whom}", output::short(id))
             }
             Self::Formed { nodes, links, ms } => {
                 format!("formed   {nodes} nodes, {links} links, {ms:.0} ms after the first start")
             }
-            Self::Listed { node, id, live, links } => {
-                let state = if *live { format!("{links} links") } else { "dead".to_owned() };
+            Self::Listed {
+                node,
+                id,
+                live,
+                links,
+            } => {
+                let state = if *live {
+                    format!("{links} links")
+                } else {
+                    "dead".to_owned()
+                };
                 format!("node {node:<3} {} {state}", output::short(id))
             }
-            Self::Published { node, message, bits, work_ms, .. } => {
+            Self::Published {
+                node,
+                message,
+                bits,
+                work_ms,
+                ..
+            } => {
                 let message = output::escape(message);
                 format!("publish  {message:?} by node {node}, {bits} bits of work in {work_ms} ms")
             }
@@ -130,7 +159,14 @@ impl Event {
 impl Wave {
     /// The head, and a line for each number of hops.
     fn text(&self) -> String {
-        let Self { from, reached, of, p50_ms, max_ms, .. } = self;
+        let Self {
+            from,
+            reached,
+            of,
+            p50_ms,
+            max_ms,
+            ..
+        } = self;
         let message = output::escape(&self.message);
         let mut lines = vec![format!(
             "wave     {message:?} from node {from}: {reached} of {of}, half in {p50_ms:.1} ms, the last in {max_ms:.1} ms"
@@ -138,7 +174,9 @@ impl Wave {
         let most = self.arrivals.iter().map(|arrival| arrival.hops).max();
         for hops in 0..=most.unwrap_or_default() {
             let there = self.arrivals.iter().filter(|arrival| arrival.hops == hops);
-            let there: Vec<_> = there.map(|arrival| format!("{} ({:.1} ms)", arrival.node, arrival.ms)).collect();
+            let there: Vec<_> = there
+                .map(|arrival| format!("{} ({:.1} ms)", arrival.node, arrival.ms))
+                .collect();
             if !there.is_empty() {
                 lines.push(format!("  hop {hops}: {}", there.join("  ")));
             }

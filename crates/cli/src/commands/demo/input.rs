@@ -3,7 +3,8 @@
 use tokio::sync::mpsc;
 
 /// What may be typed.
-const HELP: &str = "m TEXT says something · k N kills node N · r N starts it again · l lists the nodes · q ends";
+const HELP: &str =
+    "m TEXT says something · k N kills node N · r N starts it again · l lists the nodes · q ends";
 
 /// Something typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +83,10 @@ mod tests {
         assert_eq!(parse("m hello you\n"), Ok(Order::Say("hello you".into())));
         assert_eq!(parse("k 3"), Ok(Order::Kill(3)));
         assert_eq!(parse(" r 12 "), Ok(Order::Restart(12)));
-        assert_eq!((parse("l"), parse("q"), parse("")), (Ok(Order::List), Ok(Order::Quit), Ok(Order::Nothing)));
+        assert_eq!(
+            (parse("l"), parse("q"), parse("")),
+            (Ok(Order::List), Ok(Order::Quit), Ok(Order::Nothing))
+        );
         for wrong in ["?", "m", "k", "k x", "r -1", "hello"] {
             assert_eq!(parse(wrong), Err(HELP), "{wrong}");
         }

@@ -1,8 +1,8 @@
 //! `bruit demo`: a network of real nodes in one process, and what happens in it.
 //!
 //! The story: nodes join, say things, one is killed, the others go on, it comes back and catches up.
-//! Everything that is printed was measured in this run: a wave's clock starts when the publisher's
-//! own subscriber has the message, and all clocks are one.
+//! Everything that is printed was measured in this run: a wave's clock starts when the work for its
+//! stamp is done and stops at another node's subscriber, and both clocks are one.
 
 mod events;
 mod input;
@@ -55,7 +55,8 @@ impl Demo {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let world = World::new(arrived)?;
-        let is_interactive = !global.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        let is_interactive =
+            !global.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let mut director = Director {
             world,
             waves: Waves::default(),
@@ -207,7 +208,13 @@ impl Director {
     async fn close(&mut self) -> Result<(), Failure> {
         let totals = self.world.totals().await;
         let (killed, restarted) = (self.world.killed, self.world.restarted);
-        let summary = self.waves.summary(&self.world.live(), self.world.count(), totals, killed, restarted);
+        let summary = self.waves.summary(
+            &self.world.live(),
+            self.world.count(),
+            totals,
+            killed,
+            restarted,
+        );
         let (expected, delivered) = (summary.expected, summary.delivered);
         self.show(&Event::Summary(summary))?;
         if expected == delivered && expected > 0 {
@@ -280,7 +287,11 @@ impl Director {
     }
 
     fn show(&self, event: &Event) -> Result<(), Failure> {
-        output::line(&if self.json { output::json(event) } else { event.text() })?;
+        output::line(&if self.json {
+            output::json(event)
+        } else {
+            event.text()
+        })?;
         Ok(())
     }
 }

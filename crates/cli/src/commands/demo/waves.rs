@@ -53,7 +53,9 @@ impl Waves {
             return self.early.push(arrival);
         };
         let arrivals = &mut self.messages[*message].arrivals;
-        arrivals.entry(arrival.node).or_insert((arrival.hops, arrival.at));
+        arrivals
+            .entry(arrival.node)
+            .or_insert((arrival.hops, arrival.at));
     }
 
     /// A node that was killed is not waited for, and what it gets later is caught up with.
@@ -67,13 +69,20 @@ impl Waves {
 
     /// Deliveries to `live` nodes that have not come about.
     pub(super) fn missing(&self, live: &[usize]) -> usize {
-        let missing = |message: &Message| live.iter().filter(|node| !message.arrivals.contains_key(node)).count();
+        let missing = |message: &Message| {
+            live.iter()
+                .filter(|node| !message.arrivals.contains_key(node))
+                .count()
+        };
         self.messages.iter().map(missing).sum()
     }
 
     /// Waves that came to their end since the last call.
     pub(super) fn finished(&mut self) -> Vec<Wave> {
-        let finished = self.messages.iter_mut().filter(|message| !message.is_shown && message.is_finished());
+        let finished = self
+            .messages
+            .iter_mut()
+            .filter(|message| !message.is_shown && message.is_finished());
         finished.map(Message::show).collect()
     }
 
@@ -84,12 +93,25 @@ impl Waves {
         }
     }
 
-    pub(super) fn summary(&self, live: &[usize], nodes: usize, totals: Totals, killed: usize, restarted: usize) -> Summary {
+    pub(super) fn summary(
+        &self,
+        live: &[usize],
+        nodes: usize,
+        totals: Totals,
+        killed: usize,
+        restarted: usize,
+    ) -> Summary {
         let expected = self.messages.len() * live.len();
         let delivered = expected - self.missing(live);
         let mut delays: Vec<_> = self.messages.iter().flat_map(Message::delays).collect();
         delays.sort_unstable();
-        let late = |message: &Message| message.arrivals.keys().filter(|node| !message.audience.contains(node)).count();
+        let late = |message: &Message| {
+            message
+                .arrivals
+                .keys()
+                .filter(|node| !message.audience.contains(node))
+                .count()
+        };
         Summary {
             nodes,
             published: self.messages.len(),
@@ -108,34 +130,48 @@ impl Waves {
 
 impl Message {
     fn is_finished(&self) -> bool {
-        let all = self.audience.iter().all(|node| self.arrivals.contains_key(node));
+        let all = self
+            .audience
+            .iter()
+            .all(|node| self.arrivals.contains_key(node));
         all || self.begun.elapsed() > PATIENCE
-    }
-
-    /// When the publisher's own subscriber had it.
-    fn start(&self) -> Option<Instant> {
-        self.arrivals.get(&self.said.node).map(|(_, at)| *at)
     }
 
     /// Arrivals at the others of its audience, the earliest first.
     fn others(&self) -> Vec<(usize, u8, Duration)> {
-        let Some(start) = self.start() else { return Vec::new() };
-        let others = self.arrivals.iter().filter(|(node, _)| **node != self.said.node && self.audience.contains(node));
-        let mut others: Vec<_> = others.map(|(node, (hops, at))| (*node, *hops, at.saturating_duration_since(start))).collect();
+        let start = self.said.at;
+        let others = self
+            .arrivals
+            .iter()
+            .filter(|(node, _)| **node != self.said.node && self.audience.contains(node));
+        let mut others: Vec<_> = others
+            .map(|(node, (hops, at))| (*node, *hops, at.saturating_duration_since(start)))
+            .collect();
         others.sort_by_key(|(_, _, delay)| *delay);
         others
     }
 
     fn delays(&self) -> Vec<Duration> {
-        self.others().into_iter().map(|(_, _, delay)| delay).collect()
+        self.others()
+            .into_iter()
+            .map(|(_, _, delay)| delay)
+            .collect()
     }
 
     fn show(&mut self) -> Wave {
         self.is_shown = true;
         let others = self.others();
         let delays: Vec<_> = others.iter().map(|(_, _, delay)| *delay).collect();
-        let reached = self.audience.iter().filter(|node| self.arrivals.contains_key(node)).count();
-        let arrivals = others.into_iter().map(|(node, hops, delay)| Reached { node, hops, ms: millis(delay) });
+        let reached = self
+            .audience
+            .iter()
+            .filter(|node| self.arrivals.contains_key(node))
+            .count();
+        let arrivals = others.into_iter().map(|(node, hops, delay)| Reached {
+            node,
+            hops,
+            ms: millis(delay),
+        });
         Wave {
             id: self.said.id.to_string(),
             message: self.said.text.clone(),
@@ -157,15 +193,20 @@ fn quantile(sorted: &[Duration], percent: usize) -> Duration {
 
 #[expect(clippy::cast_precision_loss, reason = "a demo counts far below 2⁵²")]
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(node: usize, byte: u8) -> Said {
+    fn said(node: usize, byte: u8, at: Instant) -> Said {
         Said {
+            at,
             node,
             id: BulletinId::from_bytes([byte; 32]),
             text: "hello".into(),
@@ -184,22 +225,38 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_is_measured_from_the_publishers_own_subscriber() {
+    fn a_wave_is_measured_from_the_end_of_the_work() {
         let mut waves = Waves::default();
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         // The publisher's receipt may come after its message arrived everywhere.
         waves.arrive(arrival(1, 7, 0, start));
         waves.arrive(arrival(3, 7, 2, after(9)));
-        waves.begin(said(1, 7), &[1, 2, 3]);
+        waves.begin(said(1, 7, start), &[1, 2, 3]);
         assert!(waves.finished().is_empty());
         waves.arrive(arrival(2, 7, 1, after(4)));
         waves.arrive(arrival(2, 7, 5, after(400))); // only the first arrival counts
 
-        let [wave] = &waves.finished()[..] else { panic!("one wave") };
-        let expected = [Reached { node: 2, hops: 1, ms: 4.0 }, Reached { node: 3, hops: 2, ms: 9.0 }];
+        let [wave] = &waves.finished()[..] else {
+            panic!("one wave")
+        };
+        let expected = [
+            Reached {
+                node: 2,
+                hops: 1,
+                ms: 4.0,
+            },
+            Reached {
+                node: 3,
+                hops: 2,
+                ms: 9.0,
+            },
+        ];
         assert_eq!(wave.arrivals, expected);
-        assert_eq!((wave.reached, wave.of, wave.p50_ms, wave.max_ms), (3, 3, 4.0, 9.0));
+        assert_eq!(
+            (wave.reached, wave.of, wave.p50_ms, wave.max_ms),
+            (3, 3, 4.0, 9.0)
+        );
         assert!(waves.finished().is_empty(), "each wave is shown once");
     }
 
@@ -207,16 +264,23 @@ mod tests {
     fn what_a_node_catches_up_with_counts_as_delivered_but_not_as_delay() {
         let mut waves = Waves::default();
         let start = Instant::now();
-        waves.begin(said(1, 7), &[1, 2, 3]);
+        waves.begin(said(1, 7, start), &[1, 2, 3]);
         waves.arrive(arrival(1, 7, 0, start));
         waves.arrive(arrival(2, 7, 1, start + Duration::from_millis(2)));
         waves.forget(3); // killed before it came
         assert_eq!(waves.missing(&[1, 2, 3]), 1);
         waves.arrive(arrival(3, 7, 1, start + Duration::from_secs(5)));
 
-        let totals = Totals { received: 4, duplicates: 1, ..Totals::default() };
+        let totals = Totals {
+            received: 4,
+            duplicates: 1,
+            ..Totals::default()
+        };
         let summary = waves.summary(&[1, 2, 3], 3, totals, 1, 1);
-        assert_eq!((summary.expected, summary.delivered, summary.caught_up), (3, 3, 1));
+        assert_eq!(
+            (summary.expected, summary.delivered, summary.caught_up),
+            (3, 3, 1)
+        );
         assert_eq!((summary.p50_ms, summary.p99_ms), (2.0, 2.0));
         assert_eq!((summary.delivery_ratio, summary.redundancy), (1.0, 0.25));
     }

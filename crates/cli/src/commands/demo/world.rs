@@ -48,6 +48,8 @@ pub(super) struct Said {
     pub(super) text: String,
     pub(super) bits: u8,
     pub(super) work_ms: u64,
+    /// When the work was done, at the latest: the wave's clock starts here.
+    pub(super) at: Instant,
 }
 
 /// The nodes, numbered from 1.
@@ -95,7 +97,9 @@ impl World {
 
     /// The numbers of the nodes that live.
     pub(super) fn live(&self) -> Vec<usize> {
-        (1..=self.slots.len()).filter(|number| self.life(*number).is_some()).collect()
+        (1..=self.slots.len())
+            .filter(|number| self.life(*number).is_some())
+            .collect()
     }
 
     /// A node to be killed, none when there is only one.
@@ -108,11 +112,15 @@ impl World {
     pub(super) async fn add(&mut self) -> Result<Event, Failure> {
         let number = self.slots.len() + 1;
         let numbers = joins(number);
-        let specs = numbers.iter().filter_map(|other| self.slots[other - 1].address.clone());
+        let specs = numbers
+            .iter()
+            .filter_map(|other| self.slots[other - 1].address.clone());
         let specs: Vec<_> = specs.collect();
         let life = self.start(number, specs.clone(), From::Now).await?;
         let (id, address) = (life.node.id().to_string(), life.node.address());
-        let shown = address.as_ref().map_or_else(String::new, |spec| spec.hosts()[0].to_string());
+        let shown = address
+            .as_ref()
+            .map_or_else(String::new, |spec| spec.hosts()[0].to_string());
         self.slots.push(Slot {
             life: Some(life),
             id: id.clone(),
@@ -136,9 +144,15 @@ impl World {
             profile: Profile::Local,
             ..Config::default()
         };
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|error| {
-            Failure::usage(format!("the system gives no more threads: {error}"), "use fewer --nodes")
+            Failure::usage(
+                format!("the system gives no more threads: {error}"),
+                "use fewer --nodes",
+            )
         })?;
         let arrived = self.arrived.clone();
         let started = runtime.spawn(async move {
@@ -150,7 +164,12 @@ impl World {
             }
             Ok(node)
         });
-        let crashed = |error| Err(Failure::usage(format!("node {number}: {error}"), "report this"));
+        let crashed = |error| {
+            Err(Failure::usage(
+                format!("node {number}: {error}"),
+                "report this",
+            ))
+        };
         match started.await.unwrap_or_else(crashed) {
             Ok(node) => Ok(Life { runtime, node }),
             Err(failure) => {
@@ -179,18 +198,27 @@ impl World {
     pub(super) async fn restart(&mut self, number: usize) -> Result<Option<Event>, Failure> {
         let start = Instant::now();
         let slot = number.checked_sub(1).and_then(|at| self.slots.get(at));
-        let Some(Slot { life: None, joins, .. }) = slot else {
+        let Some(Slot {
+            life: None, joins, ..
+        }) = slot
+        else {
             return Ok(None);
         };
         let mut joins = joins.clone();
         // Those it was told of may be dead or at another port by now; a live one is not.
-        joins.extend(self.live().first().and_then(|other| self.slots[other - 1].address.clone()));
+        joins.extend(
+            self.live()
+                .first()
+                .and_then(|other| self.slots[other - 1].address.clone()),
+        );
         let life = loop {
             // What it had before it died counts already; a subscriber only wants the rest, and
             // having some of it twice is harmless.
             let since = From::Since(Duration::from_hours(1));
             match self.start(number, joins.clone(), since).await {
-                Err(failure) if failure.code == "already_running" && start.elapsed() < UNLOCK_TIMEOUT => {
+                Err(failure)
+                    if failure.code == "already_running" && start.elapsed() < UNLOCK_TIMEOUT =>
+                {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 started => break started?,
@@ -205,13 +233,17 @@ impl World {
     }
 
     /// Lets the next node in turn publish `text`.
-    pub(super) fn say(&mut self, text: String) -> Option<impl Future<Output = Option<Said>> + Send + use<>> {
+    pub(super) fn say(
+        &mut self,
+        text: String,
+    ) -> Option<impl Future<Output = Option<Said>> + Send + use<>> {
         let live = self.live();
         self.turn += 1;
         // 7 is prime to most numbers of nodes: neighbours do not take turns.
         let number = *live.get(self.turn * 7 % live.len().max(1))?;
         let Life { runtime, node } = self.life(number)?;
         let (node, draft) = (node.clone(), Draft::new(TOPIC, text.clone().into_bytes()));
+        let start = Instant::now();
         let publishing = runtime.spawn(async move { node.publish(draft).await });
         Some(async move {
             // A node that is killed meanwhile has said nothing.
@@ -222,6 +254,7 @@ impl World {
                 text,
                 bits: receipt.bits,
                 work_ms: receipt.work_ms,
+                at: start + Duration::from_millis(receipt.work_ms),
             })
         })
     }
@@ -229,7 +262,9 @@ impl World {
     /// Whether every live node can reach every other one over links.
     pub(super) async fn is_connected(&self) -> bool {
         let graph = self.graph().await;
-        let Some(first) = graph.keys().next() else { return true };
+        let Some(first) = graph.keys().next() else {
+            return true;
+        };
         let (mut reached, mut waiting) = (vec![first.clone()], vec![first.clone()]);
         while let Some(id) = waiting.pop() {
             for other in graph.get(&id).into_iter().flatten() {
@@ -280,7 +315,11 @@ impl World {
     /// Ends all nodes.
     pub(super) async fn stop(&mut self) {
         let mut ending = JoinSet::new();
-        let lives: Vec<_> = self.slots.iter_mut().filter_map(|slot| slot.life.take()).collect();
+        let lives: Vec<_> = self
+            .slots
+            .iter_mut()
+            .filter_map(|slot| slot.life.take())
+            .collect();
         for life in &lives {
             let node = life.node.clone();
             ending.spawn_on(async move { node.shutdown().await }, life.runtime.handle());
@@ -305,7 +344,10 @@ impl World {
 
 /// Whom node `number` is told of: its predecessor and two further back.
 fn joins(number: usize) -> Vec<usize> {
-    let mut earlier: Vec<_> = [number - 1, number / 2, number / 3].into_iter().filter(|other| *other > 0).collect();
+    let mut earlier: Vec<_> = [number - 1, number / 2, number / 3]
+        .into_iter()
+        .filter(|other| *other > 0)
+        .collect();
     earlier.sort_unstable();
     earlier.dedup();
     earlier.truncate(JOINS);

@@ -370,7 +370,7 @@ async fn peer_that_falls_silent_is_dead() {
             beside(&mut node, killed).await.expect("is killed");
             node
         });
-        runtime.shutdown_background();
+        runtime.shutdown_timeout(Duration::from_secs(5));
         drop(node);
     });
     until([&mut node], |[node]| node.up().is_some()).await;

@@ -1,0 +1,15 @@
+//! Nodes under strain: hostile peers, overload, splits, restarts, replays, the end.
+//!
+//! Real QUIC on loopback unless a test says otherwise. Machines are shared, so what is judged is a
+//! ratio within one run, and the tests of this crate run one at a time: see [`world::alone`].
+#![allow(missing_docs, reason = "tests")]
+
+mod attacker;
+mod end;
+mod faults;
+mod figures;
+mod hostile;
+mod overload;
+mod replay;
+mod traffic;
+mod world;
