@@ -82,12 +82,9 @@ pub(crate) fn table<const N: usize>(
     for row in rows {
         table.add_row(row.map(|cell| escape(&cell)));
     }
-    table
-        .lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    // Each cell has a blank on both sides: those at the ends of a line are not needed.
+    let lines = table.lines().map(|line| line.trim().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Pairs of name and value, one a line, aligned; values escaped.
@@ -178,6 +175,6 @@ mod tests {
             ["id", "state"],
             [["a".into(), "up".into()], ["bcd".into(), "up".into()]],
         );
-        assert_eq!(text, " id   state\n a    up\n bcd  up");
+        assert_eq!(text, "id   state\na    up\nbcd  up");
     }
 }

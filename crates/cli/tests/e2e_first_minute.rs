@@ -166,21 +166,36 @@ fn what_comes_from_the_network_cannot_steer_a_terminal() {
 }
 
 #[test]
-fn a_program_judges_what_is_delivered() {
-    let daemon = Daemon::start(&[]);
-    let judge = [
+fn a_program_judges_what_comes_from_others() {
+    let judging = Daemon::start(&[]);
+    let other = Daemon::start(&["--join", judging.address()]);
+    other.wait_for_links(1);
+    // grep ends with 1 for what does not match, and with 2 when its pattern is broken.
+    let judge = |args: &[&str]| common::Running::start(&mut judging.command(args));
+    let good = judge(&[
         "--json",
         "validate",
         "news",
         "--exec",
         "grep -q '\"body\":\"good'",
-    ];
-    let validator = common::Running::start(&mut daemon.command(&judge));
-    validator.wait_for_error_line("validating news");
-    let sub = daemon.subscribe(&["news"]);
-    daemon.json(&["pub", "news", "good day"]);
+    ]);
+    good.wait_for_error_line("validating news");
+    let broken = judge(&["--json", "validate", "weather", "--exec", "grep -q '\\('"]);
+    broken.wait_for_error_line("validating weather");
+    let sub = judging.subscribe(&["news", "weather"]);
+
+    for (topic, body) in [
+        ("weather", "rain"),
+        ("news", "good day"),
+        ("news", "bad day"),
+    ] {
+        other.json(&["pub", topic, body]);
+    }
     assert_eq!(sub.json()["body"], "good day");
-    assert_eq!(validator.json()["verdict"], "accept");
+    assert_eq!(broken.json()["verdict"], "ignore");
+    assert_eq!(good.json()["verdict"], "accept");
+    assert_eq!(good.json()["verdict"], "reject");
+    assert!(sub.is_silent_for(std::time::Duration::from_millis(300)));
 }
 
 #[test]

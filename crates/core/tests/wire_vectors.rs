@@ -460,7 +460,7 @@ fn prices() -> Json {
         (128, 1_024, 65_536),
         (128, 1_024, 2_419_200),
         (128, 65_536, 2_419_200),
-        (u32::MAX, u32::MAX, u32::MAX),
+        (u32::MAX, 65_536, 2_419_200),
     ];
     Json::list(&rows, |(w, size, ttl_s)| {
         let bits = Price::new(*w).bits_min(*size, Duration::from_secs((*ttl_s).into()));

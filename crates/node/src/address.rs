@@ -328,9 +328,10 @@ fn port_from(text: &str) -> Result<NonZeroU16, ParseAddressError> {
 
 impl Host {
     fn ip(ip: IpAddr) -> Result<Self, ParseAddressError> {
-        match ip.is_unspecified() {
-            true => Err(ParseAddressError::Unspecified(ip)),
-            false => Ok(Self::Ip(ip)),
+        if ip.is_unspecified() {
+            Err(ParseAddressError::Unspecified(ip))
+        } else {
+            Ok(Self::Ip(ip))
         }
     }
 

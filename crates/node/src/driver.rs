@@ -205,7 +205,7 @@ impl Driver {
     }
 
     /// Deals with a round. Answers who waits for the end, when it has come.
-    fn take(&mut self, round: &mut Round) -> Option<oneshot::Sender<()>> {
+    fn take(&mut self, round: &mut Round) -> Option<Vec<oneshot::Sender<()>>> {
         let now = self.now();
         for event in round.transport.drain(..) {
             self.on_transport(event, now);
@@ -222,16 +222,16 @@ impl Driver {
             };
             self.feed(event, now);
         }
-        let mut done = None;
+        let mut done = Vec::new();
         for order in std::mem::take(&mut round.orders) {
             if let Order::Shutdown(sender) = order {
-                done = Some(sender);
+                done.push(sender);
             } else {
                 self.on_order(order, now);
             }
         }
         self.settle(now);
-        done
+        (!done.is_empty()).then_some(done)
     }
 
     /// Runs the checks the engine asked for, and those they lead to.
@@ -544,7 +544,7 @@ impl Driver {
     }
 
     /// Says goodbye, syncs, stops.
-    async fn stop(mut self, done: oneshot::Sender<()>) {
+    async fn stop(mut self, done: Vec<oneshot::Sender<()>>) {
         let now = self.now();
         self.save();
         self.hub.close();
@@ -556,8 +556,10 @@ impl Driver {
             error!(%error, "the last writes did not reach the disk");
         }
         drop(self);
-        // Whoever asked may have gone.
-        done.send(()).ok();
+        for waiting in done {
+            // Whoever asked may have gone.
+            waiting.send(()).ok();
+        }
     }
 }
 

@@ -29,11 +29,19 @@ pub(crate) struct Progress {
     pub(crate) spread: u32,
 }
 
+/// Who waits for which word.
 #[derive(Debug)]
-struct Pending {
+struct Waiter {
     wait: Wait,
     answer: oneshot::Sender<Result<Progress, PublishError>>,
     watch: watch::Sender<Progress>,
+}
+
+/// A bulletin on its way. Several may wait for one: the same body published twice within one
+/// millisecond is the same bulletin.
+#[derive(Debug)]
+struct Pending {
+    waiters: Vec<Waiter>,
     progress: Progress,
     is_out: bool,
     is_stored: bool,
@@ -49,53 +57,45 @@ impl Publishing {
     /// Publications under way at once; more are refused.
     const PENDING_MAX: usize = 4_096;
 
-    /// Takes a request; returns the bulletin to hand to the engine, or answers at once.
+    /// Takes a request; returns the bulletin to hand to the engine, or none when it is under way
+    /// already or the table is full.
     pub(crate) fn begin(&mut self, request: Request) -> Option<Box<Bulletin>> {
+        let Request { bulletin, wait, answer, progress } = request;
+        let waiter = Waiter { wait, answer, watch: progress };
+        if let Some(pending) = self.pending.get_mut(bulletin.id()) {
+            pending.waiters.push(waiter);
+            self.advance(bulletin.id(), |_| {});
+            return None;
+        }
         if self.pending.len() >= Self::PENDING_MAX {
-            self.pending
-                .retain(|_, pending| !pending.answer.is_closed());
+            self.pending.retain(|_, pending| pending.is_awaited());
         }
         if self.pending.len() >= Self::PENDING_MAX {
             // Whoever asked may have gone.
-            request.answer.send(Err(PublishError::QueueFull)).ok();
+            waiter.answer.send(Err(PublishError::QueueFull)).ok();
             return None;
         }
-        let progress = Progress {
-            result: Outcome::Queued,
-            neighbours: 0,
-            spread: 0,
-        };
-        let pending = Pending {
-            wait: request.wait,
-            answer: request.answer,
-            watch: request.progress,
-            progress,
-            is_out: false,
-            is_stored: false,
-        };
-        self.pending.insert(*request.bulletin.id(), pending);
-        Some(request.bulletin)
+        let progress = Progress { result: Outcome::Queued, neighbours: 0, spread: 0 };
+        let pending =
+            Pending { waiters: vec![waiter], progress, is_out: false, is_stored: false };
+        self.pending.insert(*bulletin.id(), pending);
+        Some(bulletin)
     }
 
     /// Takes the engine's word.
     pub(crate) fn published(&mut self, id: &BulletinId, result: Published) {
-        let error = match result {
-            Published::Accepted { neighbours } => {
-                self.advance(id, |pending| {
-                    pending.is_out = true;
-                    pending.progress.neighbours = neighbours;
-                    pending.progress.result = pending.progress.result.max(Outcome::Accepted);
-                });
-                return;
-            }
+        match result {
+            Published::Accepted { neighbours } => self.advance(id, |pending| {
+                pending.is_out = true;
+                pending.progress.neighbours = neighbours;
+                pending.progress.result = pending.progress.result.max(Outcome::Accepted);
+            }),
             Published::Queued | Published::Known => {
                 self.advance(id, |pending| pending.is_out = true);
-                return;
             }
-            Published::Refused(Refusal::Busy) => PublishError::QueueFull,
-            Published::Refused(refusal) => PublishError::Refused(refusal),
-        };
-        self.fail(id, error);
+            Published::Refused(Refusal::Busy) => self.refuse(id, || PublishError::QueueFull),
+            Published::Refused(refusal) => self.refuse(id, || PublishError::Refused(refusal)),
+        }
     }
 
     /// Notes that a bulletin is synced to this node's disk.
@@ -105,19 +105,17 @@ impl Publishing {
 
     /// Notes that a bulletin will not be on this node's disk.
     pub(crate) fn not_stored(&mut self, id: &BulletinId, error: &StoreError) {
-        let waits = self
-            .pending
-            .get(id)
-            .is_some_and(|pending| pending.wait != Wait::Accepted);
-        if waits {
+        let Some(pending) = self.pending.get_mut(id) else { return };
+        for waiter in pending.waiters.extract_if(.., |waiter| waiter.wait != Wait::Accepted) {
             let error = match error {
                 StoreError::Full { .. } => PublishError::StoreFull { id: *id },
-                error => PublishError::Store {
-                    id: *id,
-                    source: Arc::new(error.clone()),
-                },
+                error => PublishError::Store { id: *id, source: Arc::new(error.clone()) },
             };
-            self.fail(id, error);
+            // Whoever asked may have gone.
+            waiter.answer.send(Err(error)).ok();
+        }
+        if pending.waiters.is_empty() {
+            self.pending.remove(id);
         }
     }
 
@@ -126,36 +124,53 @@ impl Publishing {
         self.advance(id, |pending| pending.progress.spread = neighbours);
     }
 
-    fn fail(&mut self, id: &BulletinId, error: PublishError) {
-        if let Some(pending) = self.pending.remove(id) {
+    fn refuse(&mut self, id: &BulletinId, error: impl Fn() -> PublishError) {
+        for waiter in self.pending.remove(id).into_iter().flat_map(|pending| pending.waiters) {
             // Whoever asked may have gone.
-            pending.answer.send(Err(error)).ok();
+            waiter.answer.send(Err(error())).ok();
         }
     }
 
-    /// Notes a step, and answers when it was the one waited for.
+    /// Notes a step, and answers those who waited for it.
     fn advance(&mut self, id: &BulletinId, step: impl FnOnce(&mut Pending)) {
-        let Some(pending) = self.pending.get_mut(id) else {
-            return;
-        };
+        let Some(pending) = self.pending.get_mut(id) else { return };
         step(pending);
-        if pending.is_stored && pending.wait != Wait::Accepted {
-            pending.progress.result = pending.progress.result.max(Outcome::Stored);
+        let waiters = std::mem::take(&mut pending.waiters);
+        let waiting = waiters.into_iter().filter_map(|waiter| pending.answer(waiter)).collect();
+        pending.waiters = waiting;
+        if pending.waiters.is_empty() {
+            self.pending.remove(id);
         }
-        let is_done = pending.is_out
-            && match pending.wait {
+    }
+}
+
+impl Pending {
+    fn is_awaited(&self) -> bool {
+        self.waiters.iter().any(|waiter| !waiter.answer.is_closed())
+    }
+
+    /// Tells `waiter` how far things are; gives it back unless that is what it waited for.
+    fn answer(&self, waiter: Waiter) -> Option<Waiter> {
+        let mut progress = self.progress;
+        if self.is_stored && waiter.wait != Wait::Accepted {
+            progress.result = progress.result.max(Outcome::Stored);
+        }
+        let is_done = self.is_out
+            && match waiter.wait {
                 Wait::Accepted => true,
-                Wait::Stored => pending.is_stored,
-                Wait::Spread(wanted) => pending.is_stored && pending.progress.spread >= wanted,
+                Wait::Stored => self.is_stored,
+                Wait::Spread(wanted) => self.is_stored && progress.spread >= wanted,
             };
-        if is_done && matches!(pending.wait, Wait::Spread(_)) {
-            pending.progress.result = Outcome::Spread;
+        if is_done && matches!(waiter.wait, Wait::Spread(_)) {
+            progress.result = Outcome::Spread;
         }
         // Nobody may watch.
-        pending.watch.send(pending.progress).ok();
-        if is_done && let Some(pending) = self.pending.remove(id) {
-            // Whoever asked may have gone.
-            pending.answer.send(Ok(pending.progress)).ok();
+        waiter.watch.send(progress).ok();
+        if !is_done {
+            return Some(waiter);
         }
+        // Whoever asked may have gone.
+        waiter.answer.send(Ok(progress)).ok();
+        None
     }
 }

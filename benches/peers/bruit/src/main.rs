@@ -99,7 +99,11 @@ impl Peer for Bruit {
                 while let Some(incoming) = bulletins.next().await {
                     match incoming {
                         // The publisher's own copy does not count.
-                        Incoming::Bulletin(got) if got.from.is_some() => sink.deliver(&got.body),
+                        Incoming::Bulletin(got) if got.from.is_some() => {
+                            let ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 - got.created_ms;
+                            if std::env::var("DBG").is_ok() { eprintln!("D {} {} {} {}", index, got.hops, ms, u64::from_str_radix(&got.id.to_string()[..8], 16).unwrap()); }
+                            sink.deliver(&got.body)
+                        }
                         _ => {}
                     }
                 }

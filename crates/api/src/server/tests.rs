@@ -66,6 +66,22 @@ impl Fixture {
         String::from_utf8(answer).unwrap()
     }
 
+    /// The first event of a stream.
+    async fn first_event(&self, request: &Request<'_>) -> String {
+        let mut stream = self.connect().await;
+        let text = request.text(&self.token);
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let (mut answer, mut buffer) = (String::new(), [0; 4096]);
+        loop {
+            let count = stream.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "the stream ended: {answer}");
+            answer += str::from_utf8(&buffer[..count]).unwrap();
+            if answer.contains("data: ") && answer.ends_with("\n\n\r\n") {
+                return answer;
+            }
+        }
+    }
+
     async fn status(&self, request: &Request<'_>) -> u16 {
         let answer = self.exchange(request.text(&self.token).as_bytes()).await;
         let status = answer
@@ -146,138 +162,128 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
     let fixture = Fixture::start(Limits::default()).await;
     for route in routes() {
         let good = Request::good(&route);
-        let check = async |what: &str, request: Request<'_>, expected: u16| {
+        let is_about_one = route.path.contains('{');
+        let answer = if is_about_one { 404 } else { 200 };
+        let mut cases = vec![("a good request", good.clone(), answer)];
+        cases.extend(wrong_token(&good, route.access));
+        cases.extend(wrong_head(&good));
+        if route.method == Method::POST {
+            cases.extend(wrong_body(&good));
+        }
+        for (what, request, expected) in cases {
             let got = fixture.status(&request).await;
-            assert_eq!(got, expected, "{} {}: {what}", route.method, route.path);
-        };
-        let status = fixture.status(&good).await;
-        let missing = route.path.contains('{');
-        let expected = if missing { 404 } else { 200 };
-        assert_eq!(
-            status, expected,
-            "{} {}: a good request",
-            route.method, route.path
-        );
+            let (method, path) = (&route.method, route.path);
+            assert_eq!(got, expected, "{method} {path}: {what}");
+        }
+    }
+    fixture.stop().await;
+}
 
-        let open = route.access == Access::Open;
-        let without = if open { 200 } else { 401 };
-        let wrong = [
-            ("no token", ""),
-            ("another token", "Authorization: Bearer 00\r\n"),
-            ("another scheme", "Authorization: Basic YTpi\r\n"),
-        ];
-        for (what, token) in wrong {
-            let request = Request {
-                token: Some(token),
-                ..good.clone()
-            };
-            check(what, request, without).await;
-        }
-        for host in [
-            "evil.example",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "10.0.0.1",
-            "localhost:x",
-            "",
-        ] {
-            check(
-                "a foreign host",
-                Request {
-                    host,
-                    ..good.clone()
-                },
-                403,
-            )
-            .await;
-        }
-        let extra = |text: &str| Request {
-            extra: text.to_owned(),
+/// What is wrong, the request, the status it must get.
+type Case<'a> = (&'static str, Request<'a>, u16);
+
+fn wrong_token<'a>(good: &Request<'a>, access: Access) -> Vec<Case<'a>> {
+    let expected = match access {
+        Access::Open => 200,
+        Access::Token => 401,
+    };
+    let tokens = [
+        "",
+        "Authorization: Bearer 00\r\n",
+        "Authorization: Basic YTpi\r\n",
+    ];
+    let case = |token| {
+        let token = Some(token);
+        let request = Request {
+            token,
             ..good.clone()
         };
-        check("two hosts", extra("Host: localhost\r\n"), 403).await;
-        check("an origin", extra("Origin: http://localhost\r\n"), 403).await;
-        check("a null origin", extra("Origin: null\r\n"), 403).await;
-        let separator = if good.path.contains('?') { '&' } else { '?' };
-        for name in ["token", "access_token", "Token"] {
-            let path = format!("{}{separator}{name}=x", good.path);
-            check(
-                "a token in the URL",
-                Request {
-                    path,
-                    ..good.clone()
-                },
-                400,
-            )
-            .await;
-        }
-        check("too many headers", extra(&"X: y\r\n".repeat(70)), 431).await;
-        check(
+        ("no token, or a wrong one", request, expected)
+    };
+    tokens.into_iter().map(case).collect()
+}
+
+fn wrong_head<'a>(good: &Request<'a>) -> Vec<Case<'a>> {
+    let extra = |text: &str| Request {
+        extra: text.to_owned(),
+        ..good.clone()
+    };
+    let mut cases = vec![
+        ("two hosts", extra("Host: localhost\r\n"), 403),
+        ("an origin", extra("Origin: http://localhost\r\n"), 403),
+        ("a null origin", extra("Origin: null\r\n"), 403),
+        ("many headers", extra(&"X: y\r\n".repeat(70)), 431),
+        (
             "a long header",
             extra(&format!("X: {}\r\n", "y".repeat(20_000))),
             431,
-        )
-        .await;
-        if route.method == Method::POST {
-            for kind in [
-                "text/plain",
-                "application/x-www-form-urlencoded",
-                "multipart/form-data",
-                "application/jsonp",
-            ] {
-                check(
-                    "a form",
-                    Request {
-                        kind,
-                        ..good.clone()
-                    },
-                    415,
-                )
-                .await;
-            }
-            let body = "x".repeat(BODY + 1);
-            check(
-                "a long body",
-                Request {
-                    body,
-                    ..good.clone()
-                },
-                413,
-            )
-            .await;
-            let body = "{\"".to_owned();
-            check(
-                "a broken body",
-                Request {
-                    body,
-                    ..good.clone()
-                },
-                400,
-            )
-            .await;
-            let body = r#"{"unknown":1}"#.to_owned();
-            check(
-                "a foreign body",
-                Request {
-                    body,
-                    ..good.clone()
-                },
-                400,
-            )
-            .await;
-        }
-        let method = Method::PUT;
-        check(
+        ),
+        (
             "another method",
             Request {
-                method,
+                method: Method::PUT,
                 ..good.clone()
             },
             405,
-        )
-        .await;
+        ),
+    ];
+    let evil = [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+    ];
+    for host in evil.into_iter().chain(["localhost:x", ""]) {
+        cases.push((
+            "a foreign host",
+            Request {
+                host,
+                ..good.clone()
+            },
+            403,
+        ));
     }
-    fixture.stop().await;
+    let separator = if good.path.contains('?') { '&' } else { '?' };
+    for name in ["token", "access_token", "Token"] {
+        let path = format!("{}{separator}{name}=x", good.path);
+        cases.push((
+            "a token in the URL",
+            Request {
+                path,
+                ..good.clone()
+            },
+            400,
+        ));
+    }
+    cases
+}
+
+fn wrong_body<'a>(good: &Request<'a>) -> Vec<Case<'a>> {
+    let body = |text: String| Request {
+        body: text,
+        ..good.clone()
+    };
+    let mut cases = vec![
+        ("a long body", body("x".repeat(BODY + 1)), 413),
+        ("a broken body", body("{\"".into()), 400),
+        ("a foreign body", body(r#"{"unknown":1}"#.into()), 400),
+    ];
+    let forms = [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ];
+    for kind in forms.into_iter().chain(["application/jsonp"]) {
+        cases.push((
+            "a form",
+            Request {
+                kind,
+                ..good.clone()
+            },
+            415,
+        ));
+    }
+    cases
 }
 
 const BODY: usize = crate::guard::BODY_BYTES_MAX;
@@ -409,4 +415,65 @@ async fn error_answers_have_code_message_and_fix() {
         assert!(!body.error.message.is_empty() && !body.error.fix.is_empty());
     }
     fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_back_goes_on_after_the_last_event_it_had() {
+    let fixture = Fixture::start(Limits::default()).await;
+    let publish = async |body: &str| {
+        let draft = bruit::Draft::new("news", body.to_owned()).wait(bruit::Wait::Stored);
+        fixture.node.publish(draft).await.unwrap();
+    };
+    let route = routes()
+        .find(|route| route.path == "/v1/subscribe")
+        .unwrap();
+    let path = "/v1/subscribe?topic=news&since=1h".to_owned();
+    let good = Request {
+        path,
+        ..Request::good(&route)
+    };
+    publish("one").await;
+    let first = fixture.first_event(&good).await;
+    assert!(first.contains(r#""body":"one""#), "{first}");
+    let id = first
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))
+        .unwrap();
+    assert!(
+        first.contains(&format!(r#""cursor":"{id}""#)),
+        "the id is the cursor: {first}"
+    );
+
+    publish("two").await;
+    let extra = format!("Last-Event-ID: {id}\r\n");
+    let second = fixture
+        .first_event(&Request {
+            extra,
+            ..good.clone()
+        })
+        .await;
+    assert!(second.contains(r#""body":"two""#), "{second}");
+    let extra = "Last-Event-ID: nonsense\r\n".to_owned();
+    assert_eq!(fixture.status(&Request { extra, ..good }).await, 400);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn streams_end_when_the_server_stops() {
+    let fixture = Fixture::start(Limits::default()).await;
+    let route = routes()
+        .find(|route| route.path == "/v1/subscribe")
+        .unwrap();
+    let mut stream = fixture.connect().await;
+    let request = Request::good(&route).text(&fixture.token);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    let patience = Duration::from_secs(5);
+    tokio::time::timeout(patience, fixture.stop())
+        .await
+        .unwrap();
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(patience, stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the stream goes on");
 }

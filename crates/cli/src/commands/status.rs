@@ -42,7 +42,7 @@ fn show(status: &view::Status) -> String {
         ("version", status.version.clone()),
         (
             "network",
-            format!("{}, about {} nodes", status.network, status.network_size),
+            format!("{}, size about {}", status.network, status.network_size),
         ),
         ("up", output::span(status.uptime_s)),
         (
@@ -81,7 +81,7 @@ fn show(status: &view::Status) -> String {
         (
             "price",
             format!(
-                "{} (asking for 2^{} now)",
+                "{} (at least 2^{} are asked for now)",
                 status.price.min, status.price.floor_log2
             ),
         ),

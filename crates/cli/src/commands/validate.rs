@@ -24,8 +24,9 @@ const PROGRAMS_MAX: usize = 32;
 /// it and mutes its author on the topic, everything else drops it quietly.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bruit validate news --exec 'grep -q '\"'\"'\"size\":[0-9]\\{1,3\\},'\"'\"\n  \
-                        bruit validate news --exec ./judge.py --timeout 2s --json"
+    after_help = "Examples:\n  bruit validate news --exec 'jq -e \".size < 1000\"'\n  \
+                        bruit validate news --exec ./judge.py --timeout 2s --json\n\n\
+                        What is published at this node itself is not judged."
 )]
 pub(crate) struct Validate {
     /// The topic, taken exactly

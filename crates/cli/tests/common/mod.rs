@@ -4,8 +4,22 @@
 //! by its own id when its handle is dropped.
 #![allow(
     dead_code,
+    unreachable_pub,
     reason = "each test binary uses a part of it, and unused parts are no mistake of theirs"
 )]
+#![allow(
+    clippy::unwrap_used,
+    reason = "this is test code, of which clippy's setting only sees the functions marked #[test]"
+)]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what is measured is small"
+)]
+
+pub mod api;
+pub mod measure;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -159,12 +173,10 @@ impl Running {
             .spawn()
             .unwrap();
         let mut child = Killed(child);
-        let lines = lines(child.0.stdout.take().unwrap());
-        let errors = lines(child.0.stderr.take().unwrap());
         Self {
+            lines: lines(child.0.stdout.take().unwrap()),
+            errors: lines(child.0.stderr.take().unwrap()),
             child,
-            lines,
-            errors,
         }
     }
 
@@ -254,6 +266,7 @@ pub struct Daemon {
     data: PathBuf,
     home: TempDir,
     args: Vec<String>,
+    under: Vec<String>,
 }
 
 impl Daemon {
@@ -275,21 +288,42 @@ impl Daemon {
     /// Starts a daemon with the folder `data`, which may lie below `home`.
     #[track_caller]
     pub fn start_in(home: TempDir, data: PathBuf, args: &[&str]) -> Self {
+        Self::start_under(&[], home, data, args)
+    }
+
+    /// Starts a daemon by way of the command `under`, which becomes it: `ip netns exec NAME`.
+    #[track_caller]
+    pub fn start_under(under: &[&str], home: TempDir, data: PathBuf, args: &[&str]) -> Self {
         let args: Vec<_> = args.iter().map(ToString::to_string).collect();
-        let (process, ready) = launch(home.path(), &data, &args);
+        let under: Vec<_> = under.iter().map(ToString::to_string).collect();
+        let (process, ready) = launch(&under, home.path(), &data, &args);
         Self {
             process,
             ready,
             data,
             home,
             args,
+            under,
         }
     }
 
     /// Starts it again in the same folder, after it ended.
     #[track_caller]
     pub fn restart(&mut self) {
-        (self.process, self.ready) = launch(self.home.path(), &self.data, &self.args);
+        (self.process, self.ready) = launch(&self.under, self.home.path(), &self.data, &self.args);
+    }
+
+    /// Its API.
+    #[track_caller]
+    pub fn api(&self) -> api::Api {
+        api::Api::of(self)
+    }
+
+    /// The end of its log file.
+    pub fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.data.join("run.log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(200)..].join("\n")
     }
 
     /// Its data folder.
@@ -357,8 +391,23 @@ impl Daemon {
 }
 
 #[track_caller]
-fn launch(home: &Path, data: &Path, args: &[String]) -> (Running, Value) {
-    let mut command = bruit(home);
+fn launch(under: &[String], home: &Path, data: &Path, args: &[String]) -> (Running, Value) {
+    let mut command = match under {
+        [] => bruit(home),
+        [program, rest @ ..] => {
+            let bruit = bruit(home);
+            let mut command = Command::new(program);
+            command.args(rest).arg(bruit.get_program());
+            for (name, value) in bruit.get_envs() {
+                match value {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
+                };
+            }
+            command
+        }
+    };
+    command.stdin(Stdio::null());
     command
         .args(["--json", "run", "--data"])
         .arg(data)

@@ -423,6 +423,12 @@ impl Broadcast {
         facts
     }
 
+    /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
+    /// Of those that passed long ago everybody has told.
+    pub fn is_repeated(&self, link: LinkId, id: &ShortId) -> bool {
+        self.recent.get(id).is_none_or(|passing| passing.is_held_by(link))
+    }
+
     /// R2: takes a copy of a bulletin that is known already.
     pub fn duplicate(&mut self, copy: Copy, id: &ShortId, now: Mono) -> Vec<Fact> {
         let Some(passing) = self.recent.get_mut(id) else {
@@ -588,7 +594,7 @@ impl Broadcast {
             Ask::Want => Duration::ZERO,
             Ask::Graft(tag) => self.graft_wait(tag),
         };
-        self.wanted.add(entry.id, link, ask, now.plus(wait));
+        self.wanted.announced(entry.id, link, ask, now.plus(wait));
     }
 
     /// Asks `link` for bulletins reconciliation found missing.

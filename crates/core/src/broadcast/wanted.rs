@@ -19,6 +19,8 @@ pub(crate) enum Ask {
 #[derive(Debug)]
 struct Want {
     ask: Ask,
+    /// Who told of it first: whose share of the table it takes.
+    by: LinkId,
     /// Who has it, in the order we learnt it; asked from the front, then moved to the back.
     sources: Vec<LinkId>,
     /// Who was asked and has not answered yet.
@@ -52,11 +54,15 @@ pub(crate) struct Wanted {
     wants: BTreeMap<ShortId, Want>,
     due: BTreeSet<(Mono, ShortId)>,
     in_flight: BTreeMap<LinkId, usize>,
+    /// Ids each link told of first.
+    told: BTreeMap<LinkId, usize>,
     max: usize,
     in_flight_max: usize,
 }
 
 impl Wanted {
+    /// Ids awaited that one link announced before anyone else.
+    const ANNOUNCED_MAX: usize = 5_000;
     /// Sources remembered per id.
     const SOURCES_MAX: usize = 8;
     /// Neighbours asked for one id at the same time.
@@ -73,6 +79,7 @@ impl Wanted {
             wants: BTreeMap::new(),
             due: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            told: BTreeMap::new(),
             max,
             in_flight_max,
         }
@@ -84,6 +91,15 @@ impl Wanted {
 
     pub(crate) fn next_due(&self) -> Option<Mono> {
         self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Notes that `link` announced `id`: as [`Wanted::add`], within the link's share of the table, so
+    /// that one that announces what does not exist leaves room for the others.
+    pub(crate) fn announced(&mut self, id: ShortId, link: LinkId, ask: Ask, due: Mono) {
+        let told = self.told.get(&link).copied().unwrap_or(0);
+        if told < Self::ANNOUNCED_MAX || self.wants.contains_key(&id) {
+            self.add(id, link, ask, due);
+        }
     }
 
     /// Notes that `link` has `id`, which we lack; it is asked for at `due` unless it comes before.
@@ -102,8 +118,11 @@ impl Wanted {
         if self.wants.len() >= self.max {
             return;
         }
+        let told = self.told.entry(link).or_default();
+        *told = told.saturating_add(1);
         let want = Want {
             ask,
+            by: link,
             sources: vec![link],
             asked: Vec::new(),
             rounds: 0,
@@ -119,6 +138,7 @@ impl Wanted {
             return Vec::new();
         };
         self.due.remove(&(want.due, *id));
+        release(&mut self.told, want.by);
         for link in &want.asked {
             release(&mut self.in_flight, *link);
         }
@@ -241,12 +261,12 @@ impl Wanted {
     }
 }
 
-/// One request of `link` less in flight.
-fn release(in_flight: &mut BTreeMap<LinkId, usize>, link: LinkId) {
-    if let Some(count) = in_flight.get_mut(&link) {
+/// One of `link` less.
+fn release(counts: &mut BTreeMap<LinkId, usize>, link: LinkId) {
+    if let Some(count) = counts.get_mut(&link) {
         *count = count.saturating_sub(1);
         if *count == 0 {
-            in_flight.remove(&link);
+            counts.remove(&link);
         }
     }
 }
@@ -314,6 +334,26 @@ mod tests {
         );
         wanted.refused(&ID, link(2), at(6));
         assert_eq!((wanted.len(), wanted.next_due()), (0, None));
+    }
+
+    #[test]
+    fn a_link_that_announces_what_does_not_exist_leaves_room_for_the_others() {
+        let mut wanted = Wanted::new(100_000, 100);
+        let id = |number: u32| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            ShortId::from_bytes(bytes)
+        };
+        for number in 0..50_000 {
+            wanted.announced(id(number), link(1), Ask::Want, at(0));
+        }
+        assert_eq!(wanted.len(), 5_000);
+        wanted.announced(id(60_000), link(2), Ask::Want, at(0));
+        assert_eq!(wanted.len(), 5_001);
+        wanted.remove(&id(0));
+        wanted.announced(id(60_001), link(1), Ask::Want, at(0));
+        wanted.forget(link(1), at(0));
+        assert_eq!((wanted.len(), wanted.told.len()), (1, 1));
     }
 
     #[test]

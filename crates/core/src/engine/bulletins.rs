@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Engine;
+use super::{Engine, conduct};
 use crate::broadcast::Copy;
 use crate::bulletin::Bulletin;
 use crate::event::{Action, Check, JobId, Notice, Persist, Published, Refusal, Verdict};
@@ -38,6 +38,11 @@ impl Engine {
         }
         if self.inventory.knows(&short).is_some() {
             self.metrics.duplicates = self.metrics.duplicates.saturating_add(1);
+            if self.broadcast.is_repeated(link, &short)
+                && !self.charge(link, conduct::REPEAT, now)
+            {
+                return;
+            }
             self.broadcast.landed(&short);
             let facts = self.broadcast.duplicate(copy, &short, now.mono);
             self.carry_broadcast(facts, now);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::conduct::{self, Budget};
 use super::{Engine, Peer, Signing};
 use crate::event::{Action, Notice};
 use crate::event::{Difference, JobId};
@@ -32,6 +33,7 @@ impl Engine {
                 direction,
                 is_established: false,
                 is_closing: false,
+                budget: Budget::new(now.mono),
             },
         );
         if direction == Direction::In && self.reputation.is_discouraged(&peer, now.mono) {
@@ -88,6 +90,7 @@ impl Engine {
             Ok(frame) => frame,
             Err(DecodeError::UnknownKind(_)) => {
                 self.metrics.unknown_frames = self.metrics.unknown_frames.saturating_add(1);
+                self.charge(link, conduct::UNKNOWN, now);
                 return;
             }
             Err(error) => {
@@ -96,6 +99,9 @@ impl Engine {
             }
         };
         if peer.is_established {
+            if !self.charge(link, conduct::price(&frame), now) {
+                return;
+            }
             if let Some(fact) = self.liveness.heard(link, now) {
                 self.carry_liveness(vec![fact], now);
             }
@@ -319,6 +325,16 @@ impl Engine {
         if let Some(link) = link.map(|(link, _)| *link) {
             self.send(link, &Frame::Application { kind, body }, now);
         }
+    }
+
+    /// Takes from the link's budget; cuts off a flood. Answers whether the link may go on.
+    pub(super) fn charge(&mut self, link: LinkId, points: u64, now: Now) -> bool {
+        let peer = self.peers.get_mut(&link);
+        let is_fine = peer.is_none_or(|peer| peer.budget.spend(points, now.mono));
+        if !is_fine {
+            self.misbehaved(link, "said far more than bulletins pass", now);
+        }
+        is_fine
     }
 
     /// Cuts off a peer that broke the protocol and discourages it.

@@ -4,10 +4,12 @@
 //! clock, randomness, a private key, a socket or a disk comes in as an event or goes out as an
 //! action. Same seed, same events: same actions.
 //!
-//! `links` follows the life of a link, `bulletins` the way of a bulletin, `facts` turns what rooms
-//! say into actions, `views` answers what an application may ask.
+//! `links` follows the life of a link, `conduct` bounds what it may say, `bulletins` follows the way
+//! of a bulletin, `facts` turns what rooms say into actions, `views` answers what an application may
+//! ask.
 
 mod bulletins;
+mod conduct;
 mod facts;
 mod links;
 mod views;
@@ -50,6 +52,7 @@ struct Peer {
     direction: Direction,
     is_established: bool,
     is_closing: bool,
+    budget: conduct::Budget,
 }
 
 /// What a signature was asked for.

@@ -1,4 +1,8 @@
 //! One fixed value of every wire type, grown from fixed seeds, and a small JSON to write them in.
+#![allow(
+    dead_code,
+    reason = "every test file that takes this in uses its part of it"
+)]
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

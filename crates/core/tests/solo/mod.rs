@@ -1,4 +1,8 @@
 //! One engine and the peers a test plays: every check and signature is answered at once.
+#![allow(
+    dead_code,
+    reason = "every test file that takes this in uses its part of it"
+)]
 
 use std::net::SocketAddr;
 
@@ -33,7 +37,10 @@ impl Solo {
         let key = SecretKey::from_seed(&[0x51; 32]);
         let mut solo = Self {
             engine: Engine::new(key.node_id(), config, [0x52; 32]),
-            now: Now { mono: Mono::from_micros(1_000_000), wall: Wall::from_millis(wall_ms) },
+            now: Now {
+                mono: Mono::from_micros(1_000_000),
+                wall: Wall::from_millis(wall_ms),
+            },
             key,
             network: network.clone(),
             links: 0,
@@ -50,11 +57,17 @@ impl Solo {
             for action in self.engine.handle(event, self.now) {
                 match &action {
                     Action::Verify { job, check } => {
-                        events.push(Event::Verified { job: *job, good: check.holds() });
+                        events.push(Event::Verified {
+                            job: *job,
+                            good: check.holds(),
+                        });
                     }
                     Action::Sign { job, message } => {
                         let signature = self.key.sign(message);
-                        events.push(Event::Signed { job: *job, signature });
+                        events.push(Event::Signed {
+                            job: *job,
+                            signature,
+                        });
                     }
                     _ => {}
                 }
@@ -66,7 +79,10 @@ impl Solo {
 
     /// A frame from the peer of `link`.
     pub(crate) fn frame(&mut self, link: LinkId, frame: &Bytes) -> Vec<Action> {
-        self.feed(Event::Frame { link, frame: frame.clone() })
+        self.feed(Event::Frame {
+            link,
+            frame: frame.clone(),
+        })
     }
 
     /// A new peer dials; nothing was said yet.
@@ -110,13 +126,19 @@ impl Solo {
 
     /// The connection of `link` is gone.
     pub(crate) fn unlink(&mut self, link: LinkId) {
-        self.feed(Event::LinkDown { link, reason: CloseReason::Score, by_peer: false });
+        self.feed(Event::LinkDown {
+            link,
+            reason: CloseReason::Score,
+            by_peer: false,
+        });
     }
 }
 
 /// Whether the engine closes a link.
 pub(crate) fn closes(actions: &[Action]) -> bool {
-    actions.iter().any(|action| matches!(action, Action::Close { .. }))
+    actions
+        .iter()
+        .any(|action| matches!(action, Action::Close { .. }))
 }
 
 /// The kinds of the frames sent.

@@ -9,9 +9,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::mem;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -22,8 +21,7 @@ use bruit_core::link::{Class, CloseReason, Direction, PeerAddress};
 use bytes::Bytes;
 use futures_util::stream::{self, FuturesUnordered, Stream, StreamExt};
 use iroh::endpoint::{
-    BindOpts, ConnectOptions, Connection, Incoming, PortmapperConfig, QuicTransportConfig, VarInt,
-    presets,
+    ConnectOptions, Connection, Incoming, PortmapperConfig, QuicTransportConfig, VarInt, presets,
 };
 use iroh::{Endpoint, EndpointAddr, EndpointId, RelayMode, SecretKey, TransportAddr};
 use tokio::runtime::Handle;
@@ -36,16 +34,22 @@ use super::{HANDSHAKE_TIMEOUT, PathInfo, SHUTDOWN_TIMEOUT, Transport, TransportE
 
 mod handshake;
 mod link;
+mod listen;
 #[cfg(test)]
 pub(super) mod tests;
 mod wakeups;
+
+pub use self::listen::{BindError, IrohConfig};
 
 /// The protocol's name in the TLS handshake.
 pub const ALPN: &[u8] = b"bruit/1";
 
 /// Chunks read per poll before the driver gets its turn. A chunk is a packet's worth, so about
-/// 90 KiB, half a millisecond of work.
+/// 90 KiB, a tenth of a millisecond of work.
 const CHUNKS_PER_POLL: usize = 64;
+
+/// How long a stranger may take to read our greeting.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Incoming connections looked at per poll.
 const ACCEPTS_PER_POLL: usize = 32;
@@ -56,50 +60,6 @@ const STREAM_RECEIVE_WINDOW_BYTES: u32 = 256 * 1024;
 const RECEIVE_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes in flight or waiting in the QUIC library for one peer.
 const SEND_WINDOW_BYTES: u64 = 512 * 1024;
-
-/// What a node needs to have links.
-#[derive(Clone)]
-pub struct IrohConfig {
-    /// The Ed25519 secret key; its public key is the node's id.
-    pub secret_key: [u8; 32],
-    /// Where to listen. `[::]` listens on IPv4 as well, at the same port; port 0 takes a free one,
-    /// another for each family.
-    pub listen: Vec<SocketAddr>,
-}
-
-impl fmt::Debug for IrohConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IrohConfig")
-            .field("listen", &self.listen)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a node cannot listen.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// Another program uses the port.
-    #[error("cannot listen on {address}: the port is in use")]
-    PortTaken {
-        /// The address that was asked for.
-        address: SocketAddr,
-    },
-    /// The system refuses the address.
-    #[error("cannot listen on {address}: {source}")]
-    Address {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No address was given.
-    #[error("no address to listen on")]
-    NoAddress,
-    /// The QUIC endpoint could not be made for another reason.
-    #[error("cannot start QUIC: {0}")]
-    Endpoint(String),
-}
 
 /// Bounds that tests shorten.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +130,7 @@ impl IrohTransport {
     }
 
     async fn bind_within(config: IrohConfig, limits: Limits) -> Result<Self, BindError> {
-        let listen = listen_addresses(&config.listen)?;
+        let listen = listen::sockets(&config.listen)?;
         let mut builder = Endpoint::builder(presets::Minimal)
             .secret_key(SecretKey::from_bytes(&config.secret_key))
             .alpns(vec![ALPN.to_vec()])
@@ -186,7 +146,7 @@ impl IrohTransport {
         }
         let endpoint = match builder.bind().await {
             Ok(endpoint) => endpoint,
-            Err(error) => return Err(explain(&listen, &format!("{error:#}"))),
+            Err(error) => return Err(listen::explain(&listen, &format!("{error:#}"))),
         };
         Ok(Self::new(endpoint, limits))
     }
@@ -420,7 +380,12 @@ impl Transport for IrohTransport {
 
     fn close(&mut self, link: LinkId, reason: CloseReason) {
         if let Some(state) = self.links.remove(&link) {
-            state.close(reason);
+            // Both ends are to learn what differs, and that stands in the greeting.
+            if reason == CloseReason::WrongNetwork {
+                self.runtime.spawn(state.close_after(reason, LAST_WORDS));
+            } else {
+                state.close(reason);
+            }
             self.pending_events.push(TransportEvent::LinkDown {
                 link,
                 reason,
@@ -493,64 +458,4 @@ fn quic_config(peer_opens_streams: u32, limits: Limits) -> QuicTransportConfig {
         config = config.max_idle_timeout(Some(idle.try_into().expect("an idle timeout is short")));
     }
     config.build()
-}
-
-/// The sockets to bind: `[::]` brings `0.0.0.0` along, since iroh binds each family by itself.
-///
-/// The first socket of a family that is not on loopback sends to addresses no other socket is
-/// near to; a socket beyond the first only answers, and sends to its own address.
-fn listen_addresses(listen: &[SocketAddr]) -> Result<Vec<(SocketAddr, BindOpts)>, BindError> {
-    let mut addresses = Vec::new();
-    for address in listen {
-        let dual = address.ip() == Ipv6Addr::UNSPECIFIED;
-        if !dual || UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok() {
-            addresses.push(*address);
-        }
-        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-        if dual && !listen.contains(&v4) {
-            addresses.push(v4);
-        }
-    }
-    if addresses.is_empty() {
-        return Err(BindError::NoAddress);
-    }
-    addresses.sort_by_key(|address| address.ip().is_loopback());
-    let mut defaults = [false; 2];
-    let mut sockets: Vec<_> = addresses
-        .into_iter()
-        .map(|address| {
-            let whole = if address.is_ipv4() { 32 } else { 128 };
-            let options = BindOpts::default();
-            if mem::replace(&mut defaults[usize::from(address.is_ipv4())], true) {
-                (
-                    address,
-                    options.set_prefix_len(whole).set_is_default_route(false),
-                )
-            } else {
-                (address, options)
-            }
-        })
-        .collect();
-    // iroh takes no further socket of a family after its default one.
-    sockets.reverse();
-    Ok(sockets)
-}
-
-/// Finds out which address could not be bound; iroh says only that one could not.
-fn explain(listen: &[(SocketAddr, BindOpts)], error: &str) -> BindError {
-    for (address, _) in listen {
-        match UdpSocket::bind(address) {
-            Ok(_) => {}
-            Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
-                return BindError::PortTaken { address: *address };
-            }
-            Err(source) => {
-                return BindError::Address {
-                    address: *address,
-                    source,
-                };
-            }
-        }
-    }
-    BindError::Endpoint(error.to_owned())
 }

@@ -224,9 +224,9 @@ impl Attacker {
         }
     }
 
-    /// A bulletin that is fine but for its stamp.
+    /// A bulletin on a topic of the attackers' own, fine but for its stamp.
     pub(crate) fn bulletin(&self, content: &[u8]) -> Bulletin {
-        bulletin(content, &self.key, &self.network)
+        bulletin("attack", content, &self.key, &self.network)
     }
 
     pub(crate) async fn leave(mut self) {
@@ -234,10 +234,15 @@ impl Attacker {
     }
 }
 
-/// A bulletin by `key` on a topic of the attackers' own, fine but for its stamp.
-pub(crate) fn bulletin(content: &[u8], key: &SecretKey, network: &Network) -> Bulletin {
+/// A bulletin by `key`, fine but for its stamp.
+pub(crate) fn bulletin(
+    topic: &str,
+    content: &[u8],
+    key: &SecretKey,
+    network: &Network,
+) -> Bulletin {
     let content = Bytes::copy_from_slice(content);
-    let header = Header::post(TopicId::of("attack"), key.author_id(), &content, wall_now());
+    let header = Header::post(TopicId::of(topic), key.author_id(), &content, wall_now());
     Bulletin::sign(header, content, network.id(), key)
 }
 

@@ -20,7 +20,7 @@ use iroh::{Endpoint, EndpointAddr, EndpointId, RelayMode, TransportAddr};
 use crate::attacker::{Attack, Attacker, Draws, Outcome, Script, bulletin, wall_now};
 use crate::figures::{mebibytes, percent, process_time, quantile, resident_bytes};
 use crate::traffic::Traffic;
-use crate::world::{address, alone, local, star, stop};
+use crate::world::{TOPIC, address, alone, local, star, stop};
 
 /// What the scheduler of a busy machine may add to the p99 of a few hundred samples.
 const NOISE: Duration = Duration::from_millis(5);
@@ -540,7 +540,7 @@ async fn an_attacker_that_behaves_is_heard() {
     let mut attacker = Attacker::new(99, config.network(), address(&nodes[0])).await;
     attacker.enter().await;
     let key = SecretKey::from_seed(&[3; 32]);
-    let bulletin = bulletin(b"well said", &key, &config.network());
+    let bulletin = bulletin(TOPIC, b"well said", &key, &config.network());
     attacker.say(Class::Bulletins, encode_pub(1, 0, &bulletin));
     attacker.turn(Duration::from_millis(50)).await;
     assert_eq!(

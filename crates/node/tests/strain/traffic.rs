@@ -1,8 +1,9 @@
 //! Honest traffic: every bulletin carries its number and the moment it was published, every node
 //! reports what it hears from the others.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use bruit::{Draft, Incoming, Node};
@@ -95,8 +96,7 @@ fn listen(number: usize, node: &Node, sender: mpsc::UnboundedSender<Heard>) {
             let Incoming::Bulletin(received) = incoming else {
                 panic!("a gap: {incoming:?}")
             };
-            // What attackers publish is on another topic.
-            if received.from.is_none() || received.topic.as_deref() != Some(TOPIC) {
+            if received.from.is_none() {
                 continue;
             }
             let (head, rest) = received.body.split_first_chunk().expect("a number");
@@ -112,4 +112,71 @@ fn listen(number: usize, node: &Node, sender: mpsc::UnboundedSender<Heard>) {
             }
         }
     });
+}
+
+/// What one subscriber got: how often each number, and how many it missed.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    counts: Mutex<BTreeMap<u64, u32>>,
+    missed: AtomicU64,
+}
+
+impl Ledger {
+    /// Keeps the ledger of `node` until it stops. Bodies begin with a number.
+    pub(crate) fn keep(self: &Arc<Self>, node: &Node) {
+        let mut subscription = live(node);
+        let ledger = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(incoming) = subscription.next().await {
+                match incoming {
+                    Incoming::Gap { missed } => {
+                        ledger.missed.fetch_add(missed, Ordering::Relaxed);
+                    }
+                    Incoming::Bulletin(received) => {
+                        let number = received.body.first_chunk().expect("a number");
+                        let mut counts = ledger.counts.lock().expect("nobody panics");
+                        *counts.entry(u64::from_be_bytes(*number)).or_default() += 1;
+                    }
+                }
+            }
+        });
+    }
+
+    pub(crate) fn of(nodes: &[Node]) -> Vec<Arc<Self>> {
+        let keep = |node| {
+            let ledger = Arc::new(Self::default());
+            ledger.keep(node);
+            ledger
+        };
+        nodes.iter().map(keep).collect()
+    }
+
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.counts.lock().expect("nobody panics").contains_key(&number)
+    }
+
+    /// Bulletins that came, and those that were missed.
+    pub(crate) fn total(&self) -> (u64, u64) {
+        let counts = self.counts.lock().expect("nobody panics");
+        let came = counts.values().map(|count| u64::from(*count)).sum();
+        (came, self.missed.load(Ordering::Relaxed))
+    }
+
+    /// Numbers that came.
+    pub(crate) fn numbers(&self) -> BTreeSet<u64> {
+        self.counts.lock().expect("nobody panics").keys().copied().collect()
+    }
+
+    /// Numbers that came more than once.
+    pub(crate) fn twice(&self) -> Vec<u64> {
+        let counts = self.counts.lock().expect("nobody panics");
+        counts.iter().filter(|(_, count)| **count > 1).map(|(number, _)| *number).collect()
+    }
+}
+
+/// A draft whose body begins with `number`.
+pub(crate) fn numbered(number: u64, body_bytes: usize) -> Draft {
+    let mut body = number.to_be_bytes().to_vec();
+    body.resize(body_bytes.max(8), 0);
+    Draft::new(TOPIC, body)
 }

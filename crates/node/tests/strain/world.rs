@@ -74,9 +74,9 @@ pub(crate) async fn until(
     start.elapsed()
 }
 
-/// Everything that comes from now on.
+/// What comes from now on.
 pub(crate) fn live(node: &Node) -> Subscription {
-    node.subscribe(Topics::All, From::Now).expect("no cursor")
+    node.subscribe(Topics::Named(vec![TOPIC.into()]), From::Now).expect("no cursor")
 }
 
 /// The next bulletin within ten seconds; a gap or the end is a failure.

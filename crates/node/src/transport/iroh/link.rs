@@ -14,6 +14,7 @@ use iroh::TransportAddr;
 use iroh::endpoint::{
     Connection, ConnectionError, Path, ReadError, RecvStream, SendStream, VarInt, WriteError,
 };
+use tokio::time::timeout;
 
 use super::wakeups::{Part, Wakeups};
 use crate::transport::outbox::Outbox;
@@ -184,6 +185,22 @@ impl Link {
 
     pub(super) fn close(&self, reason: CloseReason) {
         close(&self.connection, reason);
+    }
+
+    /// Closes when the peer has had time to take what it was sent, or closes itself: a close alone
+    /// overtakes what is on its way.
+    pub(super) fn close_after(
+        mut self,
+        reason: CloseReason,
+        time: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        // What cannot be written now is lost with the link.
+        let _ = self.flush(&mut Vec::new());
+        async move {
+            // Either end will do.
+            let _ = timeout(time, self.closed()).await;
+            self.close(reason);
+        }
     }
 
     /// Resolves when the connection ends: for a link whose streams are not read any more.

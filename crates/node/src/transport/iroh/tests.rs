@@ -1,6 +1,6 @@
 //! What is true of links over QUIC beside the contract.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bruit_core::id::NodeId;

@@ -1,0 +1,217 @@
+//! Fifty nodes on one machine: they become one network, everything reaches everybody once, and
+//! fifteen that die at one instant are noticed and not missed.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use common::api::{Api, Inbox, assert_each_once, now_us};
+use common::measure::{percentile, rss_mib, spread_ms, totals};
+use common::{Daemon, PATIENCE};
+
+const NODES: usize = 50;
+const KILLED: usize = 15;
+
+/// Numbers that look random and are the same each time; `SEED=…` makes others.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        let seed = std::env::var("SEED")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1);
+        println!("SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % bound
+    }
+
+    /// So many different numbers below `bound`.
+    fn choose(&mut self, count: usize, bound: usize) -> BTreeSet<usize> {
+        let mut chosen = BTreeSet::new();
+        while chosen.len() < count {
+            chosen.insert(self.below(bound));
+        }
+        chosen
+    }
+}
+
+/// Starts the nodes; each is told of the first and of one of the others.
+fn start(random: &mut Random) -> Vec<Daemon> {
+    let args = ["--price", "0", "--profile", "local", "--ephemeral"];
+    let mut daemons = vec![Daemon::start(&args)];
+    while daemons.len() < NODES {
+        let other = daemons[random.below(daemons.len())].address().to_owned();
+        let join = ["--join", daemons[0].address(), "--join", &other];
+        daemons.push(Daemon::start(&[&join[..], &args].concat()));
+    }
+    daemons
+}
+
+/// Who is linked to whom, by the nodes' own words.
+fn links(nodes: &BTreeMap<String, Api>) -> BTreeMap<String, Vec<(String, String)>> {
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let of = |api: &Api| {
+        api.peers()
+            .iter()
+            .map(|peer| (word(&peer["id"]), word(&peer["state"])))
+            .collect()
+    };
+    nodes
+        .iter()
+        .map(|(id, api)| (id.clone(), of(api)))
+        .collect()
+}
+
+/// How many nodes a walk along the links reaches.
+fn reached(nodes: &BTreeMap<String, Api>) -> usize {
+    let links = links(nodes);
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<&str> = links.keys().take(1).map(String::as_str).collect();
+    while let Some(id) = next.pop() {
+        if links.contains_key(id) && seen.insert(id) {
+            next.extend(links[id].iter().map(|(peer, _)| peer.as_str()));
+        }
+    }
+    seen.len()
+}
+
+/// Publishes `count`, one every few milliseconds, from the given nodes in turn.
+fn publish(apis: &[&Api], name: &str, count: usize) -> Vec<String> {
+    let mut connections: Vec<_> = apis.iter().map(|api| api.connect()).collect();
+    let mut bodies = Vec::new();
+    for number in 0..count {
+        let body = format!("{} {name} {number}", now_us());
+        let at = number % connections.len();
+        let (status, answer) = connections[at].publish("news", &body);
+        assert_eq!(status, 200, "{answer}");
+        bodies.push(body);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bodies
+}
+
+fn assert_once(inboxes: &[Inbox], bodies: &[String]) {
+    assert_each_once(inboxes, bodies, PATIENCE);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_each_once(inboxes, bodies, Duration::ZERO);
+    let mut took = spread_ms(inboxes);
+    let (p50, p99) = (percentile(&mut took, 50.0), percentile(&mut took, 99.0));
+    println!(
+        "{} bulletins, last arrival: p50 {p50:.1} ms, p99 {p99:.1} ms",
+        bodies.len()
+    );
+    for inbox in inboxes {
+        inbox.clear();
+    }
+}
+
+/// Kills these at one instant; answers after how long 99 % of their neighbours had noted it.
+fn kill(daemons: &mut [Daemon], killed: &BTreeSet<usize>) -> Duration {
+    let dead: BTreeSet<_> = killed
+        .iter()
+        .map(|at| daemons[*at].id().to_owned())
+        .collect();
+    let living = || {
+        daemons
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !killed.contains(at))
+    };
+    let nodes: BTreeMap<_, _> = living()
+        .map(|(_, daemon)| (daemon.id().to_owned(), daemon.api()))
+        .collect();
+    let noticing = |nodes: &BTreeMap<String, Api>| {
+        let all = links(nodes).into_values().flatten();
+        all.filter(|(peer, state)| dead.contains(peer) && state == "up")
+            .count()
+    };
+    let before = noticing(&nodes);
+    for at in killed {
+        daemons[*at].process.kill();
+    }
+    let start = Instant::now();
+    loop {
+        let unaware = noticing(&nodes);
+        if unaware * 100 <= before {
+            println!(
+                "{before} links to {KILLED} dead nodes were noted after {:?}",
+                start.elapsed()
+            );
+            return start.elapsed();
+        }
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{unaware} of {before} are not noted"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn fifty_nodes_become_one_network_that_survives_the_death_of_fifteen() {
+    let mut random = Random::new();
+    let begun = Instant::now();
+    let mut daemons = start(&mut random);
+    let last_start = Instant::now();
+    println!("{NODES} nodes started in {:?}", last_start - begun);
+    let apis: Vec<Api> = daemons.iter().map(Daemon::api).collect();
+    let ids = daemons.iter().map(|daemon| daemon.id().to_owned());
+    let nodes: BTreeMap<_, _> = ids.zip(apis.iter().cloned()).collect();
+    while reached(&nodes) < NODES {
+        assert!(
+            last_start.elapsed() < Duration::from_secs(20),
+            "{} are linked",
+            reached(&nodes)
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!(
+        "one component {:?} after the last start",
+        last_start.elapsed()
+    );
+
+    let inboxes: Vec<Inbox> = apis.iter().map(|api| api.subscribe("topic=news")).collect();
+    let publishers: Vec<_> = random
+        .choose(10, NODES)
+        .into_iter()
+        .map(|at| &apis[at])
+        .collect();
+    // The trees of ten publishers form while these travel.
+    let warm_up = publish(&publishers, "warm-up", 100);
+    assert_once(&inboxes, &warm_up);
+    let before = totals(&apis);
+    let bodies = publish(&publishers, "warm", 100);
+    assert_once(&inboxes, &bodies);
+    let after = totals(&apis);
+    let redundancy = (after.1 - before.1) as f64 / (after.0 - before.0) as f64;
+    println!("redundancy once warm {redundancy:.3}");
+    assert!(redundancy <= 0.3, "{redundancy}");
+    let rss: Vec<f64> = daemons
+        .iter()
+        .map(|daemon| rss_mib(daemon.process.pid()))
+        .collect();
+    println!(
+        "RSS of {NODES} nodes: {:.0} MiB, at most {:.1}",
+        rss.iter().sum::<f64>(),
+        rss.iter().copied().fold(0.0, f64::max)
+    );
+
+    let killed = random.choose(KILLED, NODES);
+    let noted = kill(&mut daemons, &killed);
+    let living = |at: &usize| !killed.contains(at);
+    let left: Vec<_> = (0..NODES).filter(living).collect();
+    let inboxes: Vec<_> = left.iter().map(|at| inboxes[*at].clone()).collect();
+    let publishers: Vec<_> = left.iter().take(10).map(|at| &apis[*at]).collect();
+    let bodies = publish(&publishers, "without fifteen", 50);
+    assert_once(&inboxes, &bodies);
+    assert!(noted <= Duration::from_secs(10), "{noted:?}");
+}

@@ -1,0 +1,201 @@
+//! What is fuzzed: each function takes any bytes and panics when a promise is broken.
+//!
+//! The fuzz targets call these, and `crates/core/tests/corpus.rs` runs them over the corpus without
+//! a fuzzer.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::config::Config;
+use bruit_core::engine::Engine;
+use bruit_core::event::{Action, Event, Notice};
+use bruit_core::id::{LinkId, NetworkId};
+use bruit_core::identity::SecretKey;
+use bruit_core::link::{CloseReason, Direction};
+use bruit_core::network::Network;
+use bruit_core::record::{Beacon, Record, RecordBody};
+use bruit_core::time::{Mono, Now, Wall};
+use bruit_core::wire::{Decode, Encode, Frame, decode_all, encode_to_bytes, kind};
+use bruit_core::work::{Price, Stamp};
+use bytes::Bytes;
+
+const NETWORK: NetworkId = NetworkId::from_bytes([9; 32]);
+
+/// A frame that decodes encodes to the same bytes.
+pub fn frame(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    if let Ok(frame) = Frame::decode(&bytes, &NETWORK) {
+        assert_eq!(frame.encode(), bytes, "two encodings of one frame");
+    }
+}
+
+/// A bulletin that decodes encodes to the same bytes and knows its length; so does a header alone.
+pub fn bulletin(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    if let Ok(bulletin) = Bulletin::decode(&bytes, &NETWORK) {
+        assert_eq!(
+            encode_to_bytes(&bulletin),
+            bytes,
+            "two encodings of one bulletin"
+        );
+        assert_eq!(
+            bulletin.encoded_len(),
+            bytes.len(),
+            "a length that is not its own"
+        );
+    }
+    same_bytes::<Header>(data);
+    same_bytes::<Stamp>(data);
+}
+
+/// A record, its body, a beacon or an address that decodes encodes to the same bytes.
+pub fn record(data: &[u8]) {
+    same_bytes::<Record>(data);
+    same_bytes::<RecordBody>(data);
+    same_bytes::<Beacon>(data);
+    same_bytes::<SocketAddr>(data);
+}
+
+fn same_bytes<T: Encode + Decode>(data: &[u8]) {
+    if let Ok(value) = decode_all::<T>(data) {
+        assert_eq!(encode_to_bytes(&value), data, "two encodings of one value");
+    }
+}
+
+/// Two engines greet each other while a third party puts frames of its own between theirs.
+///
+/// The first byte says whether the network is private, who is injected into, and after how many
+/// honest frames the first injection comes; then frames follow, each `[length: u8][bytes]`, each
+/// after one more honest frame. An engine must say nothing but HELLO and PROOF before it calls a
+/// link established, and nothing on a link it has closed.
+pub fn handshake(data: &[u8]) {
+    let Some((script, mut rest)) = data.split_first() else {
+        return;
+    };
+    let secret = (script & 1 == 1).then_some(b"secret".as_slice());
+    let mut sides = [Side::new(1, secret), Side::new(2, secret)];
+    let victim = usize::from(script >> 1 & 1);
+    let mut honest = usize::from(script >> 2 & 7);
+    let peers = [*sides[1].engine.me(), *sides[0].engine.me()];
+    let mut mail: VecDeque<(usize, Bytes)> = VecDeque::new();
+    for (at, peer) in peers.into_iter().enumerate() {
+        let event = Event::LinkUp {
+            link: LINK,
+            peer,
+            direction: if at == 0 {
+                Direction::Out
+            } else {
+                Direction::In
+            },
+            remote: None,
+            control_credit: 1 << 20,
+            bulletins_credit: 1 << 20,
+        };
+        let sent = sides[at].feed(event);
+        mail.extend(sent.into_iter().map(|frame| (1 - at, frame)));
+    }
+    // Two engines alone stop talking within a few dozen frames; a script is not longer.
+    for _ in 0..512 {
+        let next = if honest == 0 {
+            cut(&mut rest).map(|frame| (victim, frame))
+        } else {
+            None
+        };
+        honest = if next.is_some() {
+            1
+        } else {
+            honest.saturating_sub(1)
+        };
+        let Some((to, frame)) = next.or_else(|| mail.pop_front()) else {
+            break;
+        };
+        let sent = sides[to].feed(Event::Frame { link: LINK, frame });
+        mail.extend(sent.into_iter().map(|frame| (1 - to, frame)));
+    }
+    for side in &mut sides {
+        side.now.mono = side.now.mono.plus(Duration::from_secs(6));
+        side.feed(Event::Wakeup);
+        side.feed(Event::LinkDown {
+            link: LINK,
+            reason: CloseReason::Dead,
+            by_peer: true,
+        });
+    }
+}
+
+/// Takes the next frame of a script.
+fn cut(script: &mut &[u8]) -> Option<Bytes> {
+    let (length, rest) = script.split_first()?;
+    let (frame, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+    *script = rest;
+    Some(Bytes::copy_from_slice(frame))
+}
+
+const LINK: LinkId = LinkId::new(1);
+
+/// One of the two engines, with the clock and key of its driver.
+struct Side {
+    engine: Engine,
+    key: SecretKey,
+    now: Now,
+    established: bool,
+    closed: bool,
+}
+
+impl Side {
+    fn new(number: u8, secret: Option<&[u8]>) -> Self {
+        let config = Config::new(Network::new("fuzz", Price::FREE, secret));
+        let config = config.validate().expect("the defaults are valid");
+        let key = SecretKey::from_seed(&[number; 32]);
+        Self {
+            engine: Engine::new(key.node_id(), config, [number; 32]),
+            key,
+            now: Now {
+                mono: Mono::ZERO,
+                wall: Wall::from_millis(1_800_000_000_000),
+            },
+            established: false,
+            closed: false,
+        }
+    }
+
+    /// Hands over an event, answers its checks, and returns the frames sent.
+    fn feed(&mut self, event: Event) -> Vec<Bytes> {
+        let (mut events, mut sent) = (vec![event], Vec::new());
+        while let Some(event) = events.pop() {
+            for action in self.engine.handle(event, self.now) {
+                match action {
+                    Action::Send { frame, .. } => {
+                        self.check(&frame);
+                        sent.push(frame);
+                    }
+                    Action::Notice(Notice::Linked { .. }) => self.established = true,
+                    Action::Close { .. } => self.closed = true,
+                    Action::Verify { job, check } => {
+                        events.push(Event::Verified {
+                            job,
+                            good: check.holds(),
+                        });
+                    }
+                    Action::Sign { job, message } => {
+                        let signature = self.key.sign(&message);
+                        events.push(Event::Signed { job, signature });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        sent
+    }
+
+    fn check(&self, frame: &Bytes) {
+        assert!(!self.closed, "spoke on a link it had closed");
+        let greets = matches!(frame.first(), Some(&(kind::HELLO | kind::PROOF)));
+        assert!(
+            self.established || greets,
+            "spoke before the handshake was over"
+        );
+    }
+}
