@@ -2,8 +2,8 @@
 //! port when asked.
 //!
 //! [`Server`] serves a [`bruit::Node`]; [`types`] are the bodies both sides speak. Every request
-//! passes one middleware ([`guard`](mod@guard)) before it reaches a handler, and every route stands
-//! in one table ([`routes`]), so that a new one cannot escape the first.
+//! passes one middleware, the guard, before it reaches a handler, and every route stands in one table
+//! ([`routes`](routes())), so that a new one cannot escape it.
 
 pub mod endpoint;
 mod error;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use bruit::Node;
@@ -23,6 +23,8 @@ use crate::token::Token;
 
 /// How long accepting rests after it failed, for want of file descriptors mostly.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How often the log says that accepting fails.
+const FAILURES_TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// What a server is started with.
 #[derive(Debug)]
@@ -217,6 +219,7 @@ struct Hall {
 impl Hall {
     async fn receive(self, listener: Listener) {
         let mut connections = JoinSet::new();
+        let mut failures = Failures::default();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -233,7 +236,7 @@ impl Hall {
                 }
                 (Ok(stream), Err(_)) => refuse(stream).await,
                 (Err(error), _) => {
-                    tracing::warn!(%error, "api: accepting failed");
+                    failures.note(&error);
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
@@ -261,6 +264,30 @@ impl Hall {
         };
         if let Err(error) = served {
             tracing::debug!(%error, "api: connection ended");
+        }
+    }
+}
+
+/// Accepting that fails: want of file descriptors lasts, and fails ten times a second.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl Failures {
+    /// Counts a failure; the log has one line in [`FAILURES_TOLD_EVERY`] for all of them.
+    fn note(&mut self, error: &io::Error) {
+        self.count += 1;
+        if self
+            .told
+            .is_none_or(|told| told.elapsed() >= FAILURES_TOLD_EVERY)
+        {
+            tracing::warn!(%error, count = self.count, "api: accepting failed: new callers wait");
+            *self = Self {
+                count: 0,
+                told: Some(Instant::now()),
+            };
         }
     }
 }

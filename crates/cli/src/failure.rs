@@ -62,6 +62,9 @@ impl Failure {
         let path = path.display();
         let fix = match error.kind() {
             io::ErrorKind::NotFound => format!("check the path {path}"),
+            io::ErrorKind::NotADirectory => {
+                format!("a part of {path} is a file: choose another folder with --data")
+            }
             io::ErrorKind::PermissionDenied => format!("give this user access to {path}"),
             io::ErrorKind::ReadOnlyFilesystem => {
                 "remount it writable, or name another place".into()

@@ -1,4 +1,11 @@
 //! Nodes that were away, and nodes that others were told of.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! The demo, short.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

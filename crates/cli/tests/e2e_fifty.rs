@@ -1,5 +1,12 @@
 //! Fifty nodes on one machine: they become one network, everything reaches everybody once, and
 //! fifteen that die at one instant are noticed and not missed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! What somebody does in the first minute, with the binary itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

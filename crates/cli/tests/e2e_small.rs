@@ -1,4 +1,11 @@
 //! Networks of one, two and three nodes: the rules made for thousands serve them as well.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! A program that judges what is delivered and passed on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

@@ -4,6 +4,7 @@
 //! many measurements on either side.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "tests look at the clock and count small things"
@@ -113,7 +114,7 @@ fn cases() -> Vec<Case> {
         ("work done long ago", "expired", |number| {
             let created = Wall::from_millis(NOW_MS - 300_000);
             pub_frame(bulletin(&network(), number, |header| {
-                header.created = created
+                header.created = created;
             }))
         }),
         ("another network", "work", |number| {

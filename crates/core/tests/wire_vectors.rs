@@ -4,7 +4,6 @@
 //! With `BLESS=1` in the environment the file is written anew; the difference is then to be read.
 #![expect(
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "tests read files, start a program and count small things"
@@ -320,7 +319,7 @@ fn wire() -> Json {
 struct Hash {
     name: &'static str,
     text: Vec<u8>,
-    hash: Vec<u8>,
+    digest: Vec<u8>,
 }
 
 fn concat(parts: &[&[u8]]) -> Vec<u8> {
@@ -346,7 +345,7 @@ fn hashes() -> Vec<Hash> {
     let hash = |name, text: Vec<u8>, hash: &[u8]| Hash {
         name,
         text,
-        hash: hash.to_vec(),
+        digest: hash.to_vec(),
     };
     vec![
         hash("network id, open", net.clone(), open.id().as_bytes()),
@@ -389,7 +388,7 @@ fn hash_entries() -> Json {
         Json::Object(vec![
             ("name", text(hash.name)),
             ("text", hex(&hash.text)),
-            ("hash", hex(&hash.hash)),
+            ("hash", hex(&hash.digest)),
         ])
     })
 }
@@ -546,10 +545,10 @@ fn every_type_on_file_decodes_to_what_it_was_made_of() {
 
 #[test]
 fn every_hash_on_file_is_the_documented_one() {
-    for Hash { name, text, hash } in hashes() {
+    for Hash { name, text, digest } in hashes() {
         assert_eq!(
-            &blake3::hash(&text).as_bytes()[..hash.len()],
-            hash,
+            &blake3::hash(&text).as_bytes()[..digest.len()],
+            digest,
             "{name}"
         );
     }

@@ -522,8 +522,8 @@ mod tests {
     }
 
     fn host() -> impl Strategy<Value = Host> {
-        let v4 = any::<[u8; 4]>().prop_map(|bytes| IpAddr::from(bytes));
-        let v6 = any::<[u8; 16]>().prop_map(|bytes| IpAddr::from(bytes));
+        let v4 = any::<[u8; 4]>().prop_map(IpAddr::from);
+        let v6 = any::<[u8; 16]>().prop_map(IpAddr::from);
         let name = "[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?(\\.[a-z][a-z0-9-]{0,10}[a-z0-9]){0,3}\\.[a-z]{2,8}";
         prop_oneof![
             v4.prop_filter("dialable", |ip| !ip.is_unspecified())

@@ -467,6 +467,9 @@ impl Driver {
             }
             StoreEvent::Loaded { id, bytes } => self.feed(Event::Loaded { id, bytes }, now),
             StoreEvent::Failed { error, lost } => {
+                if matches!(error, StoreError::Full { .. }) {
+                    self.publishing.none_stored(&error);
+                }
                 for id in &lost {
                     self.publishing.not_stored(id, &error);
                 }

@@ -84,7 +84,10 @@ struct Mailbox {
 
 impl Mailbox {
     fn new(items_max: usize) -> Self {
-        Self { items_max, queue: Mutex::default() }
+        Self {
+            items_max,
+            queue: Mutex::default(),
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -112,7 +115,9 @@ impl Mailbox {
             queue.items.push_back(Incoming::Gap { missed });
         }
         queue.bytes = bytes;
-        queue.items.push_back(Incoming::Bulletin(Box::new(received.clone())));
+        queue
+            .items
+            .push_back(Incoming::Bulletin(Box::new(received.clone())));
         queue.reader.take()
     }
 
@@ -343,13 +348,16 @@ impl Hub {
         inner.next_number += 1;
         let id = TopicId::of(topic);
         inner.topic(topic);
-        let state = ValidatorState {
-            number,
-            timeout,
-            questions: sender,
-        };
-        inner.validators.entry(id).or_default().push(state);
-        self.ask_engine(&inner, id);
+        // At a node that has stopped the validator ends at once: its sender goes here.
+        if !inner.is_closed {
+            let state = ValidatorState {
+                number,
+                timeout,
+                questions: sender,
+            };
+            inner.validators.entry(id).or_default().push(state);
+            self.ask_engine(&inner, id);
+        }
         drop(inner);
         Validator {
             hub: self.clone(),
@@ -674,7 +682,10 @@ mod tests {
             runnable.is_set.store(true, Ordering::SeqCst);
             Self {
                 mailbox: Mailbox::new(items_max),
-                scripts: scripts.iter().map(|script| script.iter().copied().collect()).collect(),
+                scripts: scripts
+                    .iter()
+                    .map(|script| script.iter().copied().collect())
+                    .collect(),
                 to_wake: scripts.iter().map(|_| None).collect(),
                 runnable,
                 taken: 0,
@@ -687,11 +698,15 @@ mod tests {
         fn ready(&self) -> Vec<usize> {
             let writers = (0..self.scripts.len()).filter(|at| !self.scripts[*at].is_empty());
             let is_reading = !self.has_ended && self.runnable.is_set.load(Ordering::SeqCst);
-            writers.chain(is_reading.then_some(self.scripts.len())).collect()
+            writers
+                .chain(is_reading.then_some(self.scripts.len()))
+                .collect()
         }
 
         fn step(&mut self, who: usize, received: &Received) {
-            let Some(script) = self.scripts.get_mut(who) else { return self.read() };
+            let Some(script) = self.scripts.get_mut(who) else {
+                return self.read();
+            };
             match script.pop_front() {
                 Some(Step::Put) => self.to_wake[who] = self.mailbox.put(received),
                 Some(Step::End) => self.to_wake[who] = self.mailbox.end(),
@@ -738,7 +753,9 @@ mod tests {
             while choices.last().is_some_and(|(choice, of)| choice + 1 == *of) {
                 choices.pop();
             }
-            let Some((choice, _)) = choices.last_mut() else { return runs };
+            let Some((choice, _)) = choices.last_mut() else {
+                return runs;
+            };
             *choice += 1;
         }
     }
@@ -784,7 +801,11 @@ mod tests {
         let scripts: [&[Step]; 2] = [&[Put, Wake, Put, Wake], &[Put, Wake, Put, Wake]];
         let runs = explore(&scripts, 1, |run| {
             assert!(!run.has_ended);
-            assert_eq!(run.taken + run.missed, 4, "a parked reader left something behind");
+            assert_eq!(
+                run.taken + run.missed,
+                4,
+                "a parked reader left something behind"
+            );
         });
         println!("{runs} interleavings");
     }

@@ -60,8 +60,17 @@ impl Publishing {
     /// Takes a request; returns the bulletin to hand to the engine, or none when it is under way
     /// already or the table is full.
     pub(crate) fn begin(&mut self, request: Request) -> Option<Box<Bulletin>> {
-        let Request { bulletin, wait, answer, progress } = request;
-        let waiter = Waiter { wait, answer, watch: progress };
+        let Request {
+            bulletin,
+            wait,
+            answer,
+            progress,
+        } = request;
+        let waiter = Waiter {
+            wait,
+            answer,
+            watch: progress,
+        };
         if let Some(pending) = self.pending.get_mut(bulletin.id()) {
             pending.waiters.push(waiter);
             self.advance(bulletin.id(), |_| {});
@@ -75,9 +84,17 @@ impl Publishing {
             waiter.answer.send(Err(PublishError::QueueFull)).ok();
             return None;
         }
-        let progress = Progress { result: Outcome::Queued, neighbours: 0, spread: 0 };
-        let pending =
-            Pending { waiters: vec![waiter], progress, is_out: false, is_stored: false };
+        let progress = Progress {
+            result: Outcome::Queued,
+            neighbours: 0,
+            spread: 0,
+        };
+        let pending = Pending {
+            waiters: vec![waiter],
+            progress,
+            is_out: false,
+            is_stored: false,
+        };
         self.pending.insert(*bulletin.id(), pending);
         Some(bulletin)
     }
@@ -105,11 +122,19 @@ impl Publishing {
 
     /// Notes that a bulletin will not be on this node's disk.
     pub(crate) fn not_stored(&mut self, id: &BulletinId, error: &StoreError) {
-        let Some(pending) = self.pending.get_mut(id) else { return };
-        for waiter in pending.waiters.extract_if(.., |waiter| waiter.wait != Wait::Accepted) {
+        let Some(pending) = self.pending.get_mut(id) else {
+            return;
+        };
+        for waiter in pending
+            .waiters
+            .extract_if(.., |waiter| waiter.wait != Wait::Accepted)
+        {
             let error = match error {
                 StoreError::Full { .. } => PublishError::StoreFull { id: *id },
-                error => PublishError::Store { id: *id, source: Arc::new(error.clone()) },
+                error => PublishError::Store {
+                    id: *id,
+                    source: Arc::new(error.clone()),
+                },
             };
             // Whoever asked may have gone.
             waiter.answer.send(Err(error)).ok();
@@ -119,13 +144,30 @@ impl Publishing {
         }
     }
 
+    /// Notes that what waits for this node's disk waits for longer than anybody wants to.
+    pub(crate) fn none_stored(&mut self, error: &StoreError) {
+        let waiting = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| !pending.is_stored);
+        let ids: Vec<_> = waiting.map(|(id, _)| *id).collect();
+        for id in &ids {
+            self.not_stored(id, error);
+        }
+    }
+
     /// Notes how many neighbours have synced a bulletin.
     pub(crate) fn spread(&mut self, id: &BulletinId, neighbours: u32) {
         self.advance(id, |pending| pending.progress.spread = neighbours);
     }
 
     fn refuse(&mut self, id: &BulletinId, error: impl Fn() -> PublishError) {
-        for waiter in self.pending.remove(id).into_iter().flat_map(|pending| pending.waiters) {
+        for waiter in self
+            .pending
+            .remove(id)
+            .into_iter()
+            .flat_map(|pending| pending.waiters)
+        {
             // Whoever asked may have gone.
             waiter.answer.send(Err(error())).ok();
         }
@@ -133,10 +175,15 @@ impl Publishing {
 
     /// Notes a step, and answers those who waited for it.
     fn advance(&mut self, id: &BulletinId, step: impl FnOnce(&mut Pending)) {
-        let Some(pending) = self.pending.get_mut(id) else { return };
+        let Some(pending) = self.pending.get_mut(id) else {
+            return;
+        };
         step(pending);
         let waiters = std::mem::take(&mut pending.waiters);
-        let waiting = waiters.into_iter().filter_map(|waiter| pending.answer(waiter)).collect();
+        let waiting = waiters
+            .into_iter()
+            .filter_map(|waiter| pending.answer(waiter))
+            .collect();
         pending.waiters = waiting;
         if pending.waiters.is_empty() {
             self.pending.remove(id);

@@ -99,11 +99,7 @@ impl Peer for Bruit {
                 while let Some(incoming) = bulletins.next().await {
                     match incoming {
                         // The publisher's own copy does not count.
-                        Incoming::Bulletin(got) if got.from.is_some() => {
-                            let ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64 - got.created_ms;
-                            if std::env::var("DBG").is_ok() { eprintln!("D {} {} {} {}", index, got.hops, ms, u64::from_str_radix(&got.id.to_string()[..8], 16).unwrap()); }
-                            sink.deliver(&got.body)
-                        }
+                        Incoming::Bulletin(got) if got.from.is_some() => sink.deliver(&got.body),
                         _ => {}
                     }
                 }
@@ -118,13 +114,18 @@ impl Peer for Bruit {
     }
 }
 
-/// Keeps what the driver asks for without waiting up to date.
+/// Keeps what the harness asks for without waiting up to date: links while the network forms, then
+/// the counters, once a second.
 async fn watch(node: bruit::Node, mesh: Arc<AtomicUsize>, copies: Arc<AtomicU64>) {
-    while let Some(metrics) = node.metrics().await {
-        mesh.store(node.peers(false).await.len(), Ordering::Relaxed);
-        let received = metrics.delivered - metrics.published + metrics.duplicates;
-        copies.store(received, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut pause = Duration::from_millis(250);
+    while let Some(status) = node.status().await {
+        let links = usize::try_from(status.links.inbound + status.links.outbound).unwrap_or(0);
+        mesh.store(links, Ordering::Relaxed);
+        copies.store(status.totals.received + status.totals.duplicates, Ordering::Relaxed);
+        if links >= 5 {
+            pause = Duration::from_secs(1);
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Flags {
-    /// UDP address to listen on; a port that is taken is an error [default: [::]:7447, or the next free port]
+    /// UDP address to listen on; a port that is taken is an error [default: `[::]:7447`, or the next free port]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
     /// Nodes to link to: NODEID@HOST:PORT, or tickets

@@ -7,16 +7,6 @@
     unreachable_pub,
     reason = "each test binary uses a part of it, and unused parts are no mistake of theirs"
 )]
-#![allow(
-    clippy::unwrap_used,
-    reason = "this is test code, of which clippy's setting only sees the functions marked #[test]"
-)]
-#![allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "what is measured is small"
-)]
 
 pub mod api;
 pub mod measure;

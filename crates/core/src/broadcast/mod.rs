@@ -426,7 +426,9 @@ impl Broadcast {
     /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
     /// Of those that passed long ago everybody has told.
     pub fn is_repeated(&self, link: LinkId, id: &ShortId) -> bool {
-        self.recent.get(id).is_none_or(|passing| passing.is_held_by(link))
+        self.recent
+            .get(id)
+            .is_none_or(|passing| passing.is_held_by(link))
     }
 
     /// R2: takes a copy of a bulletin that is known already.

@@ -38,8 +38,7 @@ impl Engine {
         }
         if self.inventory.knows(&short).is_some() {
             self.metrics.duplicates = self.metrics.duplicates.saturating_add(1);
-            if self.broadcast.is_repeated(link, &short)
-                && !self.charge(link, conduct::REPEAT, now)
+            if self.broadcast.is_repeated(link, &short) && !self.charge(link, conduct::REPEAT, now)
             {
                 return;
             }

@@ -64,7 +64,10 @@ pub(super) fn price(frame: &Frame) -> u64 {
         Frame::SyncOpen { .. } => (500, 1),
         _ => (1, 1),
     };
-    u64::try_from(entries).unwrap_or(u64::MAX).saturating_mul(each).saturating_add(1)
+    u64::try_from(entries)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(each)
+        .saturating_add(1)
 }
 
 #[cfg(test)]
@@ -74,10 +77,18 @@ mod tests {
     use crate::wire::IhaveEntry;
 
     #[test]
-    fn twenty_thousand_announcements_and_requests_a_second_are_fine_and_ten_times_as_many_are_not() {
-        let entry = IhaveEntry { id: ShortId::from_bytes([1; 16]), root_tag: 1 };
-        let ihave = Frame::Ihave { entries: vec![entry; 100] };
-        let iwant = Frame::Iwant { ids: vec![entry.id; 50] };
+    fn twenty_thousand_announcements_and_requests_a_second_are_fine_and_ten_times_as_many_are_not()
+    {
+        let entry = IhaveEntry {
+            id: ShortId::from_bytes([1; 16]),
+            root_tag: 1,
+        };
+        let ihave = Frame::Ihave {
+            entries: vec![entry; 100],
+        };
+        let iwant = Frame::Iwant {
+            ids: vec![entry.id; 50],
+        };
         for (frames_per_s, is_fine) in [(200, true), (2_000, false)] {
             let mut budget = Budget::new(Mono::ZERO);
             let all = (0..frames_per_s * 10_u64).all(|number| {

@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a list: `[count: u16][entries]`, of at most `max` entries. The count is checked before
-    /// anything is allocated for it.
+    /// anything is allocated for it, and no more is allocated ahead than bytes have arrived.
     ///
     /// # Errors
     /// [`DecodeError::TooLarge`] over `max`, and whatever an entry answers.
@@ -160,7 +160,8 @@ impl<'a> Reader<'a> {
         if got > max {
             return Err(DecodeError::TooLarge { what, got, max });
         }
-        let mut entries = Vec::with_capacity(got.min(self.left()));
+        let room = self.left().checked_div(size_of::<T>()).unwrap_or(0);
+        let mut entries = Vec::with_capacity(got.min(room));
         for _ in 0..got {
             entries.push(T::decode(self)?);
         }

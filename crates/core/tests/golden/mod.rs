@@ -339,7 +339,7 @@ impl Json {
             Self::List(values) if values.is_empty() => out.push_str("[]"),
             Self::List(values) => {
                 Self::wrap(out, level, '[', ']', values, |value, out| {
-                    value.write(out, level + 1)
+                    value.write(out, level + 1);
                 });
             }
             Self::Object(fields) => Self::wrap(out, level, '{', '}', fields, |field, out| {

@@ -35,7 +35,10 @@ async fn under_load_within_two_seconds_and_the_peers_are_told() {
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let others = star(2, 1, &local()).await;
-    let kept = Config { data: Some(folder.path().to_owned()), ..local() };
+    let kept = Config {
+        data: Some(folder.path().to_owned()),
+        ..local()
+    };
     let node = spawn(&[&others[0]], kept.clone()).await;
     let mut peer = Attacker::new(90, local().network(), address(&node)).await;
     peer.enter().await;
@@ -54,20 +57,37 @@ async fn under_load_within_two_seconds_and_the_peers_are_told() {
     let start = Instant::now();
     node.shutdown().await;
     let took = start.elapsed();
-    println!("shut down under load in {took:?}, {} published", numbers.load(Ordering::Relaxed));
+    println!(
+        "shut down under load in {took:?}, {} published",
+        numbers.load(Ordering::Relaxed)
+    );
     assert!(took <= Duration::from_secs(2), "{took:?}");
     let second = Duration::from_secs(1);
-    tokio::time::timeout(second, reader).await.expect("subscriptions end").expect("no panic");
-    assert!(tokio::time::timeout(second, validator.next()).await.expect("ends").is_none());
+    tokio::time::timeout(second, reader)
+        .await
+        .expect("subscriptions end")
+        .expect("no panic");
+    assert!(
+        tokio::time::timeout(second, validator.next())
+            .await
+            .expect("ends")
+            .is_none()
+    );
     // One that was not read still gives what it holds, then ends.
     let mut unread = unread;
     let rest = async { while unread.next().await.is_some() {} };
-    tokio::time::timeout(second, rest).await.expect("unread subscriptions end");
+    tokio::time::timeout(second, rest)
+        .await
+        .expect("unread subscriptions end");
     let start = Instant::now();
     while peer.end.is_none() && start.elapsed() < second {
         peer.turn(Duration::from_millis(10)).await;
     }
-    assert_eq!(peer.end, Some((CloseReason::Quit, true)), "the peer was told");
+    assert_eq!(
+        peer.end,
+        Some((CloseReason::Quit, true)),
+        "the peer was told"
+    );
     peer.leave().await;
 
     // Nothing holds the folder, though handles and subscriptions are still there.
@@ -77,7 +97,9 @@ async fn under_load_within_two_seconds_and_the_peers_are_told() {
     after_the_end(&node).await;
     stop(others).await;
     for publisher in publishers {
-        let ended = tokio::time::timeout(second, publisher).await.expect("publishers are told");
+        let ended = tokio::time::timeout(second, publisher)
+            .await
+            .expect("publishers are told");
         assert_eq!(ended.expect("no panic"), "closed");
     }
 }
@@ -88,13 +110,20 @@ async fn after_the_end(node: &Node) {
         let published = node.publish(Draft::new(TOPIC, "late")).await;
         assert_eq!(published.expect_err("stopped").code(), "closed");
         assert!(live(node).next().await.is_none());
-        assert!(node.validate(TOPIC, Duration::from_secs(1)).next().await.is_none());
+        assert!(
+            node.validate(TOPIC, Duration::from_secs(1))
+                .next()
+                .await
+                .is_none()
+        );
         assert!(node.status().await.is_none());
         assert!(node.peers(true).await.is_empty());
         assert!(!node.unlink(node.id()).await);
         node.shutdown().await;
     };
-    tokio::time::timeout(Duration::from_secs(2), answers).await.expect("answered at once");
+    tokio::time::timeout(Duration::from_secs(2), answers)
+        .await
+        .expect("answered at once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +135,10 @@ async fn when_the_last_handle_goes() {
     let mut subscription = live(&node);
     let clone = node.clone();
     drop(node);
-    clone.publish(Draft::new(TOPIC, "still there")).await.expect("a handle is left");
+    clone
+        .publish(Draft::new(TOPIC, "still there"))
+        .await
+        .expect("a handle is left");
     let start = Instant::now();
     drop(clone);
     crate::world::next(&mut subscription).await;
@@ -125,7 +157,10 @@ async fn when_the_last_handle_goes() {
 async fn everybody_who_asks_for_the_end_is_answered_after_it() {
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { data: Some(folder.path().to_owned()), ..local() };
+    let config = Config {
+        data: Some(folder.path().to_owned()),
+        ..local()
+    };
     for _ in 0..10 {
         let node = spawn(&[], config.clone()).await;
         let ends: Vec<_> = (0..8)
@@ -153,9 +188,8 @@ async fn at_any_moment_with_handles_of_every_kind_in_use() {
     let start = Instant::now();
     let mut longest = Duration::ZERO;
     for _ in 0..60 {
-        let pair = [0, 1].map(|_| {
-            Node::spawn_on(&local(), |id| Box::new(network.join(id))).expect("starts")
-        });
+        let pair = [0, 1]
+            .map(|_| Node::spawn_on(&local(), |id| Box::new(network.join(id))).expect("starts"));
         let join = vec![pair[1].address().expect("reachable")];
         pair[0].join(join, Duration::from_secs(5)).await;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -190,7 +224,7 @@ fn use_all(node: &Node, is_over: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandl
             let mut subscription = live(&subscriber);
             for _ in 0..20 {
                 if subscription.next().await.is_none() {
-                    break;
+                    return;
                 }
             }
         }
@@ -199,16 +233,19 @@ fn use_all(node: &Node, is_over: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandl
     users.push(tokio::spawn(async move {
         while !over.load(Ordering::Relaxed) {
             let mut validator = judge.validate("strain", Duration::from_millis(50));
-            let question = tokio::time::timeout(Duration::from_millis(1), validator.next()).await;
-            if let Ok(Some(question)) = question {
-                question.answer(Verdict::Accept);
+            match tokio::time::timeout(Duration::from_millis(1), validator.next()).await {
+                Ok(Some(question)) => question.answer(Verdict::Accept),
+                Ok(None) => return,
+                Err(_) => {}
             }
         }
     }));
     let (asker, over) = (node.clone(), Arc::clone(is_over));
     users.push(tokio::spawn(async move {
         while !over.load(Ordering::Relaxed) {
-            asker.status().await;
+            if asker.status().await.is_none() {
+                return;
+            }
             asker.topics().await;
         }
     }));

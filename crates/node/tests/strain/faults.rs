@@ -64,7 +64,10 @@ async fn a_rolling_restart_of_sixteen() {
         times.push(back_in_mesh(&nodes, &ledgers, number).await);
     }
     times.sort();
-    println!("back in the mesh: median {:?}, longest {:?}", times[8], times[15]);
+    println!(
+        "back in the mesh: median {:?}, longest {:?}",
+        times[8], times[15]
+    );
     assert_eq!(components(&nodes).await, [16]);
     for ledger in &ledgers {
         assert_eq!(ledger.twice(), [0_u64; 0]);
@@ -74,7 +77,11 @@ async fn a_rolling_restart_of_sixteen() {
 
 fn kept(folder: &Path, number: usize, listen: Option<SocketAddr>) -> Config {
     let data = folder.join(number.to_string());
-    Config { data: Some(data), listen: listen.or(local().listen), ..local() }
+    Config {
+        data: Some(data),
+        listen: listen.or(local().listen),
+        ..local()
+    }
 }
 
 /// Waits until the node has links, is heard and hears; returns how long that took.
@@ -82,11 +89,19 @@ async fn back_in_mesh(nodes: &[Node], ledgers: &[Arc<Ledger>], back: usize) -> D
     let start = Instant::now();
     let other = (back + 5) % nodes.len();
     let number = u64::try_from(back).expect("few") * 1_000;
-    nodes[other].publish(numbered(number, 100)).await.expect("published");
-    nodes[back].publish(numbered(number + 1, 100)).await.expect("published");
+    nodes[other]
+        .publish(numbered(number, 100))
+        .await
+        .expect("published");
+    nodes[back]
+        .publish(numbered(number + 1, 100))
+        .await
+        .expect("published");
     until(Duration::from_secs(10), "back in the mesh", async || {
         nodes[back].peers(false).await.len() >= 4
-            && ledgers.iter().all(|ledger| ledger.has(number) && ledger.has(number + 1))
+            && ledgers
+                .iter()
+                .all(|ledger| ledger.has(number) && ledger.has(number + 1))
     })
     .await;
     start.elapsed()
@@ -109,13 +124,24 @@ async fn the_creator_leaves_and_others_join_later() {
     let ledgers = Ledger::of(&nodes);
     let start = Instant::now();
     for (number, node) in (100_u64..).zip(&nodes) {
-        node.publish(numbered(number, 100)).await.expect("published");
+        node.publish(numbered(number, 100))
+            .await
+            .expect("published");
     }
-    until(Duration::from_secs(5), "everybody hears everybody", async || {
-        ledgers.iter().all(|ledger| (100..106).all(|number| ledger.has(number)))
-    })
+    until(
+        Duration::from_secs(5),
+        "everybody hears everybody",
+        async || {
+            ledgers
+                .iter()
+                .all(|ledger| (100..106).all(|number| ledger.has(number)))
+        },
+    )
     .await;
-    println!("six nodes without the creator: everything everywhere after {:?}", start.elapsed());
+    println!(
+        "six nodes without the creator: everything everywhere after {:?}",
+        start.elapsed()
+    );
     assert_eq!(components(&nodes).await, [6]);
     let mut views = BTreeSet::new();
     until(Duration::from_secs(20), "one view", async || {
@@ -153,18 +179,28 @@ async fn two_halves_cut_off_from_each_other() {
     linked(&nodes, 4).await;
     let ledgers = Ledger::of(&nodes);
     let (left, right) = nodes.split_at(EACH);
-    let across = || left.iter().flat_map(|a| right.iter().map(|b| (a.id(), b.id())));
+    let across = || {
+        left.iter()
+            .flat_map(|a| right.iter().map(|b| (a.id(), b.id())))
+    };
     across().for_each(|(a, b)| network.cut(a, b));
     let mut number = 0;
     for _ in 0..40 {
         for half in [left, right] {
             let at = usize::try_from(number).expect("few") % EACH;
-            half[at].publish(numbered(number, 100)).await.expect("published");
+            half[at]
+                .publish(numbered(number, 100))
+                .await
+                .expect("published");
             number += 1;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    assert_eq!(components(&nodes).await, [EACH, EACH], "the halves are apart");
+    assert_eq!(
+        components(&nodes).await,
+        [EACH, EACH],
+        "the halves are apart"
+    );
     assert!(!ledgers[0].has(1), "nothing crossed");
 
     across().for_each(|(a, b)| network.heal(a, b));
@@ -172,11 +208,20 @@ async fn two_halves_cut_off_from_each_other() {
         components(&nodes).await == [2 * EACH]
     })
     .await;
-    let everywhere = until(Duration::from_secs(60), "everything everywhere", async || {
-        ledgers.iter().all(|ledger| (0..number).all(|number| ledger.has(number)))
-    })
+    let everywhere = until(
+        Duration::from_secs(60),
+        "everything everywhere",
+        async || {
+            ledgers
+                .iter()
+                .all(|ledger| (0..number).all(|number| ledger.has(number)))
+        },
+    )
     .await;
-    println!("one overlay after {one:?}, everything everywhere after {:?}", one + everywhere);
+    println!(
+        "one overlay after {one:?}, everything everywhere after {:?}",
+        one + everywhere
+    );
     for ledger in &ledgers {
         assert_eq!(ledger.twice(), [0_u64; 0], "nothing comes twice");
     }

@@ -33,7 +33,10 @@ async fn send(seed: u8, network: &Network, victim: &Node, frames: &[Bytes]) {
 async fn a_bulletin_again_in_every_wrapping() {
     let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
-    let kept = || Config { data: Some(folder.path().to_owned()), ..local() };
+    let kept = || Config {
+        data: Some(folder.path().to_owned()),
+        ..local()
+    };
     let network = local().network();
     let mut nodes = star(2, 1, &local()).await;
     nodes.push(spawn(&[&nodes[0]], kept()).await);
@@ -44,7 +47,13 @@ async fn a_bulletin_again_in_every_wrapping() {
     let bulletin = bulletin(TOPIC, b"once", &key, &network);
     // Tree, hops and no tree at all: none of it is signed.
     let wrapped = |tag, hops| encode_pub(tag, hops, &bulletin);
-    let wrappings = [wrapped(7, 0), wrapped(7, 0), wrapped(8, 3), wrapped(9, 255), wrapped(0, 0)];
+    let wrappings = [
+        wrapped(7, 0),
+        wrapped(7, 0),
+        wrapped(8, 3),
+        wrapped(9, 255),
+        wrapped(0, 0),
+    ];
     // Whoever sends it first sends it five times.
     send(60, &network, &nodes[2], &wrappings).await;
     for subscription in &mut subscriptions {
@@ -70,8 +79,9 @@ async fn a_bulletin_again_in_every_wrapping() {
     }
     // What is held is held once.
     let topic = Topics::Named(vec![TOPIC.into()]);
-    let mut held =
-        nodes[2].subscribe(topic, From::Since(Duration::from_mins(5))).expect("no cursor");
+    let mut held = nodes[2]
+        .subscribe(topic, From::Since(Duration::from_mins(5)))
+        .expect("no cursor");
     assert_eq!(next(&mut held).await.id, *bulletin.id());
     assert!(tokio::time::timeout(PAUSE, held.next()).await.is_err());
     stop(nodes).await;
@@ -82,12 +92,21 @@ async fn a_bulletin_again_in_every_wrapping() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bulletin_of_another_network() {
     let _alone = alone();
-    let elsewhere = Config { network: "elsewhere".into(), ..local() };
+    let elsewhere = Config {
+        network: "elsewhere".into(),
+        ..local()
+    };
     let nodes = star(2, 1, &elsewhere).await;
     let mut subscription = live(&nodes[0]);
     let key = SecretKey::from_seed(&[8; 32]);
     let bulletin = bulletin(TOPIC, b"once", &key, &local().network());
-    send(80, &elsewhere.network(), &nodes[0], &[encode_pub(7, 0, &bulletin)]).await;
+    send(
+        80,
+        &elsewhere.network(),
+        &nodes[0],
+        &[encode_pub(7, 0, &bulletin)],
+    )
+    .await;
     let delivered = tokio::time::timeout(PAUSE, subscription.next()).await;
     assert!(delivered.is_err(), "{delivered:?}");
     assert_eq!(nodes[0].metrics().await.expect("runs").misbehaved, 1);

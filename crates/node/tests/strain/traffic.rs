@@ -93,6 +93,9 @@ fn listen(number: usize, node: &Node, sender: mpsc::UnboundedSender<Heard>) {
     let mut subscription = live(node);
     tokio::spawn(async move {
         while let Some(incoming) = subscription.next().await {
+            if sender.is_closed() {
+                return;
+            }
             let Incoming::Bulletin(received) = incoming else {
                 panic!("a gap: {incoming:?}")
             };
@@ -152,7 +155,10 @@ impl Ledger {
     }
 
     pub(crate) fn has(&self, number: u64) -> bool {
-        self.counts.lock().expect("nobody panics").contains_key(&number)
+        self.counts
+            .lock()
+            .expect("nobody panics")
+            .contains_key(&number)
     }
 
     /// Bulletins that came, and those that were missed.
@@ -164,13 +170,22 @@ impl Ledger {
 
     /// Numbers that came.
     pub(crate) fn numbers(&self) -> BTreeSet<u64> {
-        self.counts.lock().expect("nobody panics").keys().copied().collect()
+        self.counts
+            .lock()
+            .expect("nobody panics")
+            .keys()
+            .copied()
+            .collect()
     }
 
     /// Numbers that came more than once.
     pub(crate) fn twice(&self) -> Vec<u64> {
         let counts = self.counts.lock().expect("nobody panics");
-        counts.iter().filter(|(_, count)| **count > 1).map(|(number, _)| *number).collect()
+        counts
+            .iter()
+            .filter(|(_, count)| **count > 1)
+            .map(|(number, _)| *number)
+            .collect()
     }
 }
 

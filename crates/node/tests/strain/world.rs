@@ -76,7 +76,8 @@ pub(crate) async fn until(
 
 /// What comes from now on.
 pub(crate) fn live(node: &Node) -> Subscription {
-    node.subscribe(Topics::Named(vec![TOPIC.into()]), From::Now).expect("no cursor")
+    node.subscribe(Topics::Named(vec![TOPIC.into()]), From::Now)
+        .expect("no cursor")
 }
 
 /// The next bulletin within ten seconds; a gap or the end is a failure.

@@ -1,0 +1,112 @@
+//! Sixteen nodes under steady load: everything comes once and soon, and memory stays.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
+
+mod common;
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use common::Daemon;
+use common::api::{Api, Inbox, assert_each_once, now_us};
+use common::measure::{cpu_time, delays_ms, percentile, rss_mib, totals};
+
+const NODES: usize = 16;
+/// Publications a second, over all nodes.
+const RATE: usize = 300;
+const SECONDS: usize = 30;
+/// The trees form in this time.
+const WARM_UP: Duration = Duration::from_secs(5);
+
+/// Publishes a node's share at its pace; answers the bodies.
+fn publish(api: &Api, node: usize, begin: Instant, bodies: &Mutex<Vec<String>>) {
+    let mut connection = api.connect();
+    let filler = "x".repeat(1_000);
+    for number in 0..RATE * SECONDS / NODES {
+        let due = (number * NODES + node) as f64 / RATE as f64;
+        std::thread::sleep(
+            (begin + Duration::from_secs_f64(due)).saturating_duration_since(Instant::now()),
+        );
+        let body = format!("{} {node} {number} {filler}", now_us());
+        let (status, answer) = connection.publish("load", &body);
+        assert_eq!(status, 200, "{answer}");
+        bodies.lock().unwrap().push(body);
+    }
+}
+
+#[test]
+fn sixteen_nodes_carry_three_hundred_bulletins_a_second() {
+    let args = ["--price", "0", "--profile", "local"];
+    let mut daemons = vec![Daemon::start(&args)];
+    while daemons.len() < NODES {
+        let join = ["--join", daemons[0].address()];
+        daemons.push(Daemon::start(&[&join[..], &args].concat()));
+    }
+    for daemon in &daemons {
+        daemon.wait_for_links(4);
+    }
+    let apis: Vec<Api> = daemons.iter().map(Daemon::api).collect();
+    let inboxes: Vec<Inbox> = apis.iter().map(|api| api.subscribe("topic=load")).collect();
+    let pids: Vec<u32> = daemons.iter().map(|daemon| daemon.process.pid()).collect();
+    let memory = || pids.iter().map(|pid| rss_mib(*pid)).collect::<Vec<_>>();
+
+    let bodies = Mutex::default();
+    let begin = Instant::now();
+    let mut samples = Vec::new();
+    let mut warm = (0, 0);
+    std::thread::scope(|scope| {
+        for (node, api) in apis.iter().enumerate() {
+            let bodies = &bodies;
+            scope.spawn(move || publish(api, node, begin, bodies));
+        }
+        while begin.elapsed() < Duration::from_secs(SECONDS as u64) {
+            std::thread::sleep(Duration::from_secs(1));
+            samples.push(memory());
+            if warm == (0, 0) && begin.elapsed() >= WARM_UP {
+                warm = totals(&apis);
+            }
+        }
+    });
+    let published = begin.elapsed();
+    let bodies: Vec<String> = bodies.into_inner().unwrap();
+    let rate = bodies.len() as f64 / published.as_secs_f64();
+    assert_each_once(&inboxes, &bodies, Duration::from_secs(60));
+    println!(
+        "{} bulletins at {rate:.0}/s came once at {NODES} nodes, drained {:?} after the last",
+        bodies.len(),
+        begin.elapsed().saturating_sub(published)
+    );
+
+    let mut delays = delays_ms(&inboxes);
+    let (p50, p99, max) = (
+        percentile(&mut delays, 50.0),
+        percentile(&mut delays, 99.0),
+        percentile(&mut delays, 100.0),
+    );
+    let after = totals(&apis);
+    let redundancy = (after.1 - warm.1) as f64 / (after.0 - warm.0) as f64;
+    let cpu: f64 = pids.iter().map(|pid| cpu_time(*pid).as_secs_f64()).sum();
+    println!(
+        "p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms; redundancy {redundancy:.3}; {:.2} cores",
+        cpu / begin.elapsed().as_secs_f64()
+    );
+    let largest = samples.iter().flatten().copied().fold(0.0, f64::max);
+    let total = |sample: &Vec<f64>| sample.iter().sum::<f64>();
+    let last_third: Vec<f64> = samples[samples.len() * 2 / 3..].iter().map(total).collect();
+    let (first, last) = (last_third[0], last_third[last_third.len() - 1]);
+    println!(
+        "RSS: largest {largest:.1} MiB, together {first:.0} MiB after two thirds, {last:.0} MiB at the end"
+    );
+
+    assert!(rate >= 0.95 * RATE as f64, "{rate}");
+    assert!(p50 <= 50.0, "{p50}");
+    assert!(p99 <= 1_000.0, "{p99}");
+    assert!(redundancy <= 0.5, "{redundancy}");
+    assert!(largest <= 80.0, "{largest}");
+    assert!((last / first - 1.0).abs() <= 0.05, "{first} to {last}");
+}

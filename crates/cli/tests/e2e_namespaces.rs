@@ -1,0 +1,441 @@
+//! Nodes in network namespaces: without a way out, with lost packets, with one slow line.
+//!
+//! Every namespace is made here, and gone with its handle. Where they cannot be made the tests are
+//! skipped and say so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::api::{Api, Inbox, assert_each_once, now_us};
+use common::measure::{percentile, rss_mib, spread_ms};
+use common::{Daemon, PATIENCE, skip};
+
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs a program; answers its output, or what it said against it.
+fn call(line: &str) -> Result<String, String> {
+    let mut words = line.split(' ');
+    let program = words.next().unwrap_or_default();
+    let done = Command::new(program).args(words).output();
+    let done = done.map_err(|error| format!("{line}: {error}"))?;
+    if done.status.success() {
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    } else {
+        let error = String::from_utf8_lossy(&done.stderr);
+        Err(format!("{line}: {}", error.trim()))
+    }
+}
+
+/// A network namespace with its loopback up.
+#[derive(Debug)]
+struct Namespace(String);
+
+impl Namespace {
+    fn new() -> Result<Self, String> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bruit-{}-{number}", std::process::id());
+        call(&format!("ip netns add {name}"))?;
+        let namespace = Self(name);
+        namespace.call("ip link set lo up")?;
+        Ok(namespace)
+    }
+
+    /// Runs a program in it.
+    fn call(&self, line: &str) -> Result<String, String> {
+        call(&format!("ip netns exec {} {line}", self.0))
+    }
+
+    /// Starts a daemon in it.
+    fn start(&self, args: &[&str]) -> Daemon {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("bruit");
+        Daemon::start_under(&["ip", "netns", "exec", &self.0], home, data, args)
+    }
+
+    /// Reads a set of rules for its packets.
+    fn nft(&self, rules: &str) -> Result<(), String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), rules).unwrap();
+        self.call(&format!("nft -f {}", file.path().display()))
+            .map(drop)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // One that is gone already needs no more.
+        let _ = call(&format!("ip netns del {}", self.0));
+    }
+}
+
+/// Namespaces joined by a bridge, in a namespace of its own. Number `n` is 10.77.0.n+1.
+struct Village {
+    bridge: Namespace,
+    nodes: Vec<Namespace>,
+}
+
+impl Village {
+    fn new(count: usize) -> Result<Self, String> {
+        let bridge = Namespace::new()?;
+        bridge.call("ip link add br0 type bridge")?;
+        bridge.call("ip link set br0 up")?;
+        let mut village = Self {
+            bridge,
+            nodes: Vec::new(),
+        };
+        for number in 0..count {
+            village.add(number)?;
+        }
+        Ok(village)
+    }
+
+    fn add(&mut self, number: usize) -> Result<(), String> {
+        let (node, bridge) = (Namespace::new()?, &self.bridge);
+        bridge.call(&format!(
+            "ip link add port{number} type veth peer name eth0 netns {}",
+            node.0
+        ))?;
+        bridge.call(&format!("ip link set port{number} master br0"))?;
+        bridge.call(&format!("ip link set port{number} up"))?;
+        node.call(&format!("ip addr add {}/24 dev eth0", address(number)))?;
+        node.call("ip link set eth0 up")?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Starts a daemon in each; all are told of the first alone.
+    fn start(&self, args: &[&str]) -> Vec<Daemon> {
+        let mut daemons: Vec<Daemon> = Vec::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let listen = format!("{}:7447", address(number));
+            let first = daemons.first().map(|first| first.address().to_owned());
+            let mut all = vec!["--listen", &listen];
+            all.extend(
+                first
+                    .as_deref()
+                    .into_iter()
+                    .flat_map(|first| ["--join", first]),
+            );
+            daemons.push(node.start(&[&all, args].concat()));
+        }
+        daemons
+    }
+}
+
+fn address(number: usize) -> String {
+    format!("10.77.0.{}", number + 1)
+}
+
+/// Publishes `count` bulletins at `per_second`, from each in turn; answers the bodies.
+fn publish(apis: &[Api], name: &str, count: usize, per_second: usize, size: usize) -> Vec<String> {
+    let mut connections: Vec<_> = apis.iter().map(Api::connect).collect();
+    let (begin, filler) = (Instant::now(), "x".repeat(size));
+    let publish = |number: usize| {
+        let due = begin
+            + Duration::from_secs(1) * u32::try_from(number).unwrap()
+                / u32::try_from(per_second).unwrap();
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let body = format!("{} {name} {number} {filler}", now_us());
+        let at = number % connections.len();
+        let (status, answer) = connections[at].publish("news", &body);
+        assert_eq!(status, 200, "{answer}");
+        body
+    };
+    (0..count).map(publish).collect()
+}
+
+fn subscribe(apis: &[Api]) -> Vec<Inbox> {
+    apis.iter().map(|api| api.subscribe("topic=news")).collect()
+}
+
+/// A number of a table such as /proc/net/snmp: two lines that begin alike, names and values.
+fn counter(table: &str, line: &str, name: &str) -> u64 {
+    let mut lines = table.lines().filter(|one| one.starts_with(line));
+    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+    let at = names
+        .split_whitespace()
+        .position(|word| word == name)
+        .unwrap();
+    values.split_whitespace().nth(at).unwrap().parse().unwrap()
+}
+
+/// Packets sent on an interface.
+fn sent(devices: &str, name: &str) -> u64 {
+    let prefix = format!("{name}:");
+    let line = devices
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&prefix));
+    line.unwrap()
+        .split_whitespace()
+        .nth(9)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// A namespace whose only way out leads into another where nobody is; every packet is counted.
+struct DeadEnd {
+    inside: Namespace,
+    _nobody: Namespace,
+}
+
+impl DeadEnd {
+    fn new() -> Result<Self, String> {
+        let (inside, nobody) = (Namespace::new()?, Namespace::new()?);
+        for namespace in [&inside, &nobody] {
+            // Else the kernel itself has something to say.
+            namespace.call("sysctl -qw net.ipv6.conf.all.disable_ipv6=1")?;
+        }
+        inside.call(&format!(
+            "ip link add nowhere type veth peer name void netns {}",
+            nobody.0
+        ))?;
+        nobody.call("ip link set void up")?;
+        inside.call("ip addr add 10.78.0.1/24 dev nowhere")?;
+        inside.call("ip link set nowhere up")?;
+        Ok(Self {
+            inside,
+            _nobody: nobody,
+        })
+    }
+
+    /// Adds a default route.
+    fn with_route(self) -> Result<Self, String> {
+        self.inside.call("ip route add default via 10.78.0.2")?;
+        // Without it the question for the router's hardware address would stand for the packet.
+        self.inside
+            .call("ip neigh add 10.78.0.2 lladdr 02:00:00:00:00:01 dev nowhere")?;
+        Ok(self)
+    }
+}
+
+fn start_in_dead_end(
+    DeadEnd {
+        inside: namespace, ..
+    }: &DeadEnd,
+) -> [Daemon; 2] {
+    let start = Instant::now();
+    let first = namespace.start(&["--price", "0"]);
+    let ready = start.elapsed();
+    let second = namespace.start(&["--price", "0", "--join", first.address()]);
+    let start = Instant::now();
+    second.wait_for_links(1);
+    let linked = start.elapsed();
+    println!("ready after {ready:?}, linked {linked:?} after that");
+    assert!(ready <= Duration::from_secs(1), "{ready:?}");
+    assert!(linked <= Duration::from_secs(2), "{linked:?}");
+    [first, second]
+}
+
+#[test]
+fn without_a_way_out_a_node_starts_at_once_and_sends_nothing_to_strangers() {
+    let name = "without_a_way_out_a_node_starts_at_once_and_sends_nothing_to_strangers";
+    let namespace = match DeadEnd::new() {
+        Ok(namespace) => namespace,
+        Err(why) => return skip(name, &why),
+    };
+    let daemons = start_in_dead_end(&namespace);
+    let inbox = daemons[0].api().subscribe("topic=news");
+    daemons[1].json(&["pub", "news", "hello"]);
+    assert!(inbox.wait(1, PATIENCE));
+    std::thread::sleep(Duration::from_secs(8));
+    let pid = daemons[0].process.pid();
+    let snmp = fs::read_to_string(format!("/proc/{pid}/net/snmp")).unwrap();
+    let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
+    assert_eq!(
+        counter(&snmp, "Ip:", "OutNoRoutes"),
+        0,
+        "something was tried that has no route"
+    );
+    assert_eq!(sent(&devices, "nowhere"), 0, "something left");
+    assert!(sent(&devices, "lo") > 0, "the counter counts");
+}
+
+#[test]
+fn with_a_way_out_nothing_takes_it_unasked() {
+    let name = "with_a_way_out_nothing_takes_it_unasked";
+    let namespace = DeadEnd::new().and_then(DeadEnd::with_route);
+    let namespace = match namespace {
+        Ok(namespace) => namespace,
+        Err(why) => return skip(name, &why),
+    };
+    let daemons = start_in_dead_end(&namespace);
+    std::thread::sleep(Duration::from_secs(8));
+    let devices =
+        || fs::read_to_string(format!("/proc/{}/net/dev", daemons[0].process.pid())).unwrap();
+    assert_eq!(sent(&devices(), "nowhere"), 0, "something left");
+    // The guard is seen to fail: an address outside is dialled when it is named.
+    let somebody = Daemon::start(&["--ephemeral"]).id().to_owned();
+    daemons[1].run(&[
+        "join",
+        &format!("{somebody}@192.0.2.1:7447"),
+        "--timeout",
+        "2s",
+    ]);
+    assert!(sent(&devices(), "nowhere") > 0, "the counter counts");
+}
+
+#[test]
+fn neighbours_on_a_line_send_to_each_other_alone() {
+    let name = "neighbours_on_a_line_send_to_each_other_alone";
+    let village = Village::new(2).and_then(|village| {
+        for node in &village.nodes {
+            // Anything but what was configured; the kernel's own neighbour discovery is neither.
+            node.nft(
+                "table inet watch {
+                   chain out {
+                     type filter hook output priority 0;
+                     oifname \"lo\" accept
+                     ip daddr { 10.77.0.1, 10.77.0.2 } udp dport 7447 counter accept
+                     meta l4proto { udp, tcp } counter comment \"strange\"
+                   }
+                 }",
+            )?;
+        }
+        Ok(village)
+    });
+    let village = match village {
+        Ok(village) => village,
+        Err(why) => return skip(name, &why),
+    };
+    let daemons = village.start(&["--price", "0"]);
+    daemons[1].wait_for_links(1);
+    let apis: Vec<_> = daemons.iter().map(Daemon::api).collect();
+    let inboxes = subscribe(&apis);
+    let bodies = publish(&apis, "line", 20, 20, 100);
+    assert_each_once(&inboxes, &bodies, PATIENCE);
+    std::thread::sleep(Duration::from_secs(8));
+    for node in &village.nodes {
+        let rules = node.call("nft list table inet watch").unwrap();
+        let strange = rules.lines().find(|line| line.contains("strange")).unwrap();
+        assert!(strange.contains("packets 0 "), "{rules}");
+        assert!(
+            !rules.contains("dport 7447 counter packets 0 "),
+            "the counter counts: {rules}"
+        );
+    }
+}
+
+#[test]
+fn with_one_packet_in_twenty_lost_everything_comes_within_a_second() {
+    let name = "with_one_packet_in_twenty_lost_everything_comes_within_a_second";
+    let village = Village::new(5).and_then(|village| {
+        for node in &village.nodes {
+            node.nft(
+                "table inet loss {
+                   chain in {
+                     type filter hook input priority 0;
+                     iifname \"eth0\" numgen random mod 100 < 5 counter drop
+                   }
+                 }",
+            )?;
+        }
+        Ok(village)
+    });
+    let village = match village {
+        Ok(village) => village,
+        Err(why) => return skip(name, &why),
+    };
+    let daemons = village.start(&["--price", "0"]);
+    daemons.iter().for_each(|daemon| daemon.wait_for_links(1));
+    let apis: Vec<_> = daemons.iter().map(Daemon::api).collect();
+    let inboxes = subscribe(&apis);
+    let bodies = publish(&apis, "lossy", 400, 40, 500);
+    let drained = Instant::now();
+    assert_each_once(&inboxes, &bodies, Duration::from_secs(60));
+    let drained = drained.elapsed();
+    let mut took = spread_ms(&inboxes);
+    let (p50, p99) = (percentile(&mut took, 50.0), percentile(&mut took, 99.0));
+    let lost = village.nodes[0].call("nft list table inet loss").unwrap();
+    let lost = lost
+        .lines()
+        .find(|line| line.contains("drop"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    println!("5 % loss: p50 {p50:.1} ms, p99 {p99:.1} ms, drained after {drained:?}; {lost}");
+    assert!(!lost.contains("packets 0 "), "nothing was lost");
+    assert!(p99 <= 1_000.0, "{p99}");
+}
+
+#[test]
+fn a_slow_line_to_one_node_slows_no_other() {
+    const NODES: usize = 8;
+    let name = "a_slow_line_to_one_node_slows_no_other";
+    let slow = NODES - 1;
+    let limit = "rate 256kbit burst 8kb latency 400ms";
+    let village = Village::new(NODES).and_then(|village| {
+        // Whether it can be done is known before it is needed.
+        village
+            .bridge
+            .call(&format!("tc qdisc add dev port{slow} root tbf {limit}"))?;
+        village
+            .bridge
+            .call(&format!("tc qdisc del dev port{slow} root"))?;
+        Ok(village)
+    });
+    let village = match village {
+        Ok(village) => village,
+        Err(why) => return skip(name, &why),
+    };
+    let daemons = village.start(&["--price", "0", "--profile", "lan"]);
+    daemons.iter().for_each(|daemon| daemon.wait_for_links(3));
+    let apis: Vec<_> = daemons.iter().map(Daemon::api).collect();
+    let inboxes = subscribe(&apis);
+    let memory = || {
+        daemons[..slow]
+            .iter()
+            .map(|daemon| rss_mib(daemon.process.pid()))
+            .collect::<Vec<_>>()
+    };
+    // 480 kbit/s of contents: twice what the slow line carries.
+    let round = |name: &str| {
+        let bodies = publish(&apis[..slow], name, 600, 60, 1_000);
+        assert_each_once(&inboxes[..slow], &bodies, PATIENCE);
+        let mut took = spread_ms(&inboxes[..slow]);
+        let figures = [50.0, 99.0].map(|percent| percentile(&mut took, percent));
+        println!("{name}: p50 {:.1} ms, p99 {:.1} ms", figures[0], figures[1]);
+        inboxes[..slow].iter().for_each(Inbox::clear);
+        (bodies, figures[1])
+    };
+    let (warm_up, _) = round("warm-up");
+    let (quick, before) = round("all lines quick");
+    assert_each_once([&inboxes[slow]], &[warm_up, quick].concat(), PATIENCE);
+    inboxes[slow].clear();
+
+    village
+        .bridge
+        .call(&format!("tc qdisc add dev port{slow} root tbf {limit}"))
+        .unwrap();
+    let resident = memory();
+    let (bodies, with) = round("one line slow");
+    let grown = memory()
+        .iter()
+        .zip(&resident)
+        .map(|(now, then)| now - then)
+        .fold(0.0, f64::max);
+    println!(
+        "the slow one has {} of {}; its neighbours grew by at most {grown:.1} MiB",
+        inboxes[slow].len(),
+        bodies.len()
+    );
+    // A fifth, and what a busy machine does to a few milliseconds.
+    assert!(with <= before * 1.2 + 10.0, "{with} ms, {before} without");
+    assert!(grown <= 8.0, "{grown} MiB");
+    village
+        .bridge
+        .call(&format!("tc qdisc del dev port{slow} root"))
+        .unwrap();
+    assert_each_once([&inboxes[slow]], &bodies, Duration::from_secs(60));
+}
