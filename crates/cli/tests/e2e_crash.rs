@@ -334,7 +334,7 @@ fn a_full_disk_costs_only_what_it_cannot_hold() {
     let start = Instant::now();
     while publish().code != 0 {
         assert!(
-            start.elapsed() < Duration::from_secs(60),
+            start.elapsed() < Duration::from_mins(1),
             "there is room, and it stores nothing"
         );
         std::thread::sleep(Duration::from_millis(500));
