@@ -1,4 +1,5 @@
-//! The daemon of a data folder, asked over its socket: HTTP/1.1, a connection per request.
+//! The daemon of a data folder, asked over its socket: HTTP/1.1, a connection per request, or one
+//! for many that follow each other.
 
 use std::io;
 use std::time::Duration;
@@ -36,6 +37,9 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// An open connection.
+type Connection = http1::SendRequest<Full<Bytes>>;
+
 impl Client {
     pub(crate) fn new(folder: &Folder) -> Self {
         Self {
@@ -56,8 +60,15 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).expect("our requests have text keys");
-        read(self.send(Method::POST, path, body.into()).await?).await
+        read(self.send(Method::POST, path, bytes_of(body)).await?).await
+    }
+
+    /// Requests that follow each other over one connection.
+    pub(crate) const fn session(&self) -> Session<'_> {
+        Session {
+            client: self,
+            connection: None,
+        }
     }
 
     /// Opens a stream of events; it stands when this returns.
@@ -81,7 +92,18 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
-        let stream = self.connect().await?;
+        let mut connection = self.dial().await?;
+        let request = self.request(method, path, body)?;
+        let response = connection.send_request(request).await;
+        accepted(response.map_err(|error| self.lost(&error.to_string()))?).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let token = Token::load(self.folder.path()).map_err(|error| {
             Failure::new(
                 Exit::Unauthorised,
@@ -90,26 +112,23 @@ impl Client {
                 error.fix(),
             )
         })?;
-        let request = Request::builder()
+        Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, "localhost")
             .header(AUTHORIZATION, token.bearer())
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
-            .map_err(|error| Failure::usage(error.to_string(), "leave out odd characters"))?;
-        let broken = |error: hyper::Error| self.lost(&error.to_string());
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(broken)?;
+            .map_err(|error| Failure::usage(error.to_string(), "leave out odd characters"))
+    }
+
+    async fn dial(&self) -> Result<Connection, Failure> {
+        let stream = TokioIo::new(self.connect().await?);
+        let shaken = http1::handshake(stream).await;
+        let (sender, connection) = shaken.map_err(|error| self.lost(&error.to_string()))?;
         // It ends with the sender and the answer's body; what goes wrong shows in those.
         tokio::spawn(connection);
-        let response = sender.send_request(request).await.map_err(broken)?;
-        if response.status().is_success() {
-            Ok(response)
-        } else {
-            Err(refusal(response).await)
-        }
+        Ok(sender)
     }
 
     async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {
@@ -177,6 +196,61 @@ impl Client {
                 self.folder.flag()
             ),
         )
+    }
+}
+
+/// Requests over one connection, each sent when the one before it is answered.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    client: &'a Client,
+    connection: Option<Connection>,
+}
+
+impl Session<'_> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self.client.request(Method::POST, path, bytes_of(body))?;
+        read(accepted(self.send(request).await?).await?).await
+    }
+
+    /// The daemon closes what was silent for a while: a request that was never sent goes over a new
+    /// connection. One that may have been is not repeated, for it may have been obeyed.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        let lost = |error: &hyper::Error| self.client.lost(&error.to_string());
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.client.dial().await?,
+        };
+        // One that is closed says so to the request, and gives it back.
+        let _ = connection.ready().await;
+        let response = match connection.try_send_request(request).await {
+            Ok(response) => response,
+            Err(mut error) => {
+                let request = error.take_message().ok_or_else(|| lost(error.error()))?;
+                connection = self.client.dial().await?;
+                let response = connection.send_request(request).await;
+                response.map_err(|error| lost(&error))?
+            }
+        };
+        self.connection = Some(connection);
+        Ok(response)
+    }
+}
+
+fn bytes_of(body: &impl Serialize) -> Bytes {
+    let bytes = serde_json::to_vec(body).expect("our requests have text keys");
+    bytes.into()
+}
+
+/// The answer, unless its status is an error's.
+async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+    if response.status().is_success() {
+        Ok(response)
+    } else {
+        Err(refusal(response).await)
     }
 }
 

@@ -212,15 +212,71 @@ fn every_line_becomes_a_bulletin_in_order() {
     let lines: Vec<_> = (0..50).map(|number| format!("line {number}")).collect();
     let input = lines.join("\n") + "\n\n";
     let done = run(
-        &mut daemon.command(&["--json", "pub", "log", "--lines", "-"]),
+        &mut daemon.command(&["--json", "pub", "log", "--lines"]),
         &input,
     )
     .ok();
     assert_eq!(done.json_lines().len(), lines.len());
-    let mut bodies: Vec<_> = lines
+    let bodies: Vec<_> = lines
         .iter()
         .map(|_| sub.json()["body"].as_str().unwrap().to_owned())
         .collect();
-    bodies.sort_by_key(|line| line[5..].parse::<u32>().unwrap());
     assert_eq!(bodies, lines);
+}
+
+#[test]
+fn lines_may_be_any_bytes_and_one_that_is_refused_is_named() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let sub = daemon.subscribe(&["log"]);
+    let path = daemon.data().join("lines");
+    std::fs::write(
+        &path,
+        [b"\xff\r\n\n", &vec![b'x'; 70_000][..], b"\nlast"].concat(),
+    )
+    .unwrap();
+    let done = daemon.run(&[
+        "--json",
+        "pub",
+        "log",
+        "--lines",
+        "--file",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!((done.code, &done.error()["code"]), (6, &"too_big".into()));
+    let message = done.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("line 3: "), "{message}");
+    assert_eq!(done.json()["result"], "queued", "the receipt of the first");
+    assert_eq!(sub.json()["body_base64"], "/w==");
+}
+
+/// `yes | head` closes the output early and wants everything published all the same.
+#[test]
+fn an_output_nobody_reads_does_not_stop_the_lines() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let sub = daemon.subscribe(&["log"]);
+    let lines: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    let path = daemon.data().join("lines");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let mut child = daemon
+        .command(&["pub", "log", "--lines", "--file", path.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    for line in lines {
+        assert_eq!(sub.json()["body"], *line);
+    }
+}
+
+#[test]
+fn what_runs_on_ends_well_when_it_is_asked_to() {
+    let daemon = Daemon::start(&[]);
+    let mut sub = daemon.subscribe(&["news"]);
+    sub.signal("INT");
+    assert_eq!(sub.wait(), 0);
+    let mut watch = common::Running::start(&mut daemon.command(&["--json", "status", "--watch"]));
+    watch.json();
+    watch.signal("INT");
+    assert_eq!(watch.wait(), 0);
 }

@@ -6,16 +6,15 @@ use std::time::Duration;
 use bruit_api::text;
 use bruit_api::types::{Publish as Request, Published};
 use clap::Args;
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::args::Global;
 use crate::client::Client;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::{output, progress};
 
-/// Lines under way at a time: work and disk of several overlap, their order in the output stays.
-const LINES_UNDER_WAY: usize = 8;
+/// Where bulletins go.
+const PATH: &str = "/v1/bulletins";
 /// Most bytes read for one bulletin: more than any may have, so that the daemon says how many.
 const INPUT_BYTES_MAX: u64 = 512 << 10;
 
@@ -23,7 +22,7 @@ const INPUT_BYTES_MAX: u64 = 512 << 10;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bruit pub news hello\n  bruit pub news --ttl 28d --wait stored 'kept for long'\n  \
-                        date | bruit pub clock -\n  bruit pub pictures --file cat.jpg\n  tail -f log | bruit pub log --lines -\n\n\
+                        date | bruit pub clock -\n  bruit pub pictures --file cat.jpg\n  tail -f log | bruit pub log --lines\n\n\
                         Results: accepted (in the queues to the neighbours), queued (goes out with the first link), \
                         stored (synced to this disk), spread (synced on the disks of K neighbours)."
 )]
@@ -42,15 +41,16 @@ pub(crate) struct Publish {
     /// Publish what this file holds
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
-    /// Publish every line as a bulletin; empty ones are left out
+    /// Publish every line as a bulletin, in their order; empty ones are left out. Without a message,
+    /// those of standard input
     #[arg(long)]
     lines: bool,
     /// When it counts as done: stored, or spread:K for K neighbours
     #[arg(long, value_name = "WORD", value_parser = wait)]
     wait: Option<String>,
-    /// How long to wait for that
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = text::duration)]
-    timeout: Duration,
+    /// How long to wait for that [default: 10s]
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = text::duration)]
+    timeout: Option<Duration>,
 }
 
 fn wait(word: &str) -> Result<String, text::ParseWaitError> {
@@ -74,31 +74,43 @@ impl Publish {
         }
         let client = Client::new(&global.folder()?);
         if self.lines {
-            let lines = lines(self.reader().await?);
-            let done = lines.map(|line| async { self.publish(&client, line?.as_bytes()).await });
-            let done = done.buffered(LINES_UNDER_WAY);
-            return done
-                .try_for_each(async |published| print(global.json, &published))
-                .await;
+            return self.publish_lines(&client, global.json).await;
         }
-        let contents = self.contents().await?;
-        let published = self.publish(&client, &contents);
-        print(
-            global.json,
-            &progress::shown("working on the stamp", published).await?,
-        )
+        let request = self.request(&self.contents().await?);
+        let published = client.post(PATH, &request);
+        let published = progress::shown("working on the stamp", published).await?;
+        Ok(print(global.json, &published)?)
     }
 
-    async fn publish(&self, client: &Client, contents: &[u8]) -> Result<Published, Failure> {
+    /// One after the other: only so do they keep their order on the way, too.
+    async fn publish_lines(&self, client: &Client, json: bool) -> Result<(), Failure> {
+        let mut session = client.session();
+        let mut lines = Lines::new(self.reader().await?);
+        let mut is_read = true;
+        while let Some(line) = lines.next().await? {
+            let published = session.post(PATH, &self.request(line)).await;
+            let published = published.map_err(|failure| lines.failed(failure))?;
+            // Whoever closes our output has seen enough, but wants the rest published.
+            if is_read && let Err(error) = print(json, &published) {
+                is_read = false;
+                let failure = Failure::from(error);
+                if failure.exit != Exit::Unread {
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, contents: &[u8]) -> Request {
         let millis = |time: Duration| format!("{}ms", time.as_millis());
-        let request = Request {
+        Request {
             ttl: self.ttl.map(millis),
             author: self.author.clone(),
             wait: self.wait.clone(),
-            timeout: self.wait.as_ref().map(|_| millis(self.timeout)),
+            timeout: self.timeout.map(millis),
             ..Request::new(&self.topic, contents)
-        };
-        client.post("/v1/bulletins", &request).await
+        }
     }
 
     fn source(&self) -> Result<Source<'_>, Failure> {
@@ -106,9 +118,10 @@ impl Publish {
             (Some(message), _) if message == "-" => Ok(Source::Input),
             (Some(message), _) => Ok(Source::Message(message)),
             (None, Some(path)) => Ok(Source::File(path)),
+            (None, None) if self.lines => Ok(Source::Input),
             (None, None) => Err(Failure::usage(
                 "there is nothing to publish",
-                "give a message, - for standard input, or --file PATH",
+                "give a message, - for standard input, --file PATH, or --lines",
             )),
         }
     }
@@ -127,33 +140,86 @@ impl Publish {
     }
 
     async fn contents(&self) -> Result<Vec<u8>, Failure> {
-        let mut contents = Vec::new();
-        let mut reader = self.reader().await?.take(INPUT_BYTES_MAX);
         let name = self.file.as_deref().unwrap_or(Path::new("standard input"));
-        let read = reader.read_to_end(&mut contents).await;
-        read.map_err(|error| Failure::file(name, &error))?;
-        Ok(contents)
+        let failed = |error| Failure::file(name, &error);
+        let mut contents = Vec::new();
+        let mut reader = self.reader().await?.take(INPUT_BYTES_MAX + 1);
+        let read = reader.read_to_end(&mut contents).await.map_err(failed)?;
+        if read as u64 <= INPUT_BYTES_MAX {
+            return Ok(contents);
+        }
+        let whole = match &self.file {
+            Some(path) => tokio::fs::metadata(path).await.map_err(failed)?.len(),
+            None => 0,
+        };
+        Err(too_big(name, whole))
     }
 }
 
-/// The lines that are not empty.
-fn lines<'a>(
-    reader: impl AsyncBufRead + Unpin + 'a,
-) -> impl Stream<Item = Result<String, Failure>> + 'a {
-    let lines = stream::try_unfold(reader.lines(), async |mut lines| {
-        match lines.next_line().await {
-            Ok(line) => Ok(line.map(|line| (line, lines))),
-            Err(error) => Err(Failure::file(Path::new("the lines"), &error)),
-        }
-    });
-    lines.try_filter(|line| std::future::ready(!line.is_empty()))
+/// What is not even read to its end. `bytes` is 0 where nobody knows how much there is.
+fn too_big(name: &Path, bytes: u64) -> Failure {
+    let bytes = match bytes {
+        0..=INPUT_BYTES_MAX => format!("more than {INPUT_BYTES_MAX}"),
+        bytes => bytes.to_string(),
+    };
+    Failure::new(
+        Exit::Refused,
+        "too_big",
+        format!("{} has {bytes} bytes", name.display()),
+        "publish at most 65,536 bytes at a time",
+    )
 }
 
-fn print(json: bool, published: &Published) -> Result<(), Failure> {
+/// The lines of an input, counted.
+struct Lines<'a> {
+    input: Box<dyn AsyncBufRead + Unpin + 'a>,
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(input: Box<dyn AsyncBufRead + Unpin + 'a>) -> Self {
+        Self {
+            input,
+            number: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The next line that is not empty, without its end. Of one that is longer than any bulletin,
+    /// what tells the daemon so.
+    async fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        loop {
+            self.line.clear();
+            self.number += 1;
+            let mut input = (&mut self.input).take(INPUT_BYTES_MAX);
+            let read = input.read_until(b'\n', &mut self.line).await;
+            let read =
+                read.map_err(|error| self.failed(Failure::file(Path::new("the lines"), &error)))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if self.line.pop_if(|byte| *byte == b'\n').is_some() {
+                self.line.pop_if(|byte| *byte == b'\r');
+            }
+            if !self.line.is_empty() {
+                break;
+            }
+        }
+        Ok(Some(&self.line))
+    }
+
+    /// `failure`, with the line it is about.
+    fn failed(&self, mut failure: Failure) -> Failure {
+        failure.message = format!("line {}: {}", self.number, failure.message);
+        failure
+    }
+}
+
+fn print(json: bool, published: &Published) -> std::io::Result<()> {
     let text = format!(
         "{} {} ({} neighbours, {} bits of work in {} ms)",
         published.result, published.id, published.neighbours, published.bits, published.work_ms
     );
-    output::line(&if json { output::json(published) } else { text })?;
-    Ok(())
+    output::line(&if json { output::json(published) } else { text })
 }
