@@ -86,9 +86,9 @@ impl Failure {
                 message: self.message.clone(),
                 fix: self.fix.clone(),
             };
-            eprintln!("{}", output::json(&ErrorBody { error }));
+            output::note(&output::json(&ErrorBody { error }));
         } else {
-            eprintln!("{self}");
+            output::note(&self.to_string());
         }
     }
 }

@@ -81,13 +81,17 @@ impl Folder {
         if default_path().as_deref() == Some(self.path()) {
             return String::new();
         }
-        let path = self.0.display().to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        if path.chars().all(plain) {
-            format!(" --data {path}")
-        } else {
-            format!(" --data '{}'", path.replace('\'', r"'\''"))
-        }
+        format!(" --data {}", quoted(&self.0.display().to_string()))
+    }
+}
+
+/// `word` as a shell takes it for one word.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

@@ -10,6 +10,7 @@ mod folder;
 mod logs;
 mod output;
 mod progress;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
 
 /// Prints help and version, or what is wrong with the command line.
 fn usage(error: &clap::Error) -> ExitCode {
-    let json = std::env::args().any(|arg| arg == "--json");
+    let json = std::env::args_os().any(|arg| arg == "--json");
     if !error.use_stderr() || !json {
         // Nowhere to print to is no reason for another error.
         let _ = error.print();

@@ -9,7 +9,19 @@
 
 mod common;
 
-use common::{bruit, run};
+use common::{Running, bruit, run};
+
+#[test]
+fn a_demo_that_is_asked_to_end_cleans_up() {
+    let home = tempfile::tempdir().unwrap();
+    let args = ["--json", "demo", "--nodes", "3"];
+    let mut demo = Running::start(bruit(home.path()).env("TMPDIR", home.path()).args(args));
+    while demo.json()["event"] != "formed" {}
+    demo.signal("TERM");
+    assert_eq!(demo.wait(), 0);
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
 
 #[test]
 fn every_live_node_gets_every_message_although_one_is_killed_and_comes_back() {

@@ -59,6 +59,25 @@ fn bytes(api: &Api) -> u64 {
     api.peers().iter().map(both).sum()
 }
 
+/// A shell that is killed leaves what it started behind, and that would go on for ever.
+#[test]
+fn a_program_that_takes_too_long_is_killed_with_all_it_started() {
+    let there = Daemon::start(&["--price", "0"]);
+    let here = Daemon::start(&["--price", "0", "--join", there.address()]);
+    there.wait_for_links(1);
+    let pid = here.data().join("pid");
+    let program = format!("sleep 300 & echo $! > {}; wait", pid.display());
+    let judge = validate(&here, "news", &program, "500ms");
+    there.run(&["pub", "news", "hello"]).ok();
+    assert_eq!(judge.json()["verdict"], "ignore");
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let start = Instant::now();
+    while std::path::Path::new("/proc").join(pid.trim()).exists() {
+        assert!(start.elapsed() < PATIENCE, "{pid} still sleeps");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn what_a_program_rejects_goes_no_further_and_is_not_fetched_again() {
     let chain = chain();
@@ -88,7 +107,7 @@ fn what_a_program_rejects_goes_no_further_and_is_not_fetched_again() {
     // Both ends reconcile meanwhile: what was rejected must not come again each time.
     let api = chain[1].api();
     let (before, start) = (bytes(&api), Instant::now());
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
     let crossed = bytes(&api) - before;
     println!(
         "{crossed} bytes in {:?} after 10 rejected bulletins of 20 kB",

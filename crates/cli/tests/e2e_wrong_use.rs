@@ -43,6 +43,8 @@ fn usage_is_checked_before_anything_is_done() {
         (&["pub", "news", "x", "--file", "y"], 2, "usage"),
         (&["pub", "news", "x", "--ttl", "5"], 2, "usage"),
         (&["pub", "news", "x", "--wait", "forever"], 2, "usage"),
+        (&["pub", "news", "x", "--timeout", "1s"], 2, "usage"),
+        (&["status", "--log", "loud"], 2, "usage"),
         (&["pub", "news", "x", "--mode", "fast"], 2, "usage"),
         (&["pub", "news", "--file", "/nonexistent"], 2, "file"),
         (&["sub"], 2, "usage"),
@@ -76,6 +78,25 @@ fn usage_is_checked_before_anything_is_done() {
         command.args(args);
         command
     });
+}
+
+/// Names of files are bytes: reading the arguments as text, to find --json, was a panic.
+#[test]
+fn what_is_no_text_is_told_like_everything_else() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let odd = std::ffi::OsStr::from_bytes(b"\xff");
+    let done = run(
+        bruit(home.path()).args(["--json", "pub"]).arg(odd).arg("x"),
+        "",
+    );
+    assert_eq!((done.code, &done.error()["code"]), (2, &"usage".into()));
+
+    let config = home.path().join(odd);
+    fs::write(&config, "").unwrap();
+    let check = ["--json", "config", "check", "--config"];
+    let checked = run(bruit(home.path()).args(check).arg(&config), "").ok();
+    assert_eq!(checked.json()["ok"], true);
 }
 
 #[test]

@@ -634,6 +634,16 @@ impl Node {
         }
     }
 
+    /// Waits until the node has ended: told to, or by a mistake of its own.
+    pub async fn ended(&self) {
+        self.inner.orders.closed().await;
+    }
+
+    /// Whether it has: then it answers nothing any more.
+    pub fn has_ended(&self) -> bool {
+        self.inner.orders.is_closed()
+    }
+
     async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Looks<'_>) -> T + Send + 'static,

@@ -76,9 +76,10 @@ struct Shown<'a> {
 
 /// The result of a check, as it is printed.
 #[derive(Debug, Serialize)]
-struct Checked<'a> {
+struct Checked {
     ok: bool,
-    file: Option<&'a Path>,
+    /// Its path; what is not UTF-8 in it is replaced.
+    file: Option<String>,
 }
 
 impl Config {
@@ -145,8 +146,9 @@ fn nested(rows: &[Row]) -> Map<String, Json> {
 }
 
 fn checked(file: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let text = match file {
-        Some(path) => format!("{} is fine", path.display()),
+    let file = file.map(|path| path.display().to_string());
+    let text = match &file {
+        Some(path) => format!("{path} is fine"),
         None => "there is no configuration file: the defaults hold".to_owned(),
     };
     output::line(&if json {

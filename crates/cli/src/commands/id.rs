@@ -74,6 +74,12 @@ enum Keys {
     },
 }
 
+/// The ticket alone, as it is printed.
+#[derive(Debug, Serialize)]
+struct Ticket {
+    ticket: String,
+}
+
 /// An exported key, as it is printed.
 #[derive(Debug, Serialize)]
 struct Exported<'a> {
@@ -102,7 +108,11 @@ impl Id {
         let text = match (self.ticket, json) {
             (true, _) => {
                 let ticket = identity.ticket.ok_or_else(no_address)?;
-                if json { output::json(&ticket) } else { ticket }
+                if json {
+                    output::json(&Ticket { ticket })
+                } else {
+                    ticket
+                }
             }
             (false, true) => output::json(&identity),
             (false, false) => text(&identity),

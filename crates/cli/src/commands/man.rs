@@ -30,7 +30,7 @@ impl Man {
         let wrong = |error| Failure::file(&self.dir, &error);
         fs::create_dir_all(&self.dir).map_err(wrong)?;
         clap_mangen::generate_to(Cli::command(), &self.dir).map_err(wrong)?;
-        let pages = fs::read_dir(&self.dir).map_err(wrong)?.count();
+        let pages = pages(&Cli::command());
         let dir = self.dir.display().to_string();
         let text = format!("{pages} pages in {dir}");
         output::line(&if global.json {
@@ -40,4 +40,12 @@ impl Man {
         })?;
         Ok(())
     }
+}
+
+/// One for `command`, and one for each below it.
+fn pages(command: &clap::Command) -> usize {
+    let shown = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
+    1 + shown.map(pages).sum::<usize>()
 }

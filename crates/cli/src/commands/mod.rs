@@ -23,7 +23,8 @@ use std::time::Duration;
 use crate::args::{Cli, Command};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output;
+use crate::logs::Logs;
+use crate::{output, signals};
 
 /// How often a watched list is read again.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +32,12 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Runs a command.
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
+    // A daemon's level is a setting among others, and its log also goes to a file.
+    if let Some(level) = &global.log
+        && !matches!(cli.command, Command::Run(_) | Command::Config(_))
+    {
+        Logs::start(level, None)?;
+    }
     match cli.command {
         Command::Run(command) => command.run(&global).await,
         Command::Init(command) => command.run(&global),
@@ -62,27 +69,28 @@ async fn print<T>(
 where
     T: serde::Serialize + serde::de::DeserializeOwned,
 {
-    loop {
+    let read = async || -> Result<String, Failure> {
         let answer: T = client.get(path).await?;
-        let text = if json {
+        Ok(if json {
             output::json(&answer)
         } else {
             show(&answer)
-        };
-        if watch && !json && std::io::stdout().is_terminal() {
-            // Home, and clear what is below: the list stands still while it changes.
-            output::line(&format!("\x1b[H\x1b[2J{text}"))?;
-        } else {
-            output::line(&text)?;
-        }
-        if !watch {
-            return Ok(());
-        }
-        tokio::select! {
-            () = tokio::time::sleep(WATCH_EVERY) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
+        })
+    };
+    if !watch {
+        output::line(&read().await?)?;
+        return Ok(());
     }
+    // Home, and clear what is below: the list stands still while it changes.
+    let is_still = !json && std::io::stdout().is_terminal();
+    let before = if is_still { "\x1b[H\x1b[2J" } else { "" };
+    signals::until_stopped(async {
+        loop {
+            output::line(&format!("{before}{}", read().await?))?;
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    })
+    .await
 }
 
 /// `-` where there is nothing to say.

@@ -14,9 +14,10 @@ use crate::client::Client;
 use crate::config::flags::Flags;
 use crate::config::{Loaded, Sources, Value};
 use crate::failure::{Exit, Failure};
-use crate::folder::Folder;
+use crate::folder::{Folder, quoted};
 use crate::logs::Logs;
 use crate::output;
+use crate::signals::{Signal, Signals};
 
 /// How long requests may finish when the daemon ends.
 const API_PATIENCE: Duration = Duration::from_millis(300);
@@ -77,7 +78,7 @@ impl Run {
             }
         };
         let ready = Ready::new(&node, &api);
-        ready.print(global.json, &folder, node.network());
+        ready.print(global.json, &folder, &loaded);
         let mut running = Running {
             node,
             json: global.json,
@@ -85,7 +86,7 @@ impl Run {
             sources,
             loaded,
         };
-        running.until_stopped(&mut signals).await;
+        let ended = running.until_stopped(&mut signals, &folder).await;
         let stopping = tokio::time::timeout(STOP_TIMEOUT, async {
             api.stop(API_PATIENCE).await;
             running.node.shutdown().await;
@@ -95,7 +96,7 @@ impl Run {
                 if stopped.is_err() {
                     tracing::warn!("the node did not end in time: what was not yet synced may be asked for again");
                 }
-                Ok(())
+                ended
             }
             // Whoever asks twice does not want to wait.
             () = signals.stop() => std::process::exit(Exit::Negative as i32),
@@ -121,7 +122,8 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
     let token = Token::load_or_create(folder.path())
         .map_err(|error| Failure::new(Exit::Usage, "token", error.to_string(), error.fix()))?;
     let mut listen = vec![first_endpoint(folder)];
-    listen.extend(loaded.api());
+    // The socket of the folder may be named, too.
+    listen.extend(loaded.api().filter(|named| *named != listen[0]));
     let options = Options {
         listen,
         token,
@@ -168,18 +170,18 @@ impl Ready {
     }
 
     /// A daemon whose output nobody reads runs all the same.
-    fn print(&self, json: bool, folder: &Folder, network: &str) {
+    fn print(&self, json: bool, folder: &Folder, loaded: &Loaded) {
         let text = if json {
             output::json(self)
         } else {
-            self.text(folder, network)
+            self.text(folder, loaded)
         };
         if let Err(error) = output::line(&text) {
             tracing::debug!(%error, "nobody reads the output");
         }
     }
 
-    fn text(&self, folder: &Folder, network: &str) -> String {
+    fn text(&self, folder: &Folder, loaded: &Loaded) -> String {
         let flag = folder.flag();
         let none = || "none: it cannot be dialled".to_owned();
         let address = self.address.clone().unwrap_or_else(none);
@@ -188,7 +190,7 @@ impl Ready {
             .as_ref()
             .map_or_else(String::new, |extra| format!(" and {extra}"));
         let pairs = output::pairs([
-            ("network", network.to_owned()),
+            ("network", loaded.settings.network().to_owned()),
             ("id", self.id.clone()),
             ("address", address.clone()),
             ("ticket", self.ticket.clone().unwrap_or_else(none)),
@@ -196,7 +198,10 @@ impl Ready {
             ("api", self.api.clone() + &api),
         ]);
         let others = match &self.address {
-            Some(address) => format!("\nOn another machine:\n  bruit run --join {address}"),
+            Some(address) => format!(
+                "\nOn another machine:\n  bruit run --join {address}{}",
+                network_flags(loaded)
+            ),
             None => String::new(),
         };
         format!(
@@ -204,6 +209,22 @@ impl Ready {
              bruit pub news hello{flag}{others}"
         )
     }
+}
+
+/// The flags that make another node one of this network, where it is not the default one.
+fn network_flags(loaded: &Loaded) -> String {
+    let set = loaded
+        .rows
+        .iter()
+        .filter(|row| row.key.section == "network" && row.value != row.key.default());
+    let flags = set.filter_map(|row| {
+        let value = match row.value.as_ref()? {
+            Value::Text(text) => quoted(text),
+            other => other.to_toml(),
+        };
+        Some(format!(" {} {value}", row.key.flag))
+    });
+    flags.collect()
 }
 
 /// A daemon that is ready.
@@ -232,10 +253,20 @@ struct Reloaded<'a> {
 }
 
 impl Running {
-    async fn until_stopped(&mut self, signals: &mut Signals) {
+    /// Waits for the end: the one asked for, or the node's own, which nobody wanted.
+    async fn until_stopped(
+        &mut self,
+        signals: &mut Signals,
+        folder: &Folder,
+    ) -> Result<(), Failure> {
         loop {
-            match signals.next().await {
-                Signal::Stop => return,
+            let signal = tokio::select! {
+                biased;
+                signal = signals.next() => signal,
+                () = self.node.ended() => return Err(broken(folder)),
+            };
+            match signal {
+                Signal::Stop => return Ok(()),
                 Signal::Reload => self.reload().await,
             }
         }
@@ -296,6 +327,14 @@ impl Running {
     }
 }
 
+/// The node's loop is gone: nothing it serves would be true any more.
+fn broken(folder: &Folder) -> Failure {
+    let message = "the node broke off by a mistake of its own";
+    let flag = folder.flag();
+    let fix = format!("start it again: bruit run{flag}; and report what its log says");
+    Failure::new(Exit::Negative, "node_failed", message, fix)
+}
+
 impl Change {
     fn text(&self) -> String {
         let value = self
@@ -308,71 +347,5 @@ impl Change {
             " (from the next start on)"
         };
         format!("  {} = {}{when}", self.key, output::escape(&value))
-    }
-}
-
-/// What the operating system tells a daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Signal {
-    Stop,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only unix has it"))]
-    Reload,
-}
-
-/// Where it says so.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let wrong = |error| {
-            let message = format!("signals cannot be heard: {error}");
-            Failure::usage(message, "start it from a shell")
-        };
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(wrong)?,
-            terminate: signal(SignalKind::terminate()).map_err(wrong)?,
-            hangup: signal(SignalKind::hangup()).map_err(wrong)?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::Stop,
-            _ = self.terminate.recv() => Signal::Stop,
-            _ = self.hangup.recv() => Signal::Reload,
-        }
-    }
-}
-
-/// Where it says so.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-    fn new() -> Result<Self, Failure> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> Signal {
-        // Without a way to hear it there is none to end the daemon but the system's.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        Signal::Stop
-    }
-}
-
-impl Signals {
-    async fn stop(&mut self) {
-        while self.next().await != Signal::Stop {}
     }
 }

@@ -9,7 +9,8 @@ use clap::Args;
 use crate::args::Global;
 use crate::client::{self, Client, Event};
 use crate::failure::{Exit, Failure};
-use crate::output;
+use crate::folder::Folder;
+use crate::{output, signals};
 
 /// Print what comes on topics, until --count, --timeout or Ctrl-C.
 #[derive(Debug, Args)]
@@ -45,9 +46,13 @@ pub(crate) struct Sub {
 
 impl Sub {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
-        let client = Client::new(&global.folder()?);
-        let mut events = client.events(&self.path()).await?;
-        eprintln!("subscribed to {}", self.names());
+        signals::until_stopped(self.print(global)).await
+    }
+
+    async fn print(&self, global: &Global) -> Result<(), Failure> {
+        let folder = global.folder()?;
+        let mut events = Client::new(&folder).events(&self.path()).await?;
+        output::note(&format!("subscribed to {}", self.names()));
         let mut came = Came::default();
         let time = self.timeout.unwrap_or(Duration::MAX);
         let end = tokio::time::sleep(time);
@@ -56,10 +61,9 @@ impl Sub {
             let event = tokio::select! {
                 event = events.next() => event,
                 () = &mut end => return self.out_of_time(&came, time),
-                _ = tokio::signal::ctrl_c() => return Ok(()),
             };
             let Some(event) = event else {
-                return Err(ended(&came));
+                return Err(ended(&came, &folder));
             };
             came.take(global.json, &event)?;
             if self.count.is_some_and(|count| came.count >= count) {
@@ -121,7 +125,10 @@ impl Came {
     fn take(&mut self, json: bool, event: &Event) -> Result<(), Failure> {
         if event.name == "gap" {
             let gap: Gap = parse(&event.data)?;
-            let text = format!("({} bulletins were missed: read faster)", gap.missed);
+            let text = match gap.missed {
+                0 => "(some bulletins may be missing or come again here)".to_owned(),
+                missed => format!("({missed} bulletins were missed: read faster)"),
+            };
             output::line(&if json { output::json(&gap) } else { text })?;
             return Ok(());
         }
@@ -154,10 +161,12 @@ fn text_of(bulletin: &Bulletin) -> String {
     format!("{} {author}: {body}", output::escape(&bulletin.topic))
 }
 
-fn ended(came: &Came) -> Failure {
-    let fix = match &came.cursor {
-        Some(cursor) => format!("when it runs again, go on with --cursor {cursor}"),
-        None => "start it again: bruit run".to_owned(),
-    };
-    Failure::new(Exit::Unreachable, "closed", "the daemon ended", fix)
+fn ended(came: &Came, folder: &Folder) -> Failure {
+    let go_on = came.cursor.as_ref().map_or_else(String::new, |cursor| {
+        format!(", and go on with --cursor {cursor}")
+    });
+    let flag = folder.flag();
+    let fix = format!("see whether it runs, or start it again: bruit run{flag}{go_on}");
+    let message = "the daemon ended the subscription";
+    Failure::new(Exit::Unreachable, "closed", message, fix)
 }

@@ -10,12 +10,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::args::Global;
 use crate::client::{self, Client, Event};
 use crate::failure::{Exit, Failure};
-use crate::output;
+use crate::folder::Folder;
+use crate::{output, signals};
 
 /// Programs running at a time. Further questions wait, and their time runs.
 const PROGRAMS_MAX: usize = 32;
@@ -50,23 +51,27 @@ struct Decided {
 
 impl Validate {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
-        let client = Client::new(&global.folder()?);
+        signals::until_stopped(self.answer(global)).await
+    }
+
+    async fn answer(&self, global: &Global) -> Result<(), Failure> {
+        let folder = global.folder()?;
+        let client = Client::new(&folder);
         let topic = client::encode(&self.topic);
         let path = format!(
             "/v1/validate?topic={topic}&timeout={}ms",
             self.timeout.as_millis()
         );
         let mut events = client.events(&path).await?;
-        eprintln!("validating {}", output::escape(&self.topic));
+        output::note(&format!("validating {}", output::escape(&self.topic)));
         let mut judging = FuturesUnordered::new();
         loop {
             tokio::select! {
                 Some(decided) = judging.next() => print(global.json, &decided?)?,
                 event = events.next(), if judging.len() < PROGRAMS_MAX => match event {
                     Some(event) => judging.push(self.judge(&client, event)),
-                    None => return Err(ended()),
+                    None => return Err(ended(&folder)),
                 },
-                _ = tokio::signal::ctrl_c() => return Ok(()),
             }
         }
     }
@@ -81,12 +86,12 @@ impl Validate {
             id, topic, author, ..
         } = question.bulletin.clone();
         let asked = tokio::time::timeout(self.timeout, self.ask(&question.bulletin)).await;
-        let verdict = asked.unwrap_or(Word::Ignore);
+        let mut verdict = asked.unwrap_or(Word::Ignore);
         let path = format!("/v1/validate/{}", question.question);
         let answered: Result<Answer, _> = client.post(&path, &Answer { verdict }).await;
         match answered {
             // Too late: the daemon has ignored the bulletin by itself.
-            Err(failure) if failure.exit == Exit::Negative => {}
+            Err(failure) if failure.exit == Exit::Negative => verdict = Word::Ignore,
             answered => drop(answered?),
         }
         Ok(Decided {
@@ -105,7 +110,7 @@ impl Validate {
             Ok(Some(1)) => Word::Reject,
             Ok(_) => Word::Ignore,
             Err(error) => {
-                eprintln!("the program did not run: {error}");
+                output::note(&format!("the program did not run: {error}"));
                 Word::Ignore
             }
         }
@@ -117,18 +122,61 @@ impl Validate {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
+        let mut group = Group::of(&child);
         if let Some(mut input) = child.stdin.take() {
             // A program that decides without reading closes its input early.
             let _ = input.write_all(line.as_bytes()).await;
         }
-        Ok(child.wait().await?.code())
+        let status = child.wait().await?;
+        group.let_go();
+        Ok(status.code())
     }
+}
+
+/// A program and whatever it started: killed together, unless the program came to its own end.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    fn of(leader: &Child) -> Self {
+        let id = leader.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// Once its leader is waited for, the group's number may be somebody else's.
+    fn let_go(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // One that has ended meanwhile needs no killing.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Elsewhere the program alone is killed.
+#[cfg(not(unix))]
+struct Group;
+
+#[cfg(not(unix))]
+impl Group {
+    fn of(_leader: &Child) -> Self {
+        Self
+    }
+
+    fn let_go(&mut self) {}
 }
 
 #[cfg(unix)]
 fn shell(command: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
+    shell.arg("-c").arg(command).process_group(0);
     shell
 }
 
@@ -153,7 +201,8 @@ fn print(json: bool, decided: &Decided) -> std::io::Result<()> {
     output::line(&if json { output::json(decided) } else { text })
 }
 
-fn ended() -> Failure {
-    let fix = "start it again: bruit run; until then nothing is validated";
+fn ended(folder: &Folder) -> Failure {
+    let flag = folder.flag();
+    let fix = format!("start it again: bruit run{flag}; until then nothing is validated");
     Failure::new(Exit::Unreachable, "closed", "the daemon ended", fix)
 }

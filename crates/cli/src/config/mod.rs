@@ -255,6 +255,13 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
 }
 
+impl Settings {
+    /// The network's name.
+    pub(crate) fn network(&self) -> &str {
+        &self.network.name
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Network {
     name: String,

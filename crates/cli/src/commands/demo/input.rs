@@ -2,6 +2,8 @@
 
 use tokio::sync::mpsc;
 
+use crate::output;
+
 /// What may be typed.
 const HELP: &str =
     "m TEXT says something · k N kills node N · r N starts it again · l lists the nodes · q ends";
@@ -46,7 +48,7 @@ impl Input {
 
     pub(super) fn greet(&self) {
         if self.lines.is_some() {
-            eprintln!("{HELP}");
+            output::note(HELP);
         }
     }
 

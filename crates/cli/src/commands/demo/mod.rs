@@ -13,12 +13,14 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::output;
+use crate::signals::Stop;
 use events::Event;
 use input::Input;
 use waves::Waves;
@@ -53,6 +55,7 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let stop = Stop::new()?;
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let world = World::new(arrived)?;
         let is_interactive =
@@ -63,6 +66,7 @@ impl Demo {
             arrivals,
             saying: JoinSet::new(),
             input: Input::new(is_interactive),
+            stop,
             json: global.json,
             said: 0,
         };
@@ -103,6 +107,7 @@ struct Director {
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     saying: JoinSet<Option<Said>>,
     input: Input,
+    stop: Stop,
     json: bool,
     said: usize,
 }
@@ -116,7 +121,9 @@ enum Flow {
 
 impl Director {
     async fn play(&mut self, demo: &Demo) -> Result<(), Failure> {
-        self.open(usize::from(demo.nodes)).await?;
+        if self.open(usize::from(demo.nodes)).await? == Flow::Over {
+            return Ok(());
+        }
         let script = Script::new(demo.seconds);
         self.input.greet();
         self.tell(&script).await?;
@@ -125,9 +132,13 @@ impl Director {
     }
 
     /// The nodes start one after the other, each joins up to three before it.
-    async fn open(&mut self, nodes: usize) -> Result<(), Failure> {
+    async fn open(&mut self, nodes: usize) -> Result<Flow, Failure> {
         let start = Instant::now();
         for _ in 0..nodes {
+            // Nothing ends a start half-way.
+            if self.stop.asked().now_or_never().is_some() {
+                return Ok(Flow::Over);
+            }
             let event = self.world.add().await?;
             self.show(&event)?;
         }
@@ -140,10 +151,15 @@ impl Director {
                     "try fewer with --nodes, or see whether something blocks UDP on 127.0.0.1",
                 ));
             }
-            tokio::time::sleep(TICK).await;
+            tokio::select! {
+                biased;
+                () = self.stop.asked() => return Ok(Flow::Over),
+                () = tokio::time::sleep(TICK) => {}
+            }
         }
         let links = self.world.links().await;
-        self.show(&Event::formed(nodes, links, start.elapsed()))
+        self.show(&Event::formed(nodes, links, start.elapsed()))?;
+        Ok(Flow::On)
     }
 
     async fn tell(&mut self, script: &Script) -> Result<(), Failure> {
@@ -153,6 +169,8 @@ impl Director {
         let (mut is_killed, mut is_restarted) = (None, false);
         loop {
             tokio::select! {
+                biased;
+                () = self.stop.asked() => return Ok(()),
                 Some(arrival) = self.arrivals.recv() => self.waves.arrive(arrival),
                 Some(Ok(said)) = self.saying.join_next() => self.said(said)?,
                 Some(line) = self.input.next() => {
@@ -160,7 +178,6 @@ impl Director {
                         return Ok(());
                     }
                 }
-                _ = tokio::signal::ctrl_c() => return Ok(()),
                 _ = tick.tick() => {}
             }
             self.show_waves()?;
@@ -173,14 +190,15 @@ impl Director {
                 self.say(None);
             }
             if now >= script.killing && is_killed.is_none() {
-                is_killed = Some(self.kill(self.world.any_live()).await?);
+                is_killed = Some(self.kill(self.world.quiet_one()).await?);
             }
             if let Some(Some(node)) = is_killed
                 && now >= script.restarting
                 && !is_restarted
             {
                 is_restarted = true;
-                self.restart(node).await?;
+                // Somebody may have typed it already.
+                let _ = self.restart(node).await?;
             }
         }
     }
@@ -196,9 +214,10 @@ impl Director {
                 return self.show_waves();
             }
             tokio::select! {
+                biased;
+                () = self.stop.asked() => return Ok(()),
                 Some(arrival) = self.arrivals.recv() => self.waves.arrive(arrival),
                 Some(Ok(said)) = self.saying.join_next() => self.said(said)?,
-                _ = tokio::signal::ctrl_c() => return Ok(()),
                 _ = tick.tick() => {}
             }
             self.show_waves()?;
@@ -254,19 +273,27 @@ impl Director {
         Ok(Some(node))
     }
 
-    async fn restart(&mut self, node: usize) -> Result<(), Failure> {
-        match self.world.restart(node).await? {
-            Some(event) => self.show(&event),
-            None => Ok(()),
-        }
+    /// Starts `node` again; answers whether it was dead.
+    async fn restart(&mut self, node: usize) -> Result<bool, Failure> {
+        let event = self.world.restart(node).await?;
+        event.iter().try_for_each(|event| self.show(event))?;
+        Ok(event.is_some())
     }
 
     /// Does what was typed.
     async fn obey(&mut self, line: &str) -> Result<Flow, Failure> {
         match input::parse(line) {
             Ok(input::Order::Say(text)) => self.say(Some(text)),
-            Ok(input::Order::Kill(node)) => drop(self.kill(Some(node)).await?),
-            Ok(input::Order::Restart(node)) => self.restart(node).await?,
+            Ok(input::Order::Kill(node)) => {
+                if self.kill(Some(node)).await?.is_none() {
+                    output::line(&format!("no node {node} is alive: l lists them"))?;
+                }
+            }
+            Ok(input::Order::Restart(node)) => {
+                if !self.restart(node).await? {
+                    output::line(&format!("no node {node} is dead: l lists them"))?;
+                }
+            }
             Ok(input::Order::List) => {
                 for event in self.world.list().await {
                     self.show(&event)?;
