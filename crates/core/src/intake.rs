@@ -5,7 +5,8 @@
 //! meanwhile the id is marked, and later copies are remembered as other sources. Bulletins,
 //! node records and beacons all pass here, and only here is a [`Verified`] made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -119,9 +120,18 @@ pub struct Intake {
     in_work: BTreeMap<ShortId, Place>,
     judged: BTreeMap<BulletinId, Judged>,
     muted: BTreeMap<(TopicId, AuthorId), Mono>,
+    /// What came before its time by our clock, and until when nobody is asked for it.
+    early: BTreeMap<ShortId, Mono>,
+    early_order: VecDeque<ShortId>,
 }
 
 impl Intake {
+    /// Ids remembered as too early.
+    const EARLY_MAX: usize = 4_096;
+    /// How long nobody is asked for what came too early: ten neighbours announce it, and each would
+    /// send it in vain.
+    const EARLY: Duration = Duration::from_mins(1);
+
     /// Copies remembered of a bulletin in work.
     const COPIES_MAX: usize = 16;
 
@@ -135,6 +145,8 @@ impl Intake {
             in_work: BTreeMap::new(),
             judged: BTreeMap::new(),
             muted: BTreeMap::new(),
+            early: BTreeMap::new(),
+            early_order: VecDeque::new(),
         }
     }
 
@@ -179,6 +191,24 @@ impl Intake {
     /// Whether `id` is being checked or judged.
     pub fn is_in_work(&self, id: &ShortId) -> bool {
         self.in_work.contains_key(id)
+    }
+
+    /// Whether `id` need not be asked for: it is being checked or judged, or came too early.
+    pub fn is_busy_with(&self, id: &ShortId, now: Mono) -> bool {
+        self.is_in_work(id) || self.early.get(id).is_some_and(|until| now < *until)
+    }
+
+    /// Notes that `id` came before its time.
+    pub fn note_early(&mut self, id: ShortId, now: Mono) {
+        if self.early.insert(id, now.plus(Self::EARLY)).is_some() {
+            return;
+        }
+        self.early_order.push_back(id);
+        if self.early_order.len() > Self::EARLY_MAX
+            && let Some(oldest) = self.early_order.pop_front()
+        {
+            self.early.remove(&oldest);
+        }
     }
 
     /// Notes another copy of a bulletin in work; answers whether it was one.
@@ -311,7 +341,10 @@ impl Intake {
         let header = &judged.bulletin.get().header;
         if verdict == Verdict::Reject {
             if self.muted.len() >= self.config.muted_max {
-                self.muted.pop_first();
+                let oldest = self.muted.iter().min_by_key(|(_, until)| **until);
+                if let Some(author) = oldest.map(|(author, _)| *author) {
+                    self.muted.remove(&author);
+                }
             }
             let until = now.mono.plus(header.expires().since(now.wall));
             self.muted.insert((header.topic, header.author), until);

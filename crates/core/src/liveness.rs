@@ -20,12 +20,18 @@ use crate::membership::timers::Timers;
 use crate::time::{Mono, Now, millis};
 use crate::wire::Frame;
 
+/// Round trips of which the shortest counts, before they are smoothed.
+const FIRST_SAMPLES: u32 = 4;
+
 /// How soon silence is noticed, and what is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// A link from which nothing was heard for this long is pinged. Default 5 s. Shorter notices
     /// sooner; every halving doubles the idle traffic (about 60 bytes of frames per ping).
     pub idle: Duration,
+    /// A link that is never silent is pinged this often all the same: round trip, clock, floor and
+    /// digest travel with pings alone. Default 15 s.
+    pub refresh: Duration,
     /// Shortest wait for an answer. Default 500 ms, enough for one lost packet to be sent again.
     pub timeout_min: Duration,
     /// Wait for an answer, in round trips. Default 4.
@@ -50,6 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(5),
+            refresh: Duration::from_secs(15),
             timeout_min: Duration::from_millis(500),
             timeout_rtts: 4,
             misses: 1,
@@ -105,6 +112,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         for (field, got) in [
             ("idle", self.idle),
+            ("refresh", self.refresh),
             ("timeout_min", self.timeout_min),
             ("late", self.late),
             ("suspicion_min", self.suspicion_min),
@@ -208,10 +216,38 @@ struct Link {
     state: State,
     misses: u32,
     indirect: u32,
+    /// When it was last pinged.
+    pinged: Mono,
     rtt: Option<Duration>,
-    offset_ms: Option<i64>,
+    /// Round trips measured, up to [`FIRST_SAMPLES`].
+    samples: u32,
+    /// Its wall clock in milliseconds, and when it showed that.
+    clock: Option<(i64, Mono)>,
     /// Probes this link asked us to run.
     probes: usize,
+}
+
+impl Link {
+    /// Takes a measured round trip; returns the smoothed one. The first ones fall into the bustle of
+    /// joining: of those the shortest counts.
+    fn note_rtt(&mut self, sample: Duration) -> Duration {
+        self.samples = self.samples.saturating_add(1);
+        let rtt = self.rtt.map_or(sample, |rtt| {
+            if self.samples <= FIRST_SAMPLES {
+                return rtt.min(sample);
+            }
+            let old = rtt.saturating_mul(7);
+            old.saturating_add(sample).checked_div(8).unwrap_or(sample)
+        });
+        self.rtt = Some(rtt);
+        rtt
+    }
+
+    /// When a link that is well is pinged next.
+    fn next_ping(&self, config: &Config) -> Mono {
+        let idle = self.heard.plus(config.idle);
+        idle.min(self.pinged.plus(config.refresh))
+    }
 }
 
 /// A probe run for a neighbour.
@@ -276,8 +312,10 @@ impl Liveness {
             state: State::Heard,
             misses: 0,
             indirect: 0,
+            pinged: now.mono,
             rtt: None,
-            offset_ms: None,
+            samples: 0,
+            clock: None,
             probes: 0,
         };
         self.links.insert(id, link);
@@ -344,11 +382,7 @@ impl Liveness {
             return facts;
         };
         let sample = now.mono.since(sent);
-        let rtt = link.rtt.map_or(sample, |rtt| {
-            let old = rtt.saturating_mul(7);
-            old.saturating_add(sample).checked_div(8).unwrap_or(sample)
-        });
-        link.rtt = Some(rtt);
+        let rtt = link.note_rtt(sample);
         link.ping = None;
         link.misses = 0;
         link.indirect = 0;
@@ -455,18 +489,22 @@ impl Liveness {
                 .and_then(|rtt| rtt.checked_div(2))
                 .unwrap_or_default();
             let theirs = i64::try_from(clock_ms.saturating_add(millis(way))).unwrap_or(i64::MAX);
-            let ours = i64::try_from(now.wall.as_millis()).unwrap_or(i64::MAX);
-            link.offset_ms = Some(theirs.saturating_sub(ours));
+            link.clock = Some((theirs, now.mono));
         }
     }
 
-    /// How far the median neighbour's clock is ahead of ours, in milliseconds, and how many
-    /// neighbours told theirs.
-    pub fn clock_offset_ms(&self) -> Option<(i64, usize)> {
-        let mut offsets: Vec<i64> = self
-            .links
-            .values()
-            .filter_map(|link| link.offset_ms)
+    /// How far the median neighbour's clock is ahead of ours at `now`, in milliseconds, and how many
+    /// neighbours told theirs. What they told runs on by our monotonic clock, so that a jump of our
+    /// wall clock shows at once.
+    pub fn clock_offset_ms(&self, now: Now) -> Option<(i64, usize)> {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let ours = signed(now.wall.as_millis());
+        let clocks = self.links.values().filter_map(|link| link.clock);
+        let mut offsets: Vec<i64> = clocks
+            .map(|(theirs, shown)| {
+                let since = signed(millis(now.mono.since(shown)));
+                theirs.saturating_add(since).saturating_sub(ours)
+            })
             .collect();
         offsets.sort_unstable();
         let median = offsets.get(offsets.len().saturating_sub(1) / 2).copied();
@@ -539,7 +577,7 @@ impl Liveness {
         }
         match &link.state {
             State::Heard => {
-                let due = link.heard.plus(self.config.idle);
+                let due = link.next_ping(&self.config);
                 if now.mono < due {
                     self.timers.set(Timer::Link(id), due);
                 } else {
@@ -579,7 +617,7 @@ impl Liveness {
                 self.remind(id, now, facts);
             }
             State::Heard if now.mono.since(link.heard) < self.config.idle => {
-                let due = link.heard.plus(self.config.idle);
+                let due = link.next_ping(&self.config);
                 self.timers.set(Timer::Link(id), due);
             }
             _ => self.ping(id, now, facts),
@@ -595,6 +633,7 @@ impl Liveness {
         let wait = self.timeout(link);
         if let Some(link) = self.links.get_mut(&id) {
             link.ping = Some((seq, now.mono));
+            link.pinged = now.mono;
             if !matches!(link.state, State::Suspect { .. }) {
                 link.state = State::Waiting;
                 self.timers.set(Timer::Link(id), now.mono.plus(wait));
@@ -912,12 +951,19 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_link_is_never_pinged() {
+    fn a_busy_link_is_pinged_every_fifteen_seconds_only_and_never_judged_by_it() {
         let mut room = room(1, Config::default());
-        for second in 1..60 {
+        let mut pings = 0;
+        for second in 1..=60 {
             assert_eq!(room.heard(link(1), at(second * 1_000)), None);
-            assert_eq!(room.wakeup(at(second * 1_000)), []);
+            let facts = room.wakeup(at(second * 1_000));
+            assert!(
+                facts.iter().all(|fact| matches!(fact, Fact::Ping { .. })),
+                "{facts:?}"
+            );
+            pings += facts.len();
         }
+        assert_eq!(pings, 4);
     }
 
     #[test]
@@ -1084,7 +1130,16 @@ mod tests {
             let clock = at(1_000).wall.as_millis() + lie;
             room.clock_sample(link(number), clock - 10, at(1_000));
         }
-        assert_eq!(room.clock_offset_ms(), Some((30, 5)));
+        assert_eq!(room.clock_offset_ms(at(1_000)), Some((30, 5)));
+        let mut later = at(61_000);
+        assert_eq!(room.clock_offset_ms(later), Some((30, 5)), "clocks run");
+        later.wall = Wall::from_millis(later.wall.as_millis() + 2_592_000_000);
+        let jumped = room.clock_offset_ms(later);
+        assert_eq!(
+            jumped,
+            Some((30 - 2_592_000_000, 5)),
+            "a jump of ours shows at once"
+        );
     }
 
     #[test]

@@ -82,6 +82,16 @@ struct Waiting {
     since: Mono,
 }
 
+impl Waiting {
+    const fn dropped(&self, link: LinkId) -> Fact {
+        Fact::Dropped {
+            link,
+            id: self.id,
+            root_tag: self.root_tag,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Queues {
     control_credit: u64,
@@ -89,6 +99,7 @@ struct Queues {
     control: VecDeque<Bytes>,
     control_bytes: usize,
     own: VecDeque<Bytes>,
+    own_bytes: usize,
     relay: BTreeMap<RelayKey, Waiting>,
     bulletins_bytes: usize,
     is_slow: bool,
@@ -181,14 +192,16 @@ impl Outbox {
                 true,
             );
         }
-        let bytes = queues.bulletins_bytes.saturating_add(frame.len());
-        if queues.own.len() >= self.config.frames_max || bytes > self.config.bytes_max {
+        let own_bytes = queues.own_bytes.saturating_add(frame.len());
+        if queues.own.len() >= self.config.frames_max || own_bytes > self.config.bytes_max {
             return (Vec::new(), false);
         }
-        queues.bulletins_bytes = bytes;
+        queues.own_bytes = own_bytes;
+        queues.bulletins_bytes = queues.bulletins_bytes.saturating_add(frame.len());
         self.total_bytes = self.total_bytes.saturating_add(frame.len());
         queues.own.push_back(frame);
-        (Vec::new(), true)
+        // What is relayed gives way.
+        (self.shed(link), true)
     }
 
     /// Queues a bulletin. When there is no room the cheapest goes, perhaps this one.
@@ -249,21 +262,31 @@ impl Outbox {
         };
         while queues.relay.len() > self.config.frames_max
             || queues.bulletins_bytes > self.config.bytes_max
-            || self.total_bytes > self.config.total_bytes_max
         {
-            let Some((_, waiting)) = queues.relay.pop_first() else {
+            let Some(waiting) = queues.take_cheapest() else {
                 break;
             };
-            let bytes = waiting.frame.len();
-            queues.bulletins_bytes = queues.bulletins_bytes.saturating_sub(bytes);
-            self.total_bytes = self.total_bytes.saturating_sub(bytes);
-            self.dropped = self.dropped.saturating_add(1);
-            facts.push(Fact::Dropped {
-                link,
-                id: waiting.id,
-                root_tag: waiting.root_tag,
-            });
+            self.total_bytes = self.total_bytes.saturating_sub(waiting.frame.len());
+            facts.push(waiting.dropped(link));
         }
+        while self.total_bytes > self.config.total_bytes_max {
+            // Those with the longest queues pay, not who happens to be sent to now.
+            let longest = self
+                .links
+                .iter_mut()
+                .filter(|(_, queues)| !queues.relay.is_empty());
+            let longest = longest.max_by_key(|(_, queues)| queues.bulletins_bytes);
+            let Some((link, waiting)) =
+                longest.and_then(|(link, queues)| Some((*link, queues.take_cheapest()?)))
+            else {
+                break;
+            };
+            self.total_bytes = self.total_bytes.saturating_sub(waiting.frame.len());
+            facts.push(waiting.dropped(link));
+        }
+        self.dropped = self
+            .dropped
+            .saturating_add(u64::try_from(facts.len()).unwrap_or(0));
         facts
     }
 
@@ -341,11 +364,19 @@ impl Outbox {
 impl Queues {
     /// The next frame of the bulletins stream for which there is credit: own first, then the
     /// dearest, then the oldest.
+    fn take_cheapest(&mut self) -> Option<Waiting> {
+        let (_, waiting) = self.relay.pop_first()?;
+        self.bulletins_bytes = self.bulletins_bytes.saturating_sub(waiting.frame.len());
+        Some(waiting)
+    }
+
     fn next_bulletin(&mut self) -> Option<Bytes> {
         if let Some(frame) = self.own.front() {
-            return take_credit(&mut self.bulletins_credit, frame)
+            let frame = take_credit(&mut self.bulletins_credit, frame)
                 .then(|| self.own.pop_front())
-                .flatten();
+                .flatten()?;
+            self.own_bytes = self.own_bytes.saturating_sub(frame.len());
+            return Some(frame);
         }
         let entry = self.relay.last_entry()?;
         take_credit(&mut self.bulletins_credit, &entry.get().frame).then(|| entry.remove().frame)

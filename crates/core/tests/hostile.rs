@@ -44,7 +44,7 @@ fn state(solo: &Solo) -> impl PartialEq + std::fmt::Debug + use<> {
         inventory.horizon(),
     );
     (
-        engine.outlook(),
+        engine.outlook(solo.now),
         counts,
         engine.address_book(),
         engine.next_wakeup(),

@@ -22,7 +22,7 @@ pub(crate) fn status(
     topics: u64,
     network: &Network,
 ) -> view::Status {
-    let (outlook, metrics) = (looks.engine.outlook(), looks.engine.metrics());
+    let (outlook, metrics) = (looks.engine.outlook(looks.now), looks.engine.metrics());
     let mut traffic = looks.traffic.clone();
     view::Status {
         id: *looks.engine.me(),
@@ -67,7 +67,7 @@ fn warnings(looks: &Looks<'_>) -> Vec<view::Warning> {
             fix: "make room on the disk, or restart the node when the disk is sound".to_owned(),
         });
     }
-    let outlook = looks.engine.outlook();
+    let outlook = looks.engine.outlook(looks.now);
     if let Some(offset) = outlook.clock_offset_ms
         && offset.unsigned_abs() > CLOCK_OFFSET_MS_MAX
     {

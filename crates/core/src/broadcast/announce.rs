@@ -14,6 +14,8 @@ struct Pending {
     entries: Vec<IhaveEntry>,
     /// Outside any tree: what sync or lookups brought, at a bounded rate.
     bulk: VecDeque<ShortId>,
+    /// No bulk announcement before.
+    bulk_from: Mono,
     due: Option<Mono>,
 }
 
@@ -59,8 +61,9 @@ impl Announcements {
             pending.bulk.pop_front();
         }
         pending.bulk.push_back(id);
-        if pending.due.is_none() {
-            Self::schedule(&mut self.due, link, pending, now.plus(Self::BULK_FIRST));
+        if pending.bulk.len() == 1 {
+            let due = now.plus(Self::BULK_FIRST).max(pending.bulk_from);
+            Self::schedule(&mut self.due, link, pending, due);
         }
     }
 
@@ -85,7 +88,11 @@ impl Announcements {
                 continue;
             };
             pending.due = None;
-            let bulk = pending.bulk.len().min(Self::BULK_SIZE);
+            let mut bulk = 0;
+            if now >= pending.bulk_from && !pending.bulk.is_empty() {
+                bulk = pending.bulk.len().min(Self::BULK_SIZE);
+                pending.bulk_from = now.plus(Self::BULK_EVERY);
+            }
             let bulk = pending
                 .bulk
                 .drain(..bulk)
@@ -94,7 +101,8 @@ impl Announcements {
             entries.extend(bulk);
             entries.retain(|entry| !is_held(link, &entry.id));
             if !pending.bulk.is_empty() {
-                Self::schedule(&mut self.due, link, pending, now.plus(Self::BULK_EVERY));
+                let due = pending.bulk_from;
+                Self::schedule(&mut self.due, link, pending, due);
             }
             for chunk in entries.chunks(limits::IHAVE_MAX) {
                 announcements.push((link, chunk.to_vec()));

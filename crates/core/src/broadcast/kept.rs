@@ -15,6 +15,8 @@ pub(crate) struct Kept {
     gather: Duration,
     /// Delivered by its injector, not yet synced here.
     unsynced: BTreeMap<BulletinId, LinkId>,
+    /// In the order they came; may name what was synced since.
+    unsynced_order: VecDeque<BulletinId>,
     /// Synced here, not yet told.
     pending: BTreeMap<LinkId, Vec<ShortId>>,
     due: Option<Mono>,
@@ -24,15 +26,18 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Confirmations counted of one bulletin.
+    const PEERS_MAX: usize = 64;
     /// Own bulletins whose confirmations are counted.
     const OWN_MAX: usize = 4_096;
-    /// Bulletins waiting for the disk.
+    /// Bulletins waiting for the disk; the oldest go, which a disk that fails never writes.
     const UNSYNCED_MAX: usize = 65_536;
 
     pub(crate) const fn new(gather: Duration) -> Self {
         Self {
             gather,
             unsynced: BTreeMap::new(),
+            unsynced_order: VecDeque::new(),
             pending: BTreeMap::new(),
             due: None,
             own: BTreeMap::new(),
@@ -55,9 +60,18 @@ impl Kept {
         }
     }
 
+    /// Whether `id` was published here, lately.
+    pub(crate) fn is_own(&self, id: &ShortId) -> bool {
+        self.own.contains_key(id)
+    }
+
     pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId) {
-        if self.unsynced.len() < Self::UNSYNCED_MAX {
-            self.unsynced.insert(id, link);
+        self.unsynced.insert(id, link);
+        self.unsynced_order.push_back(id);
+        if self.unsynced_order.len() > Self::UNSYNCED_MAX
+            && let Some(oldest) = self.unsynced_order.pop_front()
+        {
+            self.unsynced.remove(&oldest);
         }
     }
 
@@ -71,7 +85,7 @@ impl Kept {
     /// Counts a confirmation of one of our bulletins; returns how many there are now.
     pub(crate) fn confirmed(&mut self, peer: NodeId, id: &ShortId) -> Option<(BulletinId, u32)> {
         let (id, peers) = self.own.get_mut(id)?;
-        if peers.contains(&peer) {
+        if peers.len() >= Self::PEERS_MAX || peers.contains(&peer) {
             return None;
         }
         peers.push(peer);

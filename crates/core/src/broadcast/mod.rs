@@ -49,7 +49,8 @@ pub struct Config {
     pub gather: Duration,
     /// How long announcements along a new or troubled tree are gathered. Default 5 ms.
     pub gather_urgent: Duration,
-    /// Links told at once even along a settled tree, in rotation. Default 2.
+    /// Links told at once even along a settled tree, in rotation. Each costs a packet and its
+    /// acknowledgement per bulletin, half of all packets when there are two. Default 1.
     pub urgent_links: usize,
     /// A first bulletin of a root up to this size is pushed to the whole mesh. Default 512 bytes.
     pub cold_push_bytes_max: usize,
@@ -79,7 +80,7 @@ impl Default for Config {
             graft_wait: (Duration::from_millis(30), Duration::from_millis(300)),
             gather: Duration::from_millis(250),
             gather_urgent: Duration::from_millis(5),
-            urgent_links: 2,
+            urgent_links: 1,
             cold_push_bytes_max: 512,
             cold_eager: 3,
             serve_again: Duration::from_secs(10),
@@ -91,6 +92,9 @@ impl Default for Config {
         }
     }
 }
+
+/// What serving a bulletin from the store is taken to cost until its size is known.
+const LOADED_BYTES: usize = 1_024;
 
 /// One copy of a bulletin as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -391,14 +395,15 @@ impl Broadcast {
         now: Mono,
     ) -> Vec<Fact> {
         let id = *bulletin.get().id();
-        self.landed(&id.short());
+        let announced = self.wanted.remove(&id.short());
+        let waited = announced.map_or(Duration::ZERO, |at| copy.at.since(at));
         let is_meshed = self
             .links
             .get(&copy.link)
             .is_some_and(|neighbour| neighbour.mesh);
         let tag = if is_meshed { copy.root_tag } else { 0 };
         let is_cold = self.roots.get(tag).is_none_or(roots::Root::is_cold);
-        let change = self.roots.first(tag, copy.link, now);
+        let change = self.roots.first(tag, copy.link, waited, now);
         if copy.hops == 0
             && self
                 .links
@@ -413,10 +418,12 @@ impl Broadcast {
             passing.note_holder(other.link);
         }
         let mut facts = self.spread(passing, is_cold, below_floor, now);
-        if let Change::Demote(parent) = change {
-            let grafts = self.roots.demote(parent);
-            facts.extend(self.graft_roots(grafts));
-        }
+        let grafts = match change {
+            Change::None => BTreeMap::new(),
+            Change::Graft(link) => BTreeMap::from([(link, vec![tag])]),
+            Change::Demote(parent) => self.roots.demote(parent),
+        };
+        facts.extend(self.graft_roots(grafts));
         for other in others {
             facts.extend(self.duplicate(*other, &id.short(), now));
         }
@@ -437,6 +444,9 @@ impl Broadcast {
             return Vec::new();
         };
         passing.note_holder(copy.link);
+        if passing.root_tag == 0 && copy.root_tag != 0 {
+            return self.adopt(copy, *id, now);
+        }
         if passing.root_tag != copy.root_tag || copy.root_tag == 0 {
             return Vec::new();
         }
@@ -462,6 +472,29 @@ impl Broadcast {
             }];
         }
         Vec::new()
+    }
+
+    /// Takes the tree of a copy that comes along one, of a bulletin that repair brought before: who is
+    /// below us in that tree waits for it.
+    fn adopt(&mut self, copy: Copy, id: ShortId, now: Mono) -> Vec<Fact> {
+        let is_meshed = self.links.get(&copy.link).is_some_and(|link| link.mesh);
+        if !is_meshed {
+            return Vec::new();
+        }
+        let Some(mut passing) = self.recent.remove(&id) else {
+            return Vec::new();
+        };
+        passing.root_tag = copy.root_tag;
+        passing.hops = copy.hops.saturating_add(1);
+        passing.readdress();
+        let change = self
+            .roots
+            .first(copy.root_tag, copy.link, Duration::ZERO, now);
+        let mut facts = self.spread(passing, false, false, now);
+        if let Change::Graft(link) = change {
+            facts.extend(self.graft_roots(BTreeMap::from([(link, vec![copy.root_tag])])));
+        }
+        facts
     }
 
     fn passing(
@@ -596,14 +629,23 @@ impl Broadcast {
             Ask::Want => Duration::ZERO,
             Ask::Graft(tag) => self.graft_wait(tag),
         };
-        self.wanted.announced(entry.id, link, ask, now.plus(wait));
+        self.wanted
+            .announced(entry.id, link, ask, now, now.plus(wait));
     }
 
-    /// Asks `link` for bulletins reconciliation found missing.
+    /// Asks `link` for bulletins reconciliation found missing, unless a tree brings them first: what
+    /// was published just now is missing everywhere.
     pub fn want(&mut self, link: LinkId, ids: &[ShortId], now: Mono) {
+        let (_, wait) = self.config.graft_wait;
         for id in ids {
-            self.wanted.add(*id, link, Ask::Want, now);
+            self.wanted.add(*id, link, Ask::Want, now, now.plus(wait));
         }
+    }
+
+    /// Asks `link` once more for a bulletin that came and could not be taken.
+    pub fn want_again(&mut self, link: LinkId, id: ShortId, now: Mono, wait: Duration) {
+        self.wanted.remove(&id);
+        self.wanted.add(id, link, Ask::Want, now, now.plus(wait));
     }
 
     /// Announces to `link` bulletins reconciliation found missing there.
@@ -646,9 +688,10 @@ impl Broadcast {
     }
 
     /// Takes a GRAFT's roots: `link` wants to be pushed to again.
-    pub fn grafted(&mut self, link: LinkId, roots: &[u64], now: Mono) {
+    /// Of a root we do not know nobody is choked.
+    pub fn grafted(&mut self, link: LinkId, roots: &[u64]) {
         for tag in roots {
-            if let Some(root) = self.roots.entry(*tag, now) {
+            if let Some(root) = self.roots.get_mut(*tag) {
                 root.unchoke(link);
             }
         }
@@ -694,22 +737,22 @@ impl Broadcast {
             let bytes = self
                 .recent
                 .get(&short)
-                .map_or(1_024, |passing| passing.frame.len());
+                .map_or(LOADED_BYTES, |passing| passing.frame.len());
             if !neighbour.serve_bytes.take(bytes, now) {
                 refused.push(short);
                 continue;
             }
             neighbour.note_served(short, now, again);
-            match self.recent.get_mut(&short) {
-                Some(passing) => {
-                    passing.note_holder(link);
-                    let mut push = push(passing, link);
-                    if !along_tree {
-                        push = push.outside_tree();
-                    }
-                    facts.push(Fact::Push(push));
+            if let Some(passing) = self.recent.get_mut(&short) {
+                passing.note_holder(link);
+                let mut push = push(passing, link);
+                if !along_tree {
+                    push = push.outside_tree();
                 }
-                None => facts.extend(self.load(link, *id)),
+                facts.push(Fact::Push(push));
+            } else if !self.load(link, *id, &mut facts) {
+                self.not_served(link, &short);
+                refused.push(short);
             }
         }
         for ids in refused.chunks(limits::NACK_MAX) {
@@ -722,20 +765,29 @@ impl Broadcast {
         facts
     }
 
-    fn load(&mut self, link: LinkId, id: BulletinId) -> Option<Fact> {
+    /// Takes back that `link` was served `id`: it may ask again.
+    fn not_served(&mut self, link: LinkId, id: &ShortId) {
+        if let Some(neighbour) = self.links.get_mut(&link) {
+            neighbour.served.remove(id);
+        }
+    }
+
+    /// Has `id` fetched from the store for `link`; answers whether that can be done now.
+    fn load(&mut self, link: LinkId, id: BulletinId, facts: &mut Vec<Fact>) -> bool {
         if let Some(links) = self.loading.get_mut(&id) {
             links.push(link);
-            return None;
+            return true;
         }
         if self.loading.len() >= Self::LOADING_MAX {
-            return None;
+            return false;
         }
         self.loading.insert(id, vec![link]);
-        Some(Fact::Load { id })
+        facts.push(Fact::Load { id });
+        true
     }
 
     /// Sends a bulletin the store was asked for to those who wait for it.
-    pub fn loaded(&mut self, id: &BulletinId, bulletin: Option<&Bulletin>) -> Vec<Fact> {
+    pub fn loaded(&mut self, id: &BulletinId, bulletin: Option<&Bulletin>, now: Mono) -> Vec<Fact> {
         let links = self.loading.remove(id).unwrap_or_default();
         let Some(bulletin) = bulletin else {
             let nack = Frame::Nack {
@@ -750,7 +802,16 @@ impl Broadcast {
                 })
                 .collect();
         };
-        let frame = encode_pub(0, 0, bulletin);
+        // Hops 0 says that it comes from where it was injected.
+        let hops = u8::from(!self.kept.is_own(&id.short()));
+        let frame = encode_pub(0, hops, bulletin);
+        for link in &links {
+            if let Some(neighbour) = self.links.get_mut(link) {
+                let rest = frame.len().saturating_sub(LOADED_BYTES);
+                // May overdraw: it was promised before its size was known.
+                neighbour.serve_bytes.take(rest, now);
+            }
+        }
         let density = bulletin.density();
         links
             .into_iter()
@@ -770,6 +831,7 @@ impl Broadcast {
 
     /// R8: announces instead a bulletin that could not be queued for `link`.
     pub fn not_pushed(&mut self, link: LinkId, id: ShortId, root_tag: u64, now: Mono) {
+        self.not_served(link, &id);
         if let Some(passing) = self.recent.get_mut(&id) {
             passing.holders.retain(|holder| *holder != link);
             let due = now.plus(self.config.gather);

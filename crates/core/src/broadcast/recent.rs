@@ -32,6 +32,16 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
+    /// Writes the root tag and the hops into the frame.
+    pub(crate) fn readdress(&mut self) {
+        let mut frame = self.frame.to_vec();
+        let parts = self.root_tag.to_be_bytes().into_iter().chain([self.hops]);
+        for (to, from) in frame.iter_mut().skip(1).zip(parts) {
+            *to = from;
+        }
+        self.frame = frame.into();
+    }
+
     /// Writes a better stamp into the frame.
     pub(crate) fn restamp(&mut self, stamp: Stamp) {
         let Some(at) = self.stamp_at() else { return };
@@ -92,6 +102,14 @@ impl Recent {
 
     pub(crate) fn get_mut(&mut self, id: &ShortId) -> Option<&mut Passing> {
         self.bulletins.get_mut(id)
+    }
+
+    /// Takes a bulletin out.
+    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Passing> {
+        let passing = self.bulletins.remove(id)?;
+        self.order.retain(|other| other != id);
+        self.bytes = self.bytes.saturating_sub(Self::cost(&passing));
+        Some(passing)
     }
 
     /// Bytes held.

@@ -33,6 +33,8 @@ pub(crate) struct Root {
     backups: Vec<Backup>,
     /// Who told us not to push, in order.
     choked: Vec<LinkId>,
+    /// Whom we told not to push, and have not asked to push again since.
+    silenced: Vec<LinkId>,
     /// One bit per bulletin: the parent was not the first to bring it.
     late: u16,
     /// How far behind the first sign of a bulletin the parent's copy comes, smoothed.
@@ -54,6 +56,8 @@ pub(crate) enum Change {
     None,
     /// The parent was late too often: it is demoted for every root.
     Demote(LinkId),
+    /// This link leads now, and believes that it is not to push.
+    Graft(LinkId),
 }
 
 impl Root {
@@ -69,7 +73,7 @@ impl Root {
 
     /// Whether enough has come along this root for its tree to have settled.
     pub(crate) const fn is_warm(&self) -> bool {
-        self.count >= 4 && self.late == 0
+        self.count >= 4 && self.late.count_ones() <= LATE_MAX
     }
 
     /// Whether nothing has come along this root yet.
@@ -94,8 +98,9 @@ impl Root {
         }
     }
 
-    /// Notes that `link` brought a new bulletin before anyone else.
-    fn first(&mut self, link: LinkId) -> Change {
+    /// Notes that `link` brought a new bulletin before anyone else, `waited` after the first sign of
+    /// it.
+    fn first(&mut self, link: LinkId, waited: Duration) -> Change {
         self.count = self.count.saturating_add(1);
         if self.firsts.len() >= FIRSTS {
             self.firsts.remove(0);
@@ -104,14 +109,15 @@ impl Root {
         let Some(parent) = self.parent.filter(|parent| *parent != link) else {
             self.parent = Some(link);
             self.late <<= 1;
-            self.lateness = fraction(self.lateness, 7, 8);
+            self.note_lateness(waited);
             self.candidate = self
                 .candidate
                 .filter(|candidate| self.firsts.contains(candidate));
-            return Change::None;
+            return self.lead(link);
         };
         self.late = self.late << 1 | 1;
-        if self.firsts.iter().filter(|first| **first == link).count() >= FIRSTS_TO_LEAD {
+        let leads = self.firsts.iter().filter(|first| **first == link).count() >= FIRSTS_TO_LEAD;
+        if leads {
             self.parent = Some(link);
             self.candidate = None;
         } else {
@@ -121,18 +127,30 @@ impl Root {
             self.late = 0;
             return Change::Demote(parent);
         }
-        Change::None
+        if leads { self.lead(link) } else { Change::None }
+    }
+
+    /// What `link` must be told to lead.
+    fn lead(&mut self, link: LinkId) -> Change {
+        let before = self.silenced.len();
+        self.silenced.retain(|other| *other != link);
+        if self.silenced.len() < before {
+            Change::Graft(link)
+        } else {
+            Change::None
+        }
+    }
+
+    fn note_lateness(&mut self, lateness: Duration) {
+        let sum = self.lateness.saturating_mul(7).saturating_add(lateness);
+        self.lateness = fraction(sum, 1, 8);
     }
 
     /// Notes that `link` brought a known bulletin `lateness` after the first copy; returns whether
     /// it should be told not to push this root.
     fn duplicate(&mut self, link: LinkId, lateness: Duration, is_upstream: bool) -> bool {
         if self.parent == Some(link) {
-            self.lateness = fraction(
-                self.lateness.saturating_mul(7).saturating_add(lateness),
-                1,
-                8,
-            );
+            self.note_lateness(lateness);
             return false;
         }
         if self.candidate == Some(link) {
@@ -140,6 +158,9 @@ impl Root {
         }
         if is_upstream {
             self.add_backup(Backup { link, lateness });
+        }
+        if !self.silenced.contains(&link) {
+            self.silenced.push(link);
         }
         true
     }
@@ -156,6 +177,7 @@ impl Root {
     /// Forgets `link` in every role; returns the best backup when it was the parent.
     fn forget(&mut self, link: LinkId) -> Option<LinkId> {
         self.unchoke(link);
+        self.silenced.retain(|other| *other != link);
         self.firsts.retain(|first| *first != link);
         self.candidate = self.candidate.filter(|candidate| *candidate != link);
         self.backups.retain(|backup| backup.link != link);
@@ -170,7 +192,9 @@ impl Root {
         if self.backups.is_empty() {
             None
         } else {
-            Some(self.backups.remove(0).link)
+            let link = self.backups.remove(0).link;
+            self.silenced.retain(|other| *other != link);
+            Some(link)
         }
     }
 }
@@ -199,6 +223,11 @@ impl Roots {
 
     pub(crate) fn get(&self, tag: u64) -> Option<&Root> {
         self.by_tag.get(&tag)
+    }
+
+    /// The root of `tag`, if it is known.
+    pub(crate) fn get_mut(&mut self, tag: u64) -> Option<&mut Root> {
+        self.by_tag.get_mut(&tag)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -240,10 +269,11 @@ impl Roots {
         }
     }
 
-    /// Notes that `link` was the first to bring a bulletin of `tag`.
-    pub(crate) fn first(&mut self, tag: u64, link: LinkId, now: Mono) -> Change {
+    /// Notes that `link` was the first to bring a bulletin of `tag`, `waited` after the first sign
+    /// of it.
+    pub(crate) fn first(&mut self, tag: u64, link: LinkId, waited: Duration, now: Mono) -> Change {
         self.entry(tag, now)
-            .map_or(Change::None, |root| root.first(link))
+            .map_or(Change::None, |root| root.first(link, waited))
     }
 
     /// Notes a later copy; returns whether to choke its sender for this root. `is_upstream` says
@@ -276,8 +306,11 @@ impl Roots {
         let mut grafts = BTreeMap::<LinkId, Vec<u64>>::new();
         for (tag, root) in &mut self.by_tag {
             if root.parent == Some(link) {
-                root.parent = None;
-                if let Some(backup) = root.take_backup() {
+                // A candidate pushes already.
+                root.parent = root.candidate.take();
+                if root.parent.is_none()
+                    && let Some(backup) = root.take_backup()
+                {
                     grafts.entry(backup).or_default().push(*tag);
                 }
             }
@@ -303,7 +336,7 @@ mod tests {
     #[test]
     fn the_first_to_deliver_becomes_the_parent() {
         let mut roots = roots();
-        roots.first(TAG, link(1), Mono::ZERO);
+        roots.first(TAG, link(1), Duration::ZERO, Mono::ZERO);
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
     }
 
@@ -311,10 +344,10 @@ mod tests {
     fn once_first_does_not_take_the_parents_place_but_twice_of_four_does() {
         let mut roots = roots();
         for from in [1, 1, 2] {
-            roots.first(TAG, link(from), Mono::ZERO);
+            roots.first(TAG, link(from), Duration::ZERO, Mono::ZERO);
         }
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
-        roots.first(TAG, link(2), Mono::ZERO);
+        roots.first(TAG, link(2), Duration::ZERO, Mono::ZERO);
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(2)));
     }
 
@@ -322,7 +355,7 @@ mod tests {
     fn copies_of_parent_and_candidate_are_suffered_others_are_choked() {
         let mut roots = roots();
         for from in [1, 1, 2] {
-            roots.first(TAG, link(from), Mono::ZERO);
+            roots.first(TAG, link(from), Duration::ZERO, Mono::ZERO);
         }
         assert!(!roots.duplicate(TAG, link(1), Duration::ZERO, true));
         assert!(!roots.duplicate(TAG, link(2), Duration::ZERO, true));
@@ -332,7 +365,7 @@ mod tests {
     #[test]
     fn a_lost_parent_is_replaced_by_the_quickest_backup_that_is_not_our_descendant() {
         let mut roots = roots();
-        roots.first(TAG, link(1), Mono::ZERO);
+        roots.first(TAG, link(1), Duration::ZERO, Mono::ZERO);
         roots.duplicate(TAG, link(2), Duration::from_millis(1), false);
         roots.duplicate(TAG, link(3), Duration::from_millis(9), true);
         roots.duplicate(TAG, link(4), Duration::from_millis(5), true);
@@ -346,12 +379,12 @@ mod tests {
     #[test]
     fn a_parent_late_on_a_fifth_is_demoted() {
         let mut roots = roots();
-        roots.first(TAG, link(1), Mono::ZERO);
+        roots.first(TAG, link(1), Duration::ZERO, Mono::ZERO);
         let mut changes = Vec::new();
         for other in 2..6 {
-            changes.push(roots.first(TAG, link(other), Mono::ZERO));
+            changes.push(roots.first(TAG, link(other), Duration::ZERO, Mono::ZERO));
             for _ in 0..3 {
-                changes.push(roots.first(TAG, link(1), Mono::ZERO));
+                changes.push(roots.first(TAG, link(1), Duration::ZERO, Mono::ZERO));
             }
         }
         assert!(changes.contains(&Change::Demote(link(1))));
@@ -361,12 +394,44 @@ mod tests {
     fn a_flood_of_new_tags_does_not_evict_an_established_root() {
         let mut roots = roots();
         for _ in 0..4 {
-            roots.first(TAG, link(1), Mono::ZERO);
+            roots.first(TAG, link(1), Duration::ZERO, Mono::ZERO);
         }
         for tag in 100..10_000 {
-            roots.first(tag, link(2), Mono::ZERO);
+            roots.first(tag, link(2), Duration::ZERO, Mono::ZERO);
         }
         assert_eq!(roots.len(), 8);
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
+    }
+
+    #[test]
+    fn a_link_that_was_silenced_and_comes_to_lead_is_asked_to_push_again() {
+        let mut roots = roots();
+        let mut first = |number| roots.first(TAG, link(number), Duration::ZERO, Mono::ZERO);
+        first(1);
+        first(1);
+        assert!(roots.duplicate(TAG, link(2), Duration::ZERO, true));
+        let mut first = |number| roots.first(TAG, link(number), Duration::ZERO, Mono::ZERO);
+        assert_eq!(first(2), Change::None);
+        assert_eq!(first(2), Change::Graft(link(2)));
+        assert_eq!(first(2), Change::None);
+    }
+
+    #[test]
+    fn a_parent_that_comes_long_after_the_first_word_is_waited_for_longer() {
+        let mut roots = roots();
+        for _ in 0..40 {
+            roots.first(TAG, link(1), Duration::from_millis(60), Mono::ZERO);
+        }
+        let lateness = roots.get(TAG).map(Root::lateness).unwrap_or_default();
+        assert!(lateness > Duration::from_millis(55), "{lateness:?}");
+    }
+
+    #[test]
+    fn one_late_bulletin_does_not_trouble_a_settled_tree() {
+        let mut roots = roots();
+        for number in [1, 1, 1, 1, 1, 2, 1] {
+            roots.first(TAG, link(number), Duration::ZERO, Mono::ZERO);
+        }
+        assert!(roots.get(TAG).is_some_and(Root::is_warm));
     }
 }

@@ -1,7 +1,7 @@
 //! What we lack and who has it: one table for tree repair and for reconciliation, so that no id is
 //! asked of more than two neighbours at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::id::{LinkId, ShortId};
@@ -27,7 +27,13 @@ struct Want {
     asked: Vec<LinkId>,
     /// Rounds through all sources so far: each waits longer.
     rounds: u8,
+    /// How many said in this round that they cannot send it now.
+    postponed: usize,
+    /// When we learnt of it.
+    since: Mono,
     due: Mono,
+    /// Waits for a neighbour to have answered others, not for a time.
+    is_parked: bool,
 }
 
 impl Want {
@@ -54,6 +60,9 @@ pub(crate) struct Wanted {
     wants: BTreeMap<ShortId, Want>,
     due: BTreeSet<(Mono, ShortId)>,
     in_flight: BTreeMap<LinkId, usize>,
+    /// What waits for room among the requests in flight to a link, in order. May name what was
+    /// removed since.
+    parked: BTreeMap<LinkId, VecDeque<ShortId>>,
     /// Ids each link told of first.
     told: BTreeMap<LinkId, usize>,
     max: usize,
@@ -69,8 +78,6 @@ impl Wanted {
     const ASKED_MAX: usize = 2;
     /// Pause after all sources were asked in vain, doubled each round.
     const ROUND: Duration = Duration::from_millis(500);
-    /// Pause when all sources have too many requests in flight.
-    const BUSY: Duration = Duration::from_millis(50);
     /// Most doublings of that pause: about half a minute.
     const ROUNDS_MAX: u8 = 6;
 
@@ -79,6 +86,7 @@ impl Wanted {
             wants: BTreeMap::new(),
             due: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            parked: BTreeMap::new(),
             told: BTreeMap::new(),
             max,
             in_flight_max,
@@ -95,21 +103,25 @@ impl Wanted {
 
     /// Notes that `link` announced `id`: as [`Wanted::add`], within the link's share of the table, so
     /// that one that announces what does not exist leaves room for the others.
-    pub(crate) fn announced(&mut self, id: ShortId, link: LinkId, ask: Ask, due: Mono) {
+    pub(crate) fn announced(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
         let told = self.told.get(&link).copied().unwrap_or(0);
         if told < Self::ANNOUNCED_MAX || self.wants.contains_key(&id) {
-            self.add(id, link, ask, due);
+            self.add(id, link, ask, now, due);
         }
     }
 
     /// Notes that `link` has `id`, which we lack; it is asked for at `due` unless it comes before.
     /// Forgotten when the table is full: whoever has it will announce or reconcile again.
-    pub(crate) fn add(&mut self, id: ShortId, link: LinkId, ask: Ask, due: Mono) {
+    pub(crate) fn add(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
         if let Some(want) = self.wants.get_mut(&id) {
             if want.sources.len() < Self::SOURCES_MAX && !want.sources.contains(&link) {
                 want.sources.push(link);
-                if want.rounds > 0 && want.asked.is_empty() {
-                    let due = due.min(want.due);
+                if want.is_parked || want.rounds > 0 && want.asked.is_empty() {
+                    let due = if want.is_parked {
+                        due
+                    } else {
+                        due.min(want.due)
+                    };
                     self.schedule(id, due);
                 }
             }
@@ -126,40 +138,69 @@ impl Wanted {
             sources: vec![link],
             asked: Vec::new(),
             rounds: 0,
+            postponed: 0,
+            since: now,
             due,
+            is_parked: false,
         };
         self.due.insert((due, id));
         self.wants.insert(id, want);
     }
 
-    /// Forgets `id`: it came, or is not worth having. Returns those who had been asked for it.
-    pub(crate) fn remove(&mut self, id: &ShortId) -> Vec<LinkId> {
-        let Some(want) = self.wants.remove(id) else {
-            return Vec::new();
-        };
+    /// Forgets `id`: it came, or is not worth having. Returns since when it was wanted.
+    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Mono> {
+        let want = self.wants.remove(id)?;
         self.due.remove(&(want.due, *id));
         release(&mut self.told, want.by);
-        for link in &want.asked {
-            release(&mut self.in_flight, *link);
+        for link in want.asked {
+            self.answered(link);
         }
-        want.asked
+        Some(want.since)
     }
 
-    /// Notes that `link` cannot send `id`. The next source is asked at `now`.
+    /// Notes that one request less is in flight to `link`. When half of them are, what is parked
+    /// there goes on: in one frame, not in one for each answer.
+    fn answered(&mut self, link: LinkId) {
+        release(&mut self.in_flight, link);
+        let in_flight = self.in_flight.get(&link).copied().unwrap_or(0);
+        if in_flight > self.in_flight_max / 2 {
+            return;
+        }
+        let Some(mut parked) = self.parked.remove(&link) else {
+            return;
+        };
+        let mut room = self.in_flight_max.saturating_sub(in_flight);
+        while room > 0
+            && let Some(id) = parked.pop_front()
+        {
+            if self.wants.get(&id).is_some_and(|want| want.is_parked) {
+                self.schedule(id, Mono::ZERO);
+                room = room.saturating_sub(1);
+            }
+        }
+        if !parked.is_empty() {
+            self.parked.insert(link, parked);
+        }
+    }
+
+    /// Notes that `link` cannot send `id`. If it had been asked, the next source is asked at `now`;
+    /// who was not asked cannot hurry us.
     pub(crate) fn refused(&mut self, id: &ShortId, link: LinkId, now: Mono) {
         let Some(want) = self.wants.get_mut(id) else {
             return;
         };
-        let asked = want.asked.len();
+        let was_asked = want.asked.contains(&link);
+        let goes_on = was_asked || want.is_parked;
         want.sources.retain(|source| *source != link);
         want.asked.retain(|other| *other != link);
-        if want.asked.len() < asked {
-            release(&mut self.in_flight, link);
-        }
-        if want.sources.is_empty() {
+        let is_hopeless = want.sources.is_empty();
+        if is_hopeless {
             self.remove(id);
-        } else {
+        } else if goes_on {
             self.schedule(*id, now);
+        }
+        if was_asked {
+            self.answered(link);
         }
     }
 
@@ -168,18 +209,17 @@ impl Wanted {
         let Some(want) = self.wants.get_mut(id) else {
             return;
         };
-        let asked = want.asked.len();
-        want.asked.retain(|other| *other != link);
-        if want.asked.len() < asked {
-            release(&mut self.in_flight, link);
-        }
-        if want.rounds >= Self::ROUNDS_MAX {
-            self.refused(id, link, now);
+        if !want.asked.contains(&link) {
             return;
         }
-        let due = now.plus(want.pause());
-        want.rounds = want.rounds.saturating_add(1);
-        self.schedule(*id, due);
+        want.asked.retain(|other| *other != link);
+        want.postponed = want.postponed.saturating_add(1);
+        if want.postponed < want.sources.len() {
+            self.schedule(*id, now);
+        } else {
+            self.pause(*id, now);
+        }
+        self.answered(link);
     }
 
     /// Takes `link` out of every entry.
@@ -194,6 +234,7 @@ impl Wanted {
             self.refused(&id, link, now);
         }
         self.in_flight.remove(&link);
+        self.parked.remove(&link);
     }
 
     /// The requests due at `now`. `patience` says how long to wait for a neighbour's answer.
@@ -217,27 +258,20 @@ impl Wanted {
             return;
         };
         let instead_of = want.asked.last().copied();
-        while want.asked.len() >= Self::ASKED_MAX {
-            release(&mut self.in_flight, want.asked.remove(0));
-        }
-        let fresh = want.sources.iter().position(|source| {
-            !want.asked.contains(source)
-                && self.in_flight.get(source).copied().unwrap_or(0) < self.in_flight_max
-        });
-        let Some(at) = fresh else {
-            // Everyone who has it was asked or is busy: begin again after a pause.
-            for link in want.asked.drain(..) {
-                release(&mut self.in_flight, link);
+        let given_up = (want.asked.len() >= Self::ASKED_MAX).then(|| want.asked.remove(0));
+        let unasked = |source: &&LinkId| !want.asked.contains(*source);
+        let has_room = |source: &&LinkId| {
+            self.in_flight.get(*source).copied().unwrap_or(0) < self.in_flight_max
+        };
+        let Some(link) = want.sources.iter().filter(unasked).find(has_room).copied() else {
+            match want.sources.iter().find(unasked).copied() {
+                Some(busy) if want.asked.is_empty() => self.park(id, busy),
+                _ => self.pause(id, now),
             }
-            let busy = instead_of.is_none();
-            let pause = if busy { Self::BUSY } else { want.pause() };
-            if !busy {
-                want.rounds = want.rounds.saturating_add(1).min(Self::ROUNDS_MAX);
-            }
-            self.schedule(id, now.plus(pause));
+            given_up.into_iter().for_each(|link| self.answered(link));
             return;
         };
-        let link = want.sources.remove(at);
+        want.sources.retain(|source| *source != link);
         want.sources.push(link);
         want.asked.push(link);
         let count = self.in_flight.entry(link).or_default();
@@ -250,12 +284,38 @@ impl Wanted {
         });
         let due = now.plus(patience(link));
         self.schedule(id, due);
+        given_up.into_iter().for_each(|link| self.answered(link));
+    }
+
+    /// Everyone who has it was asked: begins again after a pause.
+    fn pause(&mut self, id: ShortId, now: Mono) {
+        let Some(want) = self.wants.get_mut(&id) else {
+            return;
+        };
+        let pause = want.pause();
+        want.rounds = want.rounds.saturating_add(1).min(Self::ROUNDS_MAX);
+        want.postponed = 0;
+        let asked = std::mem::take(&mut want.asked);
+        self.schedule(id, now.plus(pause));
+        for link in asked {
+            self.answered(link);
+        }
+    }
+
+    /// Everyone who has it has too much to answer: goes on when `link` has answered others.
+    fn park(&mut self, id: ShortId, link: LinkId) {
+        if let Some(want) = self.wants.get_mut(&id) {
+            self.due.remove(&(want.due, id));
+            want.is_parked = true;
+            self.parked.entry(link).or_default().push_back(id);
+        }
     }
 
     fn schedule(&mut self, id: ShortId, due: Mono) {
         if let Some(want) = self.wants.get_mut(&id) {
             self.due.remove(&(want.due, id));
             want.due = due;
+            want.is_parked = false;
             self.due.insert((due, id));
         }
     }
@@ -289,8 +349,8 @@ mod tests {
     #[test]
     fn the_next_source_is_asked_when_the_first_does_not_answer() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Graft(5), at(30));
-        wanted.add(ID, link(2), Ask::Graft(5), at(40));
+        wanted.add(ID, link(1), Ask::Graft(5), at(0), at(30));
+        wanted.add(ID, link(2), Ask::Graft(5), at(0), at(40));
         assert_eq!(wanted.due(at(29), |_| SECOND), []);
         let first = Request {
             link: link(1),
@@ -310,7 +370,7 @@ mod tests {
     #[test]
     fn asking_never_ends_while_somebody_has_it_but_slows_down() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0));
+        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
         let mut asked = Vec::new();
         let mut now = at(0);
         for _ in 0..40 {
@@ -324,8 +384,8 @@ mod tests {
     #[test]
     fn a_refusal_moves_on_at_once_and_the_last_one_ends_the_search() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0));
-        wanted.add(ID, link(2), Ask::Want, at(0));
+        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
         wanted.due(at(0), |_| SECOND);
         wanted.refused(&ID, link(1), at(5));
         assert_eq!(
@@ -345,13 +405,13 @@ mod tests {
             ShortId::from_bytes(bytes)
         };
         for number in 0..50_000 {
-            wanted.announced(id(number), link(1), Ask::Want, at(0));
+            wanted.announced(id(number), link(1), Ask::Want, at(0), at(0));
         }
         assert_eq!(wanted.len(), 5_000);
-        wanted.announced(id(60_000), link(2), Ask::Want, at(0));
+        wanted.announced(id(60_000), link(2), Ask::Want, at(0), at(0));
         assert_eq!(wanted.len(), 5_001);
         wanted.remove(&id(0));
-        wanted.announced(id(60_001), link(1), Ask::Want, at(0));
+        wanted.announced(id(60_001), link(1), Ask::Want, at(0), at(0));
         wanted.forget(link(1), at(0));
         assert_eq!((wanted.len(), wanted.told.len()), (1, 1));
     }
@@ -361,12 +421,78 @@ mod tests {
         let mut wanted = Wanted::new(100, 3);
         let ids: Vec<ShortId> = (0..5).map(|n| ShortId::from_bytes([n; 16])).collect();
         for id in &ids {
-            wanted.add(*id, link(1), Ask::Want, at(0));
+            wanted.add(*id, link(1), Ask::Want, at(0), at(0));
         }
         assert_eq!(wanted.due(at(0), |_| SECOND).len(), 3);
         for id in ids.iter().take(3) {
             wanted.remove(id);
         }
-        assert_eq!(wanted.due(at(60), |_| SECOND).len(), 2);
+        assert_eq!(
+            wanted.next_due(),
+            Some(Mono::ZERO),
+            "at once, not after a pause"
+        );
+        assert_eq!(wanted.due(at(0), |_| SECOND).len(), 2);
+    }
+
+    #[test]
+    fn twenty_thousand_ids_of_one_link_cost_no_look_while_they_wait() {
+        let mut wanted = Wanted::new(100_000, 100);
+        let id = |number: u32| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            ShortId::from_bytes(bytes)
+        };
+        for number in 0..20_000 {
+            wanted.add(id(number), link(1), Ask::Want, at(0), at(0));
+        }
+        let mut came = 0;
+        let mut looks = 0;
+        while wanted.len() > 0 {
+            let asked = wanted.due(at(0), |_| SECOND);
+            assert!(asked.len() <= 100 && !asked.is_empty());
+            came += asked.len();
+            looks += 1;
+            assert_eq!(
+                wanted.next_due(),
+                Some(at(1_000)),
+                "nothing but the patience"
+            );
+            for request in &asked {
+                wanted.remove(&request.id);
+            }
+        }
+        assert_eq!(came, 20_000);
+        assert!(looks <= 400, "{looks}");
+        assert!(wanted.parked.is_empty() && wanted.in_flight.is_empty());
+    }
+
+    #[test]
+    fn who_was_not_asked_can_neither_hurry_nor_delay() {
+        let mut wanted = Wanted::new(10, 10);
+        wanted.add(ID, link(1), Ask::Want, at(0), at(30));
+        wanted.add(ID, link(2), Ask::Want, at(0), at(30));
+        for _ in 0..6 {
+            wanted.postponed(&ID, link(2), at(1));
+        }
+        wanted.refused(&ID, link(2), at(1));
+        assert_eq!(wanted.next_due(), Some(at(30)));
+    }
+
+    #[test]
+    fn one_that_is_busy_is_passed_over_and_all_that_are_get_a_pause() {
+        let mut wanted = Wanted::new(10, 10);
+        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
+        for expected in [1, 2] {
+            let asked = wanted.due(at(0), |_| SECOND);
+            assert_eq!(
+                asked.first().map(|request| request.link),
+                Some(link(expected))
+            );
+            wanted.postponed(&ID, link(expected), at(0));
+        }
+        assert_eq!(wanted.due(at(0), |_| SECOND), []);
+        assert_eq!(wanted.next_due(), Some(at(500)));
     }
 }

@@ -1,5 +1,7 @@
 //! The way of a bulletin: arrival or publication, checks, judgement, spreading, keeping.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{Engine, conduct};
@@ -15,6 +17,9 @@ use crate::wire::{Frame, IhaveEntry};
 use crate::work::Stamp;
 
 impl Engine {
+    /// Before a bulletin is asked for again that could not be checked for want of room.
+    const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
     // Arrival.
 
     pub(super) fn on_pub(
@@ -75,7 +80,15 @@ impl Engine {
     /// Counts a refusal; blames the sender for what it must have known.
     fn refused(&mut self, link: LinkId, id: &ShortId, refusal: Refusal, now: Now) {
         match refusal {
-            Refusal::Busy => self.broadcast.want(link, &[*id], now.mono),
+            // Full for longer than a moment: reconciliation brings it when there is room.
+            Refusal::Busy if self.inventory.is_full() => self.broadcast.landed(id),
+            Refusal::Busy => self
+                .broadcast
+                .want_again(link, *id, now.mono, Self::BUSY_PAUSE),
+            Refusal::Future(_) => {
+                self.broadcast.landed(id);
+                self.intake.note_early(*id, now.mono);
+            }
             _ => self.broadcast.landed(id),
         }
         self.metrics.dropped(refusal_word(refusal));
@@ -265,7 +278,7 @@ impl Engine {
         for entry in entries {
             if self.inventory.knows(&entry.id).is_some() {
                 self.broadcast.announced_known(link, &entry.id);
-            } else if !self.intake.is_in_work(&entry.id) {
+            } else if !self.intake.is_busy_with(&entry.id, now.mono) {
                 self.broadcast.announced_missing(link, *entry, now.mono);
             }
         }
@@ -298,7 +311,7 @@ impl Engine {
 
     pub(super) fn on_loaded(&mut self, id: &BulletinId, bytes: Option<Bytes>, now: Now) {
         let bulletin = bytes.and_then(|bytes| Bulletin::decode(&bytes, self.network.id()).ok());
-        let facts = self.broadcast.loaded(id, bulletin.as_ref());
+        let facts = self.broadcast.loaded(id, bulletin.as_ref(), now.mono);
         self.carry_broadcast(facts, now);
     }
 

@@ -180,7 +180,7 @@ impl Engine {
             Frame::Ihave { entries } => self.on_ihave(link, &entries, now),
             Frame::Iwant { ids } => self.on_iwant(link, &ids, false, now),
             Frame::Graft { roots, ids } => {
-                self.broadcast.grafted(link, &roots, now.mono);
+                self.broadcast.grafted(link, &roots);
                 self.on_iwant(link, &ids, true, now);
             }
             Frame::Choke { roots } => self.broadcast.choked(link, &roots, now.mono),

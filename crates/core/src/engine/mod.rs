@@ -200,7 +200,7 @@ impl Engine {
         {
             let is_trusted = self
                 .clock
-                .is_trusted(self.liveness.clock_offset_ms(), now.mono);
+                .is_trusted(self.liveness.clock_offset_ms(now), now.mono);
             let facts = self.inventory.expire(now, is_trusted);
             self.carry_inventory(facts);
         }

@@ -7,7 +7,7 @@ use crate::id::NodeId;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::time::Wall;
+use crate::time::{Now, Wall};
 
 /// What a node makes of itself and its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// What this node makes of itself and its network.
-    pub fn outlook(&self) -> Outlook {
+    pub fn outlook(&self, now: Now) -> Outlook {
         let (counts, links) = (self.inventory.counts(), self.membership.counts());
         Outlook {
             links: (links.inbound, links.outbound),
@@ -90,7 +90,7 @@ impl Engine {
             limit_bytes: counts.store_limit_bytes,
             seen: counts.seen,
             floor_log2: self.floor.log2(),
-            clock_offset_ms: self.liveness.clock_offset_ms().map(|(offset, _)| offset),
+            clock_offset_ms: self.liveness.clock_offset_ms(now).map(|(offset, _)| offset),
             local_health: self.liveness.local_health(),
             horizon: self.inventory.horizon(),
             queued_bytes: self.outbox.total_bytes(),

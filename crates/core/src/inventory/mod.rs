@@ -42,8 +42,8 @@ const GRACE_MINUTES: u64 = GRACE_MS / MINUTE_MS;
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 /// Wait between two batches when more has expired than one purge takes.
 const EXPIRE_SOON: Duration = Duration::from_millis(20);
-/// Digests kept up to date: neighbours ask for this minute and the last, by their clocks.
-const DIGESTS_MAX: usize = 4;
+/// Digests kept up to date: one for every minute a neighbour may ask for, and one that passes.
+const DIGESTS_MAX: usize = 6;
 /// Furthest a digest's minute may lie from ours for us to compute it.
 const DIGEST_MINUTES_MAX: u64 = 2;
 
@@ -264,10 +264,15 @@ impl Inventory {
         if expires <= self.horizon {
             return Err(Refusal::Expired);
         }
-        if self.table.len() >= self.config.seen_max {
+        if self.is_full() {
             return Err(Refusal::Busy);
         }
         Ok(())
+    }
+
+    /// Whether no more ids can be remembered.
+    pub fn is_full(&self) -> bool {
+        self.table.len() >= self.config.seen_max
     }
 
     /// Nothing whose validity ends at or before this moment is accepted.

@@ -130,7 +130,7 @@ impl Attacker {
         let Some(link) = self.link else { return false };
         let credit = &mut self.credit[usize::from(class == Class::Bulletins)];
         // The length prefix has three bytes at most.
-        let Some(left) = credit.checked_sub(u64::try_from(frame.len()).expect("short") + 3) else {
+        let Some(left) = credit.checked_sub(u64::try_from(frame.len()).expect("short") + 4) else {
             return false;
         };
         *credit = left;
