@@ -64,7 +64,8 @@ impl From<PublishError> for ApiError {
         let code = error.code();
         let status = match code {
             "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
-            "ttl" => StatusCode::BAD_REQUEST,
+            "ttl" | "key_name" => StatusCode::BAD_REQUEST,
+            "unknown_author" => StatusCode::NOT_FOUND,
             "price_too_low" => StatusCode::PAYMENT_REQUIRED,
             "queue_full" => StatusCode::TOO_MANY_REQUESTS,
             "store_full" => StatusCode::INSUFFICIENT_STORAGE,

@@ -11,7 +11,7 @@ use bruit::Node;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,6 +23,10 @@ use crate::token::Token;
 
 /// How long accepting rests after it failed, for want of file descriptors mostly.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How long one that has no seat may take to ask, and to read that it has none.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(100);
+/// Connections that are being told so; more are closed without a word.
+const REFUSALS_MAX: usize = 64;
 /// How often the log says that accepting fails.
 const FAILURES_TOLD_EVERY: Duration = Duration::from_mins(1);
 
@@ -42,8 +46,11 @@ pub struct Options {
 /// Bounds of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; more are answered 429. Default 64.
+    /// Connections at a time; more are answered 429. Default 1,024.
     pub connections: usize,
+    /// How many of them may be streams of events; more are answered 429, so that there is always room
+    /// for a question. Default 960.
+    pub streams: usize,
     /// Bytes of a request's head; more are answered 431. Default 16 KiB.
     pub head_bytes: usize,
     /// Headers of a request; more are answered 431. Default 64.
@@ -55,7 +62,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 64,
+            connections: 1_024,
+            streams: 960,
             head_bytes: 16 * 1024,
             headers: 64,
             head_timeout: Duration::from_secs(5),
@@ -112,11 +120,18 @@ impl Server {
     /// When an address cannot be listened on; then nothing is.
     pub async fn start(node: Node, options: Options) -> Result<Self, ServeError> {
         let (closing, closing_seen) = watch::channel(false);
-        let app = App::new(node, options.token, options.alone, closing_seen.clone());
+        let app = App::new(
+            node,
+            options.token,
+            options.alone,
+            options.limits.streams,
+            closing_seen.clone(),
+        );
         let hall = Hall {
             router: routes::router(app),
             limits: options.limits,
             seats: Arc::new(Semaphore::new(options.limits.connections)),
+            standing: Arc::new(Semaphore::new(REFUSALS_MAX)),
             closing: closing_seen,
         };
         let mut listeners = Vec::new();
@@ -213,6 +228,8 @@ struct Hall {
     router: Router,
     limits: Limits,
     seats: Arc<Semaphore>,
+    /// Places of those who are told that there is no seat.
+    standing: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
 }
 
@@ -234,7 +251,15 @@ impl Hall {
                         drop(seat);
                     });
                 }
-                (Ok(stream), Err(_)) => refuse(stream).await,
+                (Ok(stream), Err(_)) => {
+                    if let Ok(place) = self.standing.clone().try_acquire_owned() {
+                        let head_bytes = self.limits.head_bytes;
+                        connections.spawn(async move {
+                            refuse(stream, head_bytes).await;
+                            drop(place);
+                        });
+                    }
+                }
                 (Err(error), _) => {
                     failures.note(&error);
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -292,16 +317,36 @@ impl Failures {
     }
 }
 
-/// Answers a connection that has no seat. Its request is not read.
-async fn refuse(mut stream: Box<dyn Stream>) {
+/// Answers a connection that has no seat, once it has asked: an answer nobody waits for yet may be
+/// lost, or taken for the one to another question.
+async fn refuse(mut stream: Box<dyn Stream>, head_bytes: usize) {
     const BODY: &str = r#"{"error":{"code":"too_many_connections","message":"all connections of the API are in use","fix":"close some, or try again"}}"#;
     let answer = format!(
         "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
         BODY.len()
     );
-    // Whoever does not read it is not served either way; a fresh socket takes this much at once.
-    let _ = tokio::time::timeout(ACCEPT_REST, stream.write_all(answer.as_bytes())).await;
+    // Whoever does not ask or does not read is not served either way.
+    let _ = tokio::time::timeout(REFUSAL_TIMEOUT, read_head(&mut stream, head_bytes)).await;
+    let telling = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closed over what was not read, the connection would be reset, and the answer lost.
+        tokio::io::copy(&mut stream.take(head_bytes as u64), &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(REFUSAL_TIMEOUT, telling).await;
+}
+
+/// Reads up to the end of a request's head, or of what one may be.
+async fn read_head(stream: &mut Box<dyn Stream>, bytes_max: usize) -> io::Result<()> {
+    let (mut head, mut buffer) = (Vec::new(), [0; 1_024]);
+    while head.len() < bytes_max && !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count => head.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

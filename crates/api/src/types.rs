@@ -200,12 +200,13 @@ fn tag_text(tag: Vec<u8>) -> Option<String> {
     Some(String::from_utf8(tag).unwrap_or_else(|error| text::hex(error.as_bytes())))
 }
 
-/// Bulletins a slow reader missed.
+/// Bulletins that may be missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Always `gap`.
     pub event: String,
-    /// How many.
+    /// How many; 0 when nobody knows, because the subscription began at a cursor the node no longer
+    /// knows: some may be missing there, or come again.
     pub missed: u64,
 }
 

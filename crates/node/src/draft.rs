@@ -1,5 +1,7 @@
 //! A bulletin to be published, and what became of it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bruit_core::event::Refusal;
@@ -7,6 +9,7 @@ use bruit_core::id::BulletinId;
 use bruit_core::limits;
 use bytes::Bytes;
 
+use crate::keys::KeyError;
 use crate::store::StoreError;
 
 /// How long a post is kept unless its draft says otherwise.
@@ -40,9 +43,9 @@ pub enum Wait {
     /// Checked, and in the queues to the neighbours.
     #[default]
     Accepted,
-    /// Synced to this node's disk as well.
+    /// Synced to this node's disk as well. An ephemeral node has none, and refuses.
     Stored,
-    /// Synced here and on the disks of so many neighbours.
+    /// Synced on the disks of so many neighbours, and on this node's where it has one.
     Spread(u32),
 }
 
@@ -212,6 +215,15 @@ pub enum PublishError {
     /// No such author key.
     #[error("there is no author key named {0:?}")]
     UnknownAuthor(String),
+    /// No such author key, and nowhere to make it.
+    #[error("there is no author key named {0:?}, and an ephemeral node has its first one alone")]
+    OneAuthor(String),
+    /// The author key cannot be used.
+    #[error(transparent)]
+    Author(Arc<KeyError>),
+    /// Nothing is ever stored here.
+    #[error("an ephemeral node stores nothing on disk")]
+    Ephemeral,
     /// Too much waits to be sent or checked.
     #[error("too much waits to be sent already")]
     QueueFull,
@@ -249,15 +261,16 @@ pub enum PublishError {
 
 impl PublishError {
     /// The code in outputs.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::TooBig { .. } | Self::TagTooBig { .. } => "too_big",
             Self::Ttl { .. } => "ttl",
             Self::PriceTooLow { .. } => "price_too_low",
-            Self::UnknownAuthor(_) => "unknown_author",
+            Self::UnknownAuthor(_) | Self::OneAuthor(_) => "unknown_author",
+            Self::Author(error) => error.code(),
             Self::QueueFull | Self::Refused(Refusal::Busy) => "queue_full",
             Self::StoreFull { .. } => "store_full",
-            Self::Store { .. } => "store_failed",
+            Self::Store { .. } | Self::Ephemeral => "store_failed",
             Self::Timeout { .. } => "timeout",
             Self::Refused(Refusal::Expired) => "expired",
             Self::Refused(_) => "refused",
@@ -266,13 +279,19 @@ impl PublishError {
     }
 
     /// What mends it.
-    pub const fn fix(&self) -> &'static str {
-        match self {
+    pub fn fix(&self) -> Cow<'static, str> {
+        let fix = match self {
+            Self::Author(error) => return error.fix().into(),
+            Self::OneAuthor(_) => "publish without --author, or run the daemon without --ephemeral",
+            Self::Ephemeral => {
+                "run the daemon without --ephemeral, or wait for accepted or spread:K"
+            }
             Self::TooBig { .. } => "publish at most 65,536 bytes at a time",
             Self::TagTooBig { .. } => "shorten the tag to 32 bytes",
             Self::Ttl { .. } => "choose a validity from 1 s to 28 days",
             Self::PriceTooLow { .. } => {
-                "allow more work with --max-work, or publish a smaller body or a shorter validity"
+                "start the daemon with a higher `bruit run --max-work`, or publish a smaller body or a \
+                 shorter validity"
             }
             Self::UnknownAuthor(_) => {
                 "see `bruit id keys list`, or make it: `bruit id keys new NAME`"
@@ -288,6 +307,7 @@ impl PublishError {
             }
             Self::Refused(_) => "see the daemon's log",
             Self::Closed => "start the node again",
-        }
+        };
+        fix.into()
     }
 }

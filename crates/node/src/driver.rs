@@ -26,6 +26,7 @@ use crate::access::Access;
 use crate::hub::{Asking, Hub};
 use crate::meter::Meter;
 use crate::publishing::Publishing;
+use crate::reach::{self, Addresses};
 use crate::store::{Store, StoreError, StoreEvent, Write};
 use crate::transport::{Transport, TransportEvent};
 use crate::verify::Verifier;
@@ -47,6 +48,7 @@ pub(crate) enum Order {
     Join(Vec<PeerAddress>, oneshot::Sender<()>),
     Unlink(NodeId, oneshot::Sender<bool>),
     Look(Look),
+    Addresses(oneshot::Sender<()>),
     Access(Access),
     Shutdown(oneshot::Sender<()>),
 }
@@ -90,6 +92,8 @@ pub(crate) struct Driver {
     pub(crate) key: SecretKey,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) store: Store,
+    /// Whether the store outlives the process.
+    pub(crate) keeps: bool,
     pub(crate) hub: Hub,
     pub(crate) access: Access,
     pub(crate) verifier: Verifier,
@@ -99,6 +103,7 @@ pub(crate) struct Driver {
     pub(crate) asking: mpsc::UnboundedReceiver<Asking>,
     pub(crate) store_events: mpsc::UnboundedReceiver<StoreEvent>,
     pub(crate) asking_bits: Arc<AtomicU8>,
+    pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     pub(crate) state: State,
 }
@@ -276,10 +281,11 @@ impl Driver {
         }
     }
 
-    fn tell_addresses(&mut self, now: Now) {
-        let addresses = self.transport.addresses();
+    pub(crate) fn tell_addresses(&mut self, now: Now) {
+        let addresses = reach::best_first(self.transport.addresses());
         if addresses != self.state.addresses {
             self.state.addresses.clone_from(&addresses);
+            self.addresses.set(addresses.clone());
             self.feed(Event::Addresses(addresses), now);
         }
     }
@@ -309,8 +315,12 @@ impl Driver {
                     from,
                     hops,
                 } => {
-                    let stored = self.hub.deliver(&bulletin, from, hops, now.wall);
-                    self.write(Write::Put(stored));
+                    let hub = &self.hub;
+                    let taken = hub.deliver(&bulletin, from, hops, now.wall, &self.store);
+                    if let Err(error) = taken {
+                        self.publishing.not_stored(bulletin.id(), &error);
+                        self.note_store_error(error);
+                    }
                 }
                 Action::Persist(persist) => self.persist(persist),
                 Action::Load { id } => self.state.loads.push(id),
@@ -326,13 +336,25 @@ impl Driver {
         }
     }
 
-    fn dial(&mut self, address: PeerAddress, now: Now) {
-        let first = address.addresses.first().copied();
-        if self.access.admits(&address.id, first) {
-            self.transport.dial(&address);
-            self.state.dialling.insert(address.id, (address, now.wall));
+    fn dial(&mut self, mut address: PeerAddress, now: Now) {
+        let (id, access) = (address.id, &self.access);
+        address.addresses.retain(|at| access.admits(&id, Some(*at)));
+        if address.addresses.is_empty() {
+            self.feed(Event::DialFailed { peer: id }, now);
         } else {
-            self.feed(Event::DialFailed { peer: address.id }, now);
+            self.transport.dial(&address);
+            self.state.dialling.insert(id, (address, now.wall));
+        }
+    }
+
+    /// Takes new access lists, and unlinks whom they do not admit.
+    fn set_access(&mut self, access: Access, now: Now) {
+        self.access = access;
+        for link in self.engine.links() {
+            if !self.access.admits(&link.peer, link.remote) {
+                info!(peer = ?link.peer, "unlinked: the access lists do not admit it any more");
+                self.feed(Event::Command(Command::Drop(link.peer)), now);
+            }
         }
     }
 
@@ -386,14 +408,7 @@ impl Driver {
     }
 
     fn write(&mut self, write: Write) {
-        let id = match &write {
-            Write::Put(stored) => Some(stored.id),
-            _ => None,
-        };
         if let Err(error) = self.store.submit(write) {
-            if let Some(id) = id {
-                self.publishing.not_stored(&id, &error);
-            }
             self.note_store_error(error);
         }
     }
@@ -459,6 +474,8 @@ impl Driver {
 
     fn on_store(&mut self, event: StoreEvent, now: Now) {
         match event {
+            // What is in memory alone is on no disk: nobody is told that it is.
+            StoreEvent::Synced { .. } if !self.keeps => {}
             StoreEvent::Synced { ids, .. } => {
                 for id in &ids {
                     self.publishing.stored(id);
@@ -500,6 +517,11 @@ impl Driver {
                 // Whoever asked may have gone.
                 done.send(is_linked).ok();
             }
+            Order::Addresses(done) => {
+                self.tell_addresses(now);
+                // Whoever asked may have gone.
+                done.send(()).ok();
+            }
             Order::Look(Look(look)) => look(&Looks {
                 engine: &self.engine,
                 transport: &*self.transport,
@@ -508,7 +530,7 @@ impl Driver {
                 now,
                 store_error: self.state.store_error.as_ref(),
             }),
-            Order::Access(access) => self.access = access,
+            Order::Access(access) => self.set_access(access, now),
             Order::Shutdown(_) => {}
         }
     }
@@ -552,9 +574,9 @@ impl Driver {
         self.save();
         self.hub.close();
         self.feed(Event::Command(Command::Shutdown), now);
-        self.transport.shutdown().await;
         let store = self.store.clone();
-        let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
+        let closing = tokio::task::spawn_blocking(move || store.shutdown());
+        let ((), closed) = tokio::join!(self.transport.shutdown(), closing);
         if let Ok(Err(error)) = closed {
             error!(%error, "the last writes did not reach the disk");
         }

@@ -17,10 +17,12 @@ use bruit_core::network::Network;
 use bruit_core::time::Wall;
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tracing::warn;
 
+use crate::driver::wall_now;
 use crate::meter::Meter;
 use crate::received::{Cursor, Received};
-use crate::store::{Scan, Store, StoredBulletin};
+use crate::store::{Scan, Store, StoreError, StoredBulletin, Write};
 use crate::view;
 
 /// Most bulletins waiting for one subscriber.
@@ -31,6 +33,8 @@ const QUEUE_BYTES_MAX: usize = 4 << 20;
 const QUESTIONS_MAX: usize = 1_024;
 /// Bulletins read from the store at a time.
 const PAGE: usize = 256;
+/// Pause before the store is asked again that had too many reads waiting.
+const READ_AGAIN: Duration = Duration::from_millis(20);
 
 /// What to subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +61,10 @@ pub enum From {
 pub enum Incoming {
     /// A bulletin.
     Bulletin(Box<Received>),
-    /// So many bulletins were missed because they were not read in time.
+    /// Something may be missing here: bulletins that were not read in time, or, where a subscription
+    /// begins at a cursor this node no longer knows, whatever it took for the place.
     Gap {
-        /// How many.
+        /// How many; 0 when nobody knows.
         missed: u64,
     },
 }
@@ -227,15 +232,20 @@ impl Hub {
         }
     }
 
-    /// Numbers a bulletin in the order of arrival and delivers it to its subscribers. Returns what
-    /// the store is to keep.
+    /// Numbers a bulletin in the order of arrival, gives it to `store` and delivers it to its
+    /// subscribers. All of it under one lock: who subscribes meanwhile finds it in the store, or gets
+    /// it in the queue.
+    ///
+    /// # Errors
+    /// Those of [`Store::submit`]; it is delivered all the same.
     pub(crate) fn deliver(
         &self,
         bulletin: &Bulletin,
         from: Option<NodeId>,
         hops: u8,
         received: Wall,
-    ) -> StoredBulletin {
+        store: &Store,
+    ) -> Result<u64, StoreError> {
         let bytes = bruit_core::wire::encode_to_bytes(bulletin);
         let body = bytes.slice(bytes.len() - bulletin.content.len()..);
         let mut inner = self.inner();
@@ -259,7 +269,7 @@ impl Hub {
                 Received::new(bulletin, body.clone(), topic.clone(), from, hops, received)
             }));
         }
-        StoredBulletin {
+        store.submit(Write::Put(StoredBulletin {
             seq,
             id: *bulletin.id(),
             topic: header.topic,
@@ -270,7 +280,7 @@ impl Hub {
             hops,
             stamp_bits: bulletin.stamp.bits,
             bytes,
-        }
+        }))
     }
 
     /// Begins a subscription: what arrives from now on waits in its queue, what is held already is
@@ -284,9 +294,10 @@ impl Hub {
     ) -> Result<Subscription, crate::received::ParseCursorError> {
         let past = match from {
             From::Now => None,
-            From::Since(age) => Some(Past::Since(now.minus(*age))),
-            From::Cursor(text) => Some(Past::After(text.parse()?)),
+            From::Since(age) => Some(Past::since(now.minus(*age))),
+            From::Cursor(text) => Some(Past::after(&text.parse()?, &store)),
         };
+        let has_gap = past.as_ref().is_some_and(|past| past.is_guess);
         let mailbox = Arc::new(Mailbox::new(QUEUE_MAX));
         let mut inner = self.inner();
         let number = inner.next_number;
@@ -315,11 +326,11 @@ impl Hub {
             mailbox.close();
         }
         let replay = past.map(|past| Replay {
-            past,
+            since: past.since,
+            after_seq: past.after_seq,
             topics: ids,
             store,
             until_seq: inner.next_seq,
-            after_seq: None,
             page: VecDeque::new(),
             is_done: false,
         });
@@ -328,6 +339,8 @@ impl Hub {
             hub: self.clone(),
             number,
             mailbox,
+            has_gap,
+            is_broken: false,
             replay,
         })
     }
@@ -463,107 +476,138 @@ impl Inner {
     }
 }
 
+/// Where a replay begins.
 #[derive(Debug, Clone, Copy)]
-enum Past {
-    Since(Wall),
-    After(Cursor),
+struct Past {
+    since: Wall,
+    after_seq: u64,
+    /// The cursor is not known, so that this is no more than near it.
+    is_guess: bool,
+}
+
+impl Past {
+    const fn since(since: Wall) -> Self {
+        Self {
+            since,
+            after_seq: 0,
+            is_guess: false,
+        }
+    }
+
+    /// After the bulletin of `cursor`; where it is not known any more, with what was made at the same
+    /// time or later.
+    fn after(cursor: &Cursor, store: &Store) -> Self {
+        match store.seq_of(&cursor.id) {
+            Some(after_seq) => Self {
+                after_seq,
+                ..Self::since(Wall::default())
+            },
+            None => Self {
+                is_guess: true,
+                ..Self::since(cursor.created)
+            },
+        }
+    }
 }
 
 /// What a subscription reads from the store before it goes live.
 #[derive(Debug)]
 struct Replay {
-    past: Past,
+    since: Wall,
+    after_seq: u64,
     topics: Option<Vec<TopicId>>,
     store: Store,
     /// Whatever arrived from here on waits in the queue.
     until_seq: u64,
-    after_seq: Option<u64>,
     page: VecDeque<StoredBulletin>,
     is_done: bool,
 }
 
 impl Replay {
     /// The next bulletin held before the subscription began; none at the end.
-    async fn next(&mut self) -> Option<StoredBulletin> {
+    async fn next(&mut self) -> Result<Option<StoredBulletin>, StoreError> {
         loop {
             if let Some(row) = self.page.pop_front() {
-                return Some(row);
+                return Ok(Some(row));
             }
             if self.is_done {
-                return None;
+                return Ok(None);
             }
-            self.fill().await;
+            self.fill().await?;
         }
     }
 
-    async fn fill(&mut self) {
-        let (since, after_seq) = self.start();
-        let topics = self.topics.clone();
-        let scan = Scan {
-            topics,
-            after_seq,
-            since,
-            limit: PAGE,
+    async fn fill(&mut self) -> Result<(), StoreError> {
+        let page = loop {
+            match self.store.scan(self.scan()).await {
+                Err(StoreError::ReadBacklog { .. }) => tokio::time::sleep(READ_AGAIN).await,
+                page => break page?,
+            }
         };
-        let Ok(page) = self.store.scan(scan).await else {
-            self.is_done = true;
-            return;
-        };
+        // What has expired is held until the inventory gets round to it, and concerns nobody.
+        let now = wall_now();
         self.page = page
             .rows
             .into_iter()
-            .filter(|row| row.seq < self.until_seq)
+            .filter(|row| row.seq < self.until_seq && row.expires > now)
             .collect();
         match page.next.filter(|next| *next < self.until_seq) {
-            Some(next) => self.after_seq = Some(next),
+            Some(next) => self.after_seq = next,
             None => self.is_done = true,
         }
+        Ok(())
     }
 
-    /// Where the next page begins.
-    fn start(&mut self) -> (Wall, u64) {
-        let since = match &self.past {
-            Past::Since(since) => *since,
-            Past::After(_) => Wall::default(),
-        };
-        if let Some(after_seq) = self.after_seq {
-            return (since, after_seq);
+    fn scan(&self) -> Scan {
+        Scan {
+            topics: self.topics.clone(),
+            after_seq: self.after_seq,
+            since: self.since,
+            limit: PAGE,
         }
-        let Past::After(cursor) = self.past else {
-            return (since, 0);
-        };
-        if let Some(seq) = self.store.seq_of(&cursor.id) {
-            return (since, seq);
-        }
-        // No longer held: begin with what was made at the same time.
-        self.past = Past::Since(cursor.created);
-        (cursor.created, 0)
     }
 }
 
-/// A stream of bulletins. Ends when the node stops; dropped, it frees its queue.
+/// A stream of bulletins. Ends when the node stops, or cannot read what it holds; dropped, it frees
+/// its queue.
 #[derive(Debug)]
 pub struct Subscription {
     hub: Hub,
     number: u64,
     mailbox: Arc<Mailbox>,
+    /// To be told before anything else.
+    has_gap: bool,
+    /// The store failed while it was read: going on would leave out what it holds.
+    is_broken: bool,
     replay: Option<Replay>,
 }
 
 impl Subscription {
-    /// Waits for the next bulletin or gap; none once the node has stopped.
+    /// Waits for the next bulletin or gap; none at the end. When that came because the store failed
+    /// (the log says so), a new subscription goes on after the last cursor.
     ///
     /// Cancel safe: a dropped future loses nothing.
     pub async fn next(&mut self) -> Option<Incoming> {
+        if std::mem::take(&mut self.has_gap) {
+            return Some(Incoming::Gap { missed: 0 });
+        }
         while let Some(replay) = &mut self.replay {
             match replay.next().await {
-                Some(row) => {
+                Ok(Some(row)) => {
                     if let Some(received) = self.hub.restore(&row) {
                         return Some(Incoming::Bulletin(Box::new(received)));
                     }
                 }
-                None => self.replay = None,
+                Ok(None) => self.replay = None,
+                Err(error) => {
+                    warn!(%error, "a subscription ends: what is held cannot be read");
+                    self.is_broken = true;
+                    self.replay = None;
+                }
             }
+        }
+        if self.is_broken {
+            return None;
         }
         poll_fn(|cx| self.mailbox.poll_take(cx)).await
     }

@@ -152,8 +152,12 @@ impl KeyError {
     /// What to do about it, as a sentence.
     pub fn fix(&self) -> String {
         match self {
+            Self::Missing { path } if path.file_name().is_some_and(|name| name == TOKEN_FILE) => {
+                "restart the daemon: it makes a new one".to_owned()
+            }
             Self::Missing { .. } => {
-                "list the keys with: bruit keys list; make one with: bruit keys new NAME".to_owned()
+                "list the keys with: bruit id keys list; make one with: bruit id keys new NAME"
+                    .to_owned()
             }
             Self::TooOpen { path, .. } => {
                 let path = path.display();
@@ -181,7 +185,7 @@ impl KeyError {
                     "restore {path} from a backup, or move it away for a new one (a new identity)"
                 )
             }
-            Self::NotAKey => "give the text that bruit keys export printed".to_owned(),
+            Self::NotAKey => "give the text that bruit id keys export printed".to_owned(),
             Self::Exists { path } => {
                 format!("choose another name, or move {} away first", path.display())
             }

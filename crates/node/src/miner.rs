@@ -1,5 +1,6 @@
 //! The search for stamps: all cores of the machine, one pool for the whole process, never a thread
-//! that frames or timers run on.
+//! that frames or timers run on. Searches take turns by the chunk, so that a long one does not hold
+//! up the others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,22 +80,21 @@ impl Pool {
 
     fn work(&self) {
         loop {
-            let job = self.next();
-            while job.is_wanted() {
-                job.step();
-                // Give way to the threads that serve links: mining is never urgent.
-                std::thread::yield_now();
-            }
-            let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            jobs.retain(|other| !Arc::ptr_eq(other, &job));
+            self.next().step();
+            // Give way to the threads that serve links: mining is never urgent.
+            std::thread::yield_now();
         }
     }
 
+    /// The search whose turn it is; those nobody waits for any more are dropped.
     fn next(&self) -> Arc<Job> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(job) = jobs.front() {
-                return Arc::clone(job);
+            while let Some(job) = jobs.pop_front() {
+                if job.is_wanted() {
+                    jobs.push_back(Arc::clone(&job));
+                    return job;
+                }
             }
             jobs = self.wake.wait(jobs).unwrap_or_else(PoisonError::into_inner);
         }
@@ -151,6 +151,16 @@ mod tests {
             assert!(stamp.verify(&id));
             assert_eq!(stamp.bits, 14);
         }
+    }
+
+    #[tokio::test]
+    async fn a_long_search_leaves_the_others_their_turn() {
+        let long = tokio::spawn(mine(BulletinId::from_bytes([3; 32]), 120));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let id = BulletinId::from_bytes([4; 32]);
+        let found = tokio::time::timeout(Duration::from_secs(20), mine(id, 12)).await;
+        assert!(found.is_ok_and(|stamp| stamp.verify(&id)));
+        long.abort();
     }
 
     #[tokio::test]

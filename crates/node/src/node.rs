@@ -24,13 +24,15 @@ use tracing::warn;
 use crate::access::{Access, ParseAccessError};
 use crate::address::{Host, HostPort, PeerSpec};
 use crate::config::{Config, DEFAULT_PORT};
-use crate::draft::{Draft, Outcome, PublishError, Receipt};
+use crate::draft::{Draft, Outcome, PublishError, Receipt, Wait};
 use crate::driver::{BOOK, Driver, FrameListener, HORIZON, Look, Looks, Order, State, wall_now};
 use crate::hub::{From, Hub, Subscription, Topics, Validator};
 use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
+use crate::moments::Moments;
 use crate::publishing::{Progress, Publishing, Request};
+use crate::reach::{self, Addresses};
 use crate::received::ParseCursorError;
-use crate::store::{Place, Recovered, Scan, Store, StoreError, StoreEvent, StoreOptions};
+use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
 use crate::{looks, miner, view};
@@ -78,6 +80,8 @@ struct Inner {
     authors: RwLock<BTreeMap<String, SecretKey>>,
     data: Option<DataFolder>,
     listen: Vec<SocketAddr>,
+    addresses: Addresses,
+    moments: Moments,
     started: Instant,
     started_wall: Wall,
     hub: Hub,
@@ -189,21 +193,26 @@ impl Node {
         let asking_bits = Arc::new(AtomicU8::new(0));
         let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
         let started = Instant::now();
-        let listen = transport.addresses();
+        let listen = reach::best_first(transport.addresses());
+        let addresses = Addresses::default();
+        addresses.set(listen.clone());
+        let keeps = config.data.is_some();
         let mut driver = Driver {
             engine: Engine::new(id, config.core()?, random()?),
             key: SecretKey::from_seed(parts.key.expose()),
             transport,
             store: parts.store.clone(),
+            keeps,
             hub: hub.clone(),
             access: config.access()?,
             verifier: Verifier::new(random()?),
-            publishing: Publishing::default(),
+            publishing: Publishing::new(keeps),
             listeners: Arc::clone(&listeners),
             orders: order_receiver,
             asking,
             store_events: std::mem::replace(&mut parts.store_events, empty),
             asking_bits: Arc::clone(&asking_bits),
+            addresses: addresses.clone(),
             started,
             state: State::default(),
         };
@@ -221,6 +230,8 @@ impl Node {
             authors: RwLock::new(std::mem::take(&mut parts.authors)),
             data: parts.data.take(),
             listen,
+            addresses,
+            moments: Moments::default(),
             started,
             started_wall: now.wall,
             hub,
@@ -240,19 +251,29 @@ impl Node {
         self.inner.id
     }
 
-    /// Where this node listens.
+    /// Where this node listened when it started.
     pub fn listen(&self) -> Vec<SocketAddr> {
         self.inner.listen.clone()
     }
 
-    /// Where others can reach this node: the addresses it listens at, best first.
+    /// Where others can reach this node: the addresses it listens at, best first, as they were
+    /// within the last minute.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.inner.listen.clone()
+        self.inner.addresses.get()
+    }
+
+    /// Reads this node's addresses anew: a machine changes its networks.
+    pub async fn refresh_addresses(&self) {
+        let (done, read) = oneshot::channel();
+        if self.order(Order::Addresses(done)).await {
+            // A node that stops has the addresses it had.
+            read.await.ok();
+        }
     }
 
     /// What to tell others so that they can link to this node; none when it is not reachable.
     pub fn address(&self) -> Option<PeerSpec> {
-        PeerSpec::at(self.inner.id, &self.inner.listen)
+        PeerSpec::at(self.inner.id, &self.addresses())
     }
 
     /// The author keys of this node, by name.
@@ -293,13 +314,13 @@ impl Node {
     ///
     /// # Examples
     /// ```
-    /// # use bruit::{Config, Draft, Node, Outcome, Wait};
+    /// # use bruit::{Config, Draft, Node, Outcome};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let listen = Some("127.0.0.1:0".parse()?);
     /// let node = Node::spawn(Config { listen, ..Config::default() }).await?;
-    /// let receipt = node.publish(Draft::new("news", "hello").wait(Wait::Stored)).await?;
-    /// assert_eq!(receipt.result, Outcome::Stored);
+    /// let receipt = node.publish(Draft::new("news", "hello")).await?;
+    /// assert_eq!(receipt.result, Outcome::Queued, "it goes out with the first link");
     /// assert!(receipt.bits > 0, "the default network asks for work");
     /// # node.shutdown().await;
     /// # Ok(())
@@ -307,6 +328,9 @@ impl Node {
     /// ```
     pub async fn publish(&self, draft: Draft) -> Result<Receipt, PublishError> {
         draft.check()?;
+        if draft.wait == Wait::Stored && self.inner.data.is_none() {
+            return Err(PublishError::Ephemeral);
+        }
         let (bulletin, work) = self.make(&draft).await?;
         let (id, bits) = (*bulletin.id(), bulletin.stamp.bits);
         self.inner.hub.learn(&draft.topic);
@@ -355,6 +379,7 @@ impl Node {
         let mut header = Header::post(topic, key.author_id(), &draft.body, wall_now());
         header.ttl_s = u32::try_from(draft.ttl.as_secs()).unwrap_or(u32::MAX);
         header.tag.clone_from(&draft.tag);
+        self.inner.moments.settle(&mut header);
         let need = self.bits(&header);
         let max = draft.max_work_bits.unwrap_or(self.inner.max_work_bits);
         if need > max {
@@ -394,9 +419,13 @@ impl Node {
         }
         drop(authors);
         // The key may have been made since the node started.
-        let data = self.inner.data.as_ref();
-        let found = data.and_then(|data| data.author(name).ok());
-        let key = found.ok_or_else(|| PublishError::UnknownAuthor(name.to_owned()))?;
+        let Some(data) = &self.inner.data else {
+            return Err(PublishError::OneAuthor(name.to_owned()));
+        };
+        let key = data.author(name).map_err(|error| match error {
+            KeyError::Missing { .. } => PublishError::UnknownAuthor(name.to_owned()),
+            error => PublishError::Author(Arc::new(error)),
+        })?;
         let key = SecretKey::from_seed(key.expose());
         let mut authors = self
             .inner
@@ -548,7 +577,7 @@ impl Node {
         self.order(Order::Unlink(peer, done)).await && answered.await.unwrap_or(false)
     }
 
-    /// Replaces the access lists. Links that are up stay.
+    /// Replaces the access lists. Links they do not admit are closed.
     ///
     /// # Errors
     /// Names the entry that cannot be read.
@@ -596,28 +625,10 @@ impl Node {
     pub async fn topics(&self) -> Vec<view::Topic> {
         let mut topics = self.inner.hub.topics();
         for topic in &mut topics {
-            topic.retained = self.retained(topic.id).await;
+            // A store that cannot be read holds nothing anybody could have.
+            topic.retained = self.inner.store.count(topic.id).await.unwrap_or_default();
         }
         topics
-    }
-
-    /// Bulletins of `topic` in the store.
-    async fn retained(&self, topic: TopicId) -> u64 {
-        let mut scan = Scan {
-            topics: Some(vec![topic]),
-            after_seq: 0,
-            since: Wall::default(),
-            limit: 4_096,
-        };
-        let mut count = 0;
-        while let Ok(page) = self.inner.store.scan(scan.clone()).await {
-            count += u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
-            match page.next {
-                Some(next) => scan.after_seq = next,
-                None => break,
-            }
-        }
-        count
     }
 
     /// The protocol's counters.

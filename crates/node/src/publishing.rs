@@ -37,8 +37,8 @@ struct Waiter {
     watch: watch::Sender<Progress>,
 }
 
-/// A bulletin on its way. Several may wait for one: the same body published twice within one
-/// millisecond is the same bulletin.
+/// A bulletin on its way. Several may wait for one: a clock that is set back may make the same
+/// bulletin twice.
 #[derive(Debug)]
 struct Pending {
     waiters: Vec<Waiter>,
@@ -48,14 +48,23 @@ struct Pending {
 }
 
 /// The table, bounded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Publishing {
+    /// Whether anything here ever gets to a disk.
+    keeps: bool,
     pending: BTreeMap<BulletinId, Pending>,
 }
 
 impl Publishing {
     /// Publications under way at once; more are refused.
     const PENDING_MAX: usize = 4_096;
+
+    pub(crate) const fn new(keeps: bool) -> Self {
+        Self {
+            keeps,
+            pending: BTreeMap::new(),
+        }
+    }
 
     /// Takes a request; returns the bulletin to hand to the engine, or none when it is under way
     /// already or the table is full.
@@ -179,10 +188,11 @@ impl Publishing {
             return;
         };
         step(pending);
+        let keeps = self.keeps;
         let waiters = std::mem::take(&mut pending.waiters);
         let waiting = waiters
             .into_iter()
-            .filter_map(|waiter| pending.answer(waiter))
+            .filter_map(|waiter| pending.answer(waiter, keeps))
             .collect();
         pending.waiters = waiting;
         if pending.waiters.is_empty() {
@@ -197,7 +207,7 @@ impl Pending {
     }
 
     /// Tells `waiter` how far things are; gives it back unless that is what it waited for.
-    fn answer(&self, waiter: Waiter) -> Option<Waiter> {
+    fn answer(&self, waiter: Waiter, keeps: bool) -> Option<Waiter> {
         let mut progress = self.progress;
         if self.is_stored && waiter.wait != Wait::Accepted {
             progress.result = progress.result.max(Outcome::Stored);
@@ -206,7 +216,7 @@ impl Pending {
             && match waiter.wait {
                 Wait::Accepted => true,
                 Wait::Stored => self.is_stored,
-                Wait::Spread(wanted) => self.is_stored && progress.spread >= wanted,
+                Wait::Spread(wanted) => (self.is_stored || !keeps) && progress.spread >= wanted,
             };
         if is_done && matches!(waiter.wait, Wait::Spread(_)) {
             progress.result = Outcome::Spread;

@@ -134,7 +134,8 @@ pub struct Peer {
     pub bytes_in: u64,
     /// Bytes sent over it.
     pub bytes_out: u64,
-    /// What its conduct came to so far: 0 is neutral, less is worse.
+    /// What its conduct came to so far: 0 is neutral, less is worse. Conduct is not weighed yet: a
+    /// peer that breaks the protocol is cut off for a day, and every one that is linked has 0.
     pub score: f64,
     /// How it stands.
     pub state: LinkState,

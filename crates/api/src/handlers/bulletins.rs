@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use bruit::{Draft, From as Start, Incoming, Subscription, Topics};
 use futures_util::stream::{self, Stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{App, Json as Body, Parameters, closed, duration};
 use crate::error::ApiError;
@@ -87,10 +88,11 @@ pub(crate) async fn subscribe(
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
     let (topics, start) = wanted(request.into_parts().0).await?;
+    let seat = app.stream_seat()?;
     let subscription = app.node.subscribe(topics, start).map_err(|error| {
         ApiError::bad_request(error.to_string(), "take it from the last bulletin you have")
     })?;
-    let stream = events(subscription, app);
+    let stream = events(subscription, app, seat);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
@@ -131,13 +133,18 @@ fn start(parts: &Parts, parameters: &Parameters) -> Result<Start, ApiError> {
     }
 }
 
-fn events(subscription: Subscription, app: App) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((subscription, app), async |(mut subscription, app)| {
+fn events(
+    subscription: Subscription,
+    app: App,
+    seat: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let all = (subscription, app, seat);
+    stream::unfold(all, async |(mut subscription, app, seat)| {
         let incoming = tokio::select! {
             incoming = subscription.next() => incoming?,
             () = closed(app.closing.clone()) => return None,
         };
-        Some((Ok(event(incoming)), (subscription, app)))
+        Some((Ok(event(incoming)), (subscription, app, seat)))
     })
 }
 

@@ -17,7 +17,7 @@ use axum::http::request::Parts;
 use bruit::Node;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::ApiError;
 use crate::guard::{self, BODY_BYTES_MAX};
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     /// Whether the configuration names nobody to link to.
     pub(crate) alone: bool,
     pub(crate) questions: validate::Questions,
+    /// Seats for streams of events.
+    streams: Arc<Semaphore>,
     /// Turns true when the server stops: streams end then.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -47,6 +49,7 @@ impl App {
         node: Node,
         token: Token,
         alone: bool,
+        streams: usize,
         closing: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -54,8 +57,30 @@ impl App {
             token,
             alone,
             questions: validate::Questions::default(),
+            streams: Arc::new(Semaphore::new(streams)),
             closing,
         }))
+    }
+
+    /// A seat for a stream, kept until it ends.
+    pub(crate) fn stream_seat(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.streams.clone().try_acquire_owned().map_err(|_| {
+            ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "all streams of the API are in use",
+                "end a subscription, or take several topics in one",
+            )
+        })
+    }
+
+    /// That the node runs: what one that has ended answers is empty, and not true.
+    pub(crate) fn is_served(&self) -> Result<(), ApiError> {
+        if self.node.has_ended() {
+            Err(ApiError::closed())
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -25,7 +25,9 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<view::Peer>>, ApiError> {
     let mut parts = request.into_parts().0;
     let parameters = Parameters::read(&mut parts, &["all"]).await?;
-    Ok(Json(app.node.peers(parameters.flag("all")?).await))
+    let peers = app.node.peers(parameters.flag("all")?).await;
+    app.is_served()?;
+    Ok(Json(peers))
 }
 
 pub(crate) async fn show(
@@ -33,6 +35,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<view::Peer>, ApiError> {
     let mut peers = app.node.peers(true).await;
+    app.is_served()?;
     let at = position(&peers, &id)?;
     Ok(Json(peers.swap_remove(at)))
 }
@@ -42,6 +45,7 @@ pub(crate) async fn drop(
     Path(id): Path<String>,
 ) -> Result<Json<Linked>, ApiError> {
     let peers = app.node.peers(true).await;
+    app.is_served()?;
     let id = peers[position(&peers, &id)?].id;
     if !app.node.unlink(id).await {
         return Err(no_link(&id.to_string()));
@@ -73,8 +77,10 @@ pub(crate) async fn join(
     Ok(Json(joined.map(|(id, up)| linked(id, up)).collect()))
 }
 
-pub(crate) async fn members(State(app): State<App>) -> Json<Vec<view::Member>> {
-    Json(app.node.members().await)
+pub(crate) async fn members(State(app): State<App>) -> Result<Json<Vec<view::Member>>, ApiError> {
+    let members = app.node.members().await;
+    app.is_served()?;
+    Ok(Json(members))
 }
 
 fn spec(text: &str) -> Result<PeerSpec, ApiError> {

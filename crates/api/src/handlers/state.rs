@@ -17,11 +17,14 @@ pub(crate) async fn status(State(app): State<App>) -> Result<Json<view::Status>,
         .ok_or_else(ApiError::closed)
 }
 
-pub(crate) async fn topics(State(app): State<App>) -> Json<Vec<view::Topic>> {
-    Json(app.node.topics().await)
+pub(crate) async fn topics(State(app): State<App>) -> Result<Json<Vec<view::Topic>>, ApiError> {
+    let topics = app.node.topics().await;
+    app.is_served()?;
+    Ok(Json(topics))
 }
 
 pub(crate) async fn identity(State(app): State<App>) -> Json<Identity> {
+    app.node.refresh_addresses().await;
     Json(Identity::of(&app.node))
 }
 

@@ -14,6 +14,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use bruit::{Question as Asked, Validator};
 use futures_util::stream::{self, Stream};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::bulletins::json;
 use super::{App, Json as Body, Parameters, closed};
@@ -97,6 +98,7 @@ struct Asking {
     number: u64,
     timeout: Duration,
     app: App,
+    _seat: OwnedSemaphorePermit,
 }
 
 impl Drop for Asking {
@@ -125,12 +127,14 @@ pub(crate) async fn questions(
             "ask for /v1/validate?topic=news",
         )
     })?;
+    let seat = app.stream_seat()?;
     let number = app.questions.open().next();
     let asking = Asking {
         validator: app.node.validate(&topic, timeout),
         number,
         timeout,
         app,
+        _seat: seat,
     };
     Ok(Sse::new(events(asking)).keep_alive(KeepAlive::new()))
 }

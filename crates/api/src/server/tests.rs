@@ -17,13 +17,14 @@ struct Fixture {
 
 impl Fixture {
     async fn start(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let config = bruit::Config {
+            data: Some(folder.path().join("node")),
             listen: Some("127.0.0.1:0".parse().unwrap()),
             price: 0,
             ..bruit::Config::default()
         };
         let node = Node::spawn(config).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
         let token = Token::load_or_create(folder.path()).unwrap();
         let options = Options {
             listen: vec!["127.0.0.1:0".parse().unwrap()],

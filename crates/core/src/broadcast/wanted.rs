@@ -268,7 +268,9 @@ impl Wanted {
                 Some(busy) if want.asked.is_empty() => self.park(id, busy),
                 _ => self.pause(id, now),
             }
-            given_up.into_iter().for_each(|link| self.answered(link));
+            if let Some(link) = given_up {
+                self.answered(link);
+            }
             return;
         };
         want.sources.retain(|source| *source != link);
@@ -284,7 +286,9 @@ impl Wanted {
         });
         let due = now.plus(patience(link));
         self.schedule(id, due);
-        given_up.into_iter().for_each(|link| self.answered(link));
+        if let Some(link) = given_up {
+            self.answered(link);
+        }
     }
 
     /// Everyone who has it was asked: begins again after a pause.

@@ -37,7 +37,9 @@ pub(super) const TOPICS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], u64> =
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// The schema this program writes, and the newest it reads.
-pub(super) const SCHEMA: u64 = 1;
+///
+/// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
+pub(super) const SCHEMA: u64 = 2;
 /// Key of the schema in `BRUIT`.
 const SCHEMA_KEY: &str = "schema";
 /// Key of the first arrival number that was certainly never given out.
@@ -57,10 +59,37 @@ pub(super) struct Disk {
     medium: Box<dyn Medium>,
     cache_bytes: usize,
     view: RwLock<View>,
-    /// Arrival numbers of the bodies on disk.
-    index: RwLock<HashMap<BulletinId, u64>>,
+    index: RwLock<Index>,
     /// First arrival number not set aside.
     reserved: AtomicU64,
+}
+
+/// Arrival numbers by id.
+#[derive(Debug, Default)]
+struct Index {
+    /// Of the bodies on disk.
+    held: HashMap<BulletinId, u64>,
+    /// Of bodies that were evicted, until their ids are purged.
+    gone: HashMap<BulletinId, u64>,
+}
+
+impl Index {
+    fn take(&mut self, changes: Changes) {
+        for (id, change) in changes {
+            self.held.remove(&id);
+            self.gone.remove(&id);
+            match change {
+                Change::Held(seq) => self.held.insert(id, seq),
+                Change::Gone(seq) => self.gone.insert(id, seq),
+                Change::Forgotten => None,
+            };
+        }
+    }
+
+    /// The arrival of a body, held or gone.
+    fn arrival(&self, id: &BulletinId) -> Option<u64> {
+        self.held.get(id).or_else(|| self.gone.get(id)).copied()
+    }
 }
 
 /// What the database is good for at the moment.
@@ -139,15 +168,10 @@ impl Disk {
                 Write::Put(bulletin) => Some(bulletin.id),
                 _ => None,
             })
-            .filter(|id| matches!(changes.get(id), Some(Some(_))))
+            .filter(|id| matches!(changes.get(id), Some(Change::Held(_))))
             .collect();
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        for (id, seq) in changes {
-            match seq {
-                Some(seq) => index.insert(id, seq),
-                None => index.remove(&id),
-            };
-        }
+        index.take(changes);
         Ok(stored)
     }
 
@@ -178,7 +202,7 @@ impl Disk {
         transaction: &WriteTransaction,
         batch: &[Write],
     ) -> Result<Changes, redb::Error> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index();
         let mut tables = Tables::open(transaction, &index)?;
         batch.iter().try_for_each(|write| tables.apply(write))?;
         Ok(tables.changes)
@@ -212,11 +236,12 @@ impl Disk {
 
     /// The number of arrival of the bulletin `id`, where its body is on disk.
     pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
-        self.index
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .copied()
+        self.index().held.get(id).copied()
+    }
+
+    /// The number of arrival of the bulletin `id`, also when its body is gone.
+    pub(super) fn arrival_of(&self, id: &BulletinId) -> Option<u64> {
+        self.index().arrival(id)
     }
 
     /// The bytes of the bulletin `id`, where its body is on disk.
@@ -244,10 +269,7 @@ impl Disk {
 
     /// Bodies on disk.
     pub(super) fn held(&self) -> usize {
-        self.index
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.index().held.len()
     }
 
     /// Keeps reads going after a failed write: from here on nothing reaches the medium.
@@ -307,6 +329,10 @@ impl Disk {
         .map_err(|error| self.explain(error))
     }
 
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -316,8 +342,18 @@ impl Disk {
     }
 }
 
-/// Arrival numbers of bodies that a batch wrote, `None` for bodies it took away.
-type Changes = BTreeMap<BulletinId, Option<u64>>;
+/// What a batch made of an id.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// Its body is on disk, under this number.
+    Held(u64),
+    /// Its body came under this number, and was evicted.
+    Gone(u64),
+    Forgotten,
+}
+
+/// What a batch changed.
+type Changes = BTreeMap<BulletinId, Change>;
 
 /// The open tables of one transaction.
 struct Tables<'a> {
@@ -325,15 +361,12 @@ struct Tables<'a> {
     seen: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
     meta: Table<'a, &'static str, &'static [u8]>,
-    index: &'a HashMap<BulletinId, u64>,
+    index: &'a Index,
     changes: Changes,
 }
 
 impl<'a> Tables<'a> {
-    fn open(
-        transaction: &'a WriteTransaction,
-        index: &'a HashMap<BulletinId, u64>,
-    ) -> Result<Self, TableError> {
+    fn open(transaction: &'a WriteTransaction, index: &'a Index) -> Result<Self, TableError> {
         Ok(Self {
             bodies: transaction.open_table(BODIES)?,
             seen: transaction.open_table(SEEN)?,
@@ -372,8 +405,17 @@ impl<'a> Tables<'a> {
     /// Arrival number of the body of `id`, as this batch has left it.
     fn seq(&self, id: &BulletinId) -> Option<u64> {
         match self.changes.get(id) {
-            Some(change) => *change,
-            None => self.index.get(id).copied(),
+            Some(Change::Held(seq)) => Some(*seq),
+            Some(Change::Gone(_) | Change::Forgotten) => None,
+            None => self.index.held.get(id).copied(),
+        }
+    }
+
+    /// Whether `id` arrived once, as this batch has left it.
+    fn has_arrived(&self, id: &BulletinId) -> bool {
+        match self.changes.get(id) {
+            Some(change) => !matches!(change, Change::Forgotten),
+            None => self.index.arrival(id).is_some(),
         }
     }
 
@@ -389,7 +431,7 @@ impl<'a> Tables<'a> {
             &rows::topic_key(&bulletin.topic, bulletin.seq),
             bulletin.created.as_millis(),
         )?;
-        self.changes.insert(bulletin.id, Some(bulletin.seq));
+        self.changes.insert(bulletin.id, Change::Held(bulletin.seq));
         Ok(())
     }
 
@@ -407,7 +449,7 @@ impl<'a> Tables<'a> {
     }
 
     fn see(&mut self, id: &BulletinId, created: Wall, expires: Wall) -> Result<(), redb::Error> {
-        if self.seq(id).is_none() {
+        if !self.has_arrived(id) {
             let created = created.as_millis().to_be_bytes();
             self.seen
                 .insert(&rows::seen_key(expires, id), created.as_slice())?;
@@ -438,9 +480,10 @@ impl<'a> Tables<'a> {
 
     fn evict(&mut self, id: &BulletinId) -> Result<(), redb::Error> {
         if let Some(body) = self.remove_body(id)? {
-            let created = body.created.as_millis().to_be_bytes();
+            let gone = rows::gone_value(body.created, body.seq);
             self.seen
-                .insert(&rows::seen_key(body.expires, id), created.as_slice())?;
+                .insert(&rows::seen_key(body.expires, id), gone.as_slice())?;
+            self.changes.insert(*id, Change::Gone(body.seq));
         }
         Ok(())
     }
@@ -448,6 +491,7 @@ impl<'a> Tables<'a> {
     fn purge(&mut self, id: &BulletinId, expires: Wall) -> Result<(), redb::Error> {
         let expires = self.remove_body(id)?.map_or(expires, |body| body.expires);
         self.seen.remove(&rows::seen_key(expires, id))?;
+        self.changes.insert(*id, Change::Forgotten);
         Ok(())
     }
 
@@ -457,7 +501,7 @@ impl<'a> Tables<'a> {
         let Some(seq) = self.seq(id) else {
             return Ok(None);
         };
-        self.changes.insert(*id, None);
+        self.changes.insert(*id, Change::Forgotten);
         let Some(row) = self.bodies.remove(seq)? else {
             return Ok(None);
         };
@@ -522,19 +566,19 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
 }
 
 /// Reads back ids, index and the node's own notes.
-fn recover(
-    database: &Database,
-    next_seq: u64,
-) -> Result<(Recovered, HashMap<BulletinId, u64>), redb::Error> {
+fn recover(database: &Database, next_seq: u64) -> Result<(Recovered, Index), redb::Error> {
     let transaction = database.begin_read()?;
-    let mut index = HashMap::new();
+    let mut index = Index::default();
     let mut seen = Vec::new();
     for row in transaction.open_table(SEEN)?.iter()? {
         let (key, value) = row?;
         let known = rows::known(key.value(), value.value()).ok_or_else(|| {
             redb::Error::Corrupted("a row of known ids has a wrong length".to_owned())
         })?;
-        index.extend(known.held.as_ref().map(|held| (known.id, held.seq)));
+        let held = known.held.as_ref().map(|held| (known.id, held.seq));
+        let gone = rows::gone_seq(value.value()).map(|seq| (known.id, seq));
+        index.held.extend(held);
+        index.gone.extend(gone);
         seen.push(known);
     }
     let mut meta = BTreeMap::new();

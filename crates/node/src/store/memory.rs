@@ -1,7 +1,7 @@
 //! The store of a node that leaves nothing behind: same answers, no file, no thread.
 //!
-//! Every call is answered before it returns. Ids without a body are not kept: only a restart would
-//! ask for them.
+//! Every call is answered before it returns. Ids that never had a body are not kept: only a restart
+//! would ask for them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -23,6 +23,8 @@ pub(super) struct Memory {
 struct State {
     bodies: BTreeMap<u64, StoredBulletin>,
     index: HashMap<BulletinId, u64>,
+    /// Arrivals of bodies that were evicted, until their ids are purged.
+    gone: HashMap<BulletinId, u64>,
     topics: BTreeSet<(TopicId, u64)>,
     submitted: u64,
     closed: bool,
@@ -62,8 +64,8 @@ impl Memory {
                 stamp_bits,
                 bytes,
             } => state.restamp(&id, stamp_bits, bytes),
-            Write::Evict { id } => state.remove(&id),
-            Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.remove(id)),
+            Write::Evict { id } => state.evict(id),
+            Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.purge(id)),
             Write::Barrier(barrier) => barriers.push(barrier),
             Write::Seen { .. } | Write::Meta { .. } => {}
         }
@@ -91,7 +93,14 @@ impl Memory {
     }
 
     pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
-        self.state().index.get(id).copied()
+        let state = self.state();
+        let held = state.index.get(id);
+        held.or_else(|| state.gone.get(id)).copied()
+    }
+
+    pub(super) fn count(&self, topic: TopicId) -> Result<u64, StoreError> {
+        let all = (topic, 0)..=(topic, u64::MAX);
+        Ok(self.open_state()?.topics.range(all).count() as u64)
     }
 
     pub(super) fn scan(&self, scan: &Scan) -> Result<Page, StoreError> {
@@ -160,7 +169,7 @@ fn page_push(page: &mut PageBuilder, scan: &Scan, bulletin: Option<&StoredBullet
 
 impl State {
     fn put(&mut self, bulletin: StoredBulletin) {
-        self.remove(&bulletin.id);
+        self.purge(&bulletin.id);
         self.index.insert(bulletin.id, bulletin.seq);
         self.topics.insert((bulletin.topic, bulletin.seq));
         self.bodies.insert(bulletin.seq, bulletin);
@@ -174,10 +183,22 @@ impl State {
         }
     }
 
-    fn remove(&mut self, id: &BulletinId) {
+    fn evict(&mut self, id: BulletinId) {
+        let seq = self.remove(&id);
+        self.gone.extend(seq.map(|seq| (id, seq)));
+    }
+
+    fn purge(&mut self, id: &BulletinId) {
+        self.remove(id);
+        self.gone.remove(id);
+    }
+
+    /// Takes the body away; returns the number of its arrival.
+    fn remove(&mut self, id: &BulletinId) -> Option<u64> {
         let seq = self.index.remove(id);
         if let Some(bulletin) = seq.and_then(|seq| self.bodies.remove(&seq)) {
             self.topics.remove(&(bulletin.topic, bulletin.seq));
         }
+        seq
     }
 }

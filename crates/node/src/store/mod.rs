@@ -405,14 +405,17 @@ impl Store {
         }
     }
 
-    /// The number of arrival of `id`, where its body is held.
+    /// The number of arrival of `id`: known while its body is held, and after that until the id is
+    /// purged.
     pub fn seq_of(&self, id: &BulletinId) -> Option<u64> {
         match &self.kind {
             Kind::Memory(memory) => memory.seq_of(id),
             // In this order: what leaves the queue in between is on disk by then.
             Kind::Disk(threads) => {
                 let shared = &threads.shared;
-                shared.waiting_seq(id).or_else(|| shared.disk.seq_of(id))
+                shared
+                    .waiting_seq(id)
+                    .or_else(|| shared.disk.arrival_of(id))
             }
         }
     }
@@ -427,6 +430,21 @@ impl Store {
             Kind::Disk(threads) => {
                 let (answer, answered) = oneshot::channel();
                 threads.requests.send(Request::Scan(scan, answer))?;
+                answered.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// How many bulletins of `topic` are held, those that still wait for the disk included.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`, `Io`, `Corrupt`.
+    pub async fn count(&self, topic: TopicId) -> Result<u64, StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.count(topic),
+            Kind::Disk(threads) => {
+                let (answer, answered) = oneshot::channel();
+                threads.requests.send(Request::Count(topic, answer))?;
                 answered.await.map_err(|_| StoreError::Closed)?
             }
         }

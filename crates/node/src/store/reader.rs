@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use bruit_core::id::BulletinId;
+use bruit_core::id::{BulletinId, TopicId};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -24,6 +24,7 @@ pub(super) enum Request {
         oneshot::Sender<Result<Option<Bytes>, StoreError>>,
     ),
     Scan(Scan, oneshot::Sender<Result<Page, StoreError>>),
+    Count(TopicId, oneshot::Sender<Result<u64, StoreError>>),
     Stop,
 }
 
@@ -62,6 +63,7 @@ pub(super) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
             // Whoever asked may have gone: then nobody misses the answer.
             Request::Get(id, answer) => drop(answer.send(bytes(shared, &id))),
             Request::Scan(scan, answer) => drop(answer.send(page(shared, &scan))),
+            Request::Count(topic, answer) => drop(answer.send(count(shared, &topic))),
             Request::Stop => break,
         }
     }
@@ -83,6 +85,15 @@ fn noticed<T>(shared: &Shared, result: Result<T, StoreError>) -> Result<T, Store
         shared.submit(Write::Purge { ids: Vec::new() }).ok();
     }
     result
+}
+
+fn count(shared: &Shared, topic: &TopicId) -> Result<u64, StoreError> {
+    // In this order: what leaves the queue in between is on disk by then, and not counted twice.
+    let waiting = shared.waiting_seqs(topic);
+    let counted = shared
+        .disk
+        .read(|transaction| scan::count(transaction, topic, &waiting));
+    noticed(shared, counted)
 }
 
 fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {

@@ -6,7 +6,8 @@
 //! ```text
 //! bodies   key [seq: 8]            value [id: 32][topic: 32][created: 8][expires: 8][received: 8]
 //!                                        [hops: 1][stamp bits: 1][has from: 1][from: 32]?[bytes: 0..]
-//! seen     key [expires: 8][id: 32] value [created: 8]                                   without a body
+//! seen     key [expires: 8][id: 32] value [created: 8]                                   never had a body
+//!                                         [created: 8][seq: 8]                           its body is gone
 //!                                         [created: 8][seq: 8][size: 4][stamp bits: 1][topic: 32]
 //! topics   key [topic: 32][seq: 8]  value [created: 8]
 //! ```
@@ -22,6 +23,9 @@ pub(super) const LONG_KEY_BYTES: usize = 40;
 
 /// Bytes of a body row before `from`.
 const BODY_HEAD_BYTES: usize = 32 + 32 + 8 + 8 + 8 + 3;
+
+/// Bytes of the value of a `seen` row whose body is gone.
+const GONE_BYTES: usize = 8 + 8;
 
 /// Bytes of the value of a `seen` row with a body.
 const HELD_BYTES: usize = 8 + 8 + 4 + 1 + 32;
@@ -99,13 +103,30 @@ pub(super) fn held_value(created: Wall, held: &Held) -> [u8; HELD_BYTES] {
     value
 }
 
+/// The value of a known id whose body is gone: its arrival stays, for the cursors that name it.
+pub(super) fn gone_value(created: Wall, seq: u64) -> [u8; GONE_BYTES] {
+    let mut value = [0; GONE_BYTES];
+    let mut fill = Fill(&mut value);
+    fill.put(&created.as_millis().to_be_bytes());
+    fill.put(&seq.to_be_bytes());
+    value
+}
+
+/// The arrival of a known id whose body is gone.
+pub(super) fn gone_seq(value: &[u8]) -> Option<u64> {
+    let mut cut = Cut(value);
+    (value.len() == GONE_BYTES).then_some(())?;
+    cut.wall()?;
+    cut.number()
+}
+
 /// Reads a row of `seen`; `None` when it is not one.
 pub(super) fn known(key: &[u8; LONG_KEY_BYTES], value: &[u8]) -> Option<Known> {
     let mut cut = Cut(key);
     let (expires, id) = (cut.wall()?, BulletinId::from_bytes(cut.array()?));
     let mut cut = Cut(value);
     let created = cut.wall()?;
-    if cut.0.is_empty() {
+    if cut.0.is_empty() || value.len() == GONE_BYTES {
         return Some(Known {
             id,
             created,
@@ -253,16 +274,17 @@ mod tests {
                 held: Some(held)
             })
         );
-        let bare = known(&key, &created.as_millis().to_be_bytes());
-        assert_eq!(
-            bare,
-            Some(Known {
-                id,
-                created,
-                expires,
-                held: None
-            })
-        );
+        let bare = Some(Known {
+            id,
+            created,
+            expires,
+            held: None,
+        });
+        let never = created.as_millis().to_be_bytes();
+        let gone = gone_value(created, 5);
+        assert_eq!((known(&key, &never), gone_seq(&never)), (bare, None));
+        assert_eq!((known(&key, &gone), gone_seq(&gone)), (bare, Some(5)));
+        assert_eq!(gone_seq(&value), None);
         assert_eq!(known(&key, &value[..HELD_BYTES - 1]), None);
     }
 

@@ -183,6 +183,26 @@ fn page_of_topics(
     Ok(page.finish())
 }
 
+/// How many bulletins of `topic` are on disk, and of `waiting` that are not yet: by their keys alone.
+pub(super) fn count(
+    transaction: &ReadTransaction,
+    topic: &TopicId,
+    waiting: &[u64],
+) -> Result<u64, redb::Error> {
+    let arrivals = transaction.open_table(TOPICS)?;
+    let ends = rows::topic_key(topic, 0)..=rows::topic_key(topic, u64::MAX);
+    let range = ends.start()..=ends.end();
+    let mut count = 0;
+    for entry in arrivals.range::<&[u8; rows::LONG_KEY_BYTES]>(range)? {
+        entry?;
+        count += 1;
+    }
+    for seq in waiting {
+        count += u64::from(arrivals.get(&rows::topic_key(topic, *seq))?.is_none());
+    }
+    Ok(count)
+}
+
 /// `page` with those of `waiting` that it lacks. Both match the scan and are sorted by arrival.
 pub(super) fn merge(mut page: Page, waiting: Vec<StoredBulletin>, scan: &Scan) -> Page {
     if waiting.is_empty() {

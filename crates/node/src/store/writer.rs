@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use bruit_core::id::BulletinId;
+use bruit_core::id::{BulletinId, TopicId};
 use bytes::Bytes;
 
 use super::disk::Disk;
@@ -208,6 +208,15 @@ impl Shared {
         rows.filter(|bulletin| scan.matches(bulletin))
             .take(scan.limit() + 1)
             .cloned()
+            .collect()
+    }
+
+    /// The arrivals of `topic` that wait for the disk.
+    pub(super) fn waiting_seqs(&self, topic: &TopicId) -> Vec<u64> {
+        let queue = self.queue();
+        let rows = queue.waiting.by_seq.values();
+        rows.filter(|bulletin| bulletin.topic == *topic)
+            .map(|bulletin| bulletin.seq)
             .collect()
     }
 
