@@ -818,6 +818,26 @@ mod tests {
         Received::new(&bulletin, body, None, None, 0, Wall::default())
     }
 
+    /// The rest of what is held was left out, and nobody was told.
+    #[tokio::test]
+    async fn a_subscription_ends_when_what_is_held_cannot_be_read() {
+        let network = Network::new("main", bruit_core::work::Price::DEFAULT, None);
+        let hub = Hub::new(Arc::new(network), 1, mpsc::unbounded_channel().0);
+        let place = crate::store::Place::Ephemeral;
+        let (store, _) = Store::open(&place, crate::store::StoreOptions::default(), drop)
+            .expect("memory is there");
+        store.clone().shutdown().expect("nothing waits");
+        let since = From::Since(Duration::from_mins(1));
+        let begun = hub.subscribe(&Topics::All, &since, store, Wall::from_millis(100_000));
+        let mut subscription = begun.expect("no cursor");
+        assert_eq!(subscription.next().await, None);
+        assert_eq!(
+            subscription.next().await,
+            None,
+            "it does not go live after that"
+        );
+    }
+
     /// The whole of what can happen between deliveries, the end of the node and a reader: all that
     /// is shared is under one lock, so orders of locked sections and wakes are all orders there are.
     #[test]

@@ -45,8 +45,8 @@ mod tests {
         for tick in 0..600_u32 {
             meter.count(2, start + Duration::from_millis(100) * tick);
         }
-        let end = start + Duration::from_secs(60);
+        let end = start + Duration::from_mins(1);
         assert!((meter.per_s(end) - 20.0).abs() < 1.0);
-        assert!(meter.per_s(end + Duration::from_secs(60)) < 0.01);
+        assert!(meter.per_s(end + Duration::from_mins(1)) < 0.01);
     }
 }

@@ -92,15 +92,32 @@ async fn three_nodes_told_of_the_first_alone_deliver_each_body_once() {
     }
 }
 
+/// A node with a disk.
+async fn keeper(folder: &tempfile::TempDir, join: &[&Node]) -> Node {
+    let join = join
+        .iter()
+        .map(|node| node.address().expect("reachable"))
+        .collect();
+    let data = Some(folder.path().to_owned());
+    Node::spawn(Config {
+        data,
+        join,
+        ..local()
+    })
+    .await
+    .expect("starts")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spread_and_stored_come_true_and_without_company_a_bulletin_is_queued() {
-    let a = node(&[]).await;
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let a = keeper(&folders[0], &[]).await;
     let alone = a
         .publish(Draft::new("news", "alone"))
         .await
         .expect("published");
     assert_eq!(alone.result, Outcome::Queued);
-    let b = node(&[&a]).await;
+    let b = keeper(&folders[1], &[&a]).await;
     linked(&[&a, &b], 1).await;
     let stored = a
         .publish(Draft::new("news", "stored").wait(Wait::Stored))
@@ -115,7 +132,91 @@ async fn spread_and_stored_come_true_and_without_company_a_bulletin_is_queued() 
     let mut held = b
         .subscribe(Topics::All, From::Since(Duration::from_mins(1)))
         .expect("fine");
-    assert_eq!(next_body(&mut held).await, b"alone");
+    let mut bodies = Vec::new();
+    for _ in 0..3 {
+        bodies.push(next_body(&mut held).await);
+    }
+    assert!(bodies.contains(&b"alone".to_vec()), "{bodies:?}");
+    for node in [a, b] {
+        node.shutdown().await;
+    }
+}
+
+/// Memory is no disk: an ephemeral node answered `stored`, and told its neighbours so, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ephemeral_node_never_says_stored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let a = keeper(&folder, &[]).await;
+    let b = node(&[&a]).await;
+    linked(&[&a, &b], 1).await;
+    let refused = b.publish(Draft::new("news", "x").wait(Wait::Stored)).await;
+    assert_eq!(refused.expect_err("no disk").code(), "store_failed");
+    let to_memory = Draft::new("news", "y")
+        .wait(Wait::Spread(1))
+        .wait_timeout(Duration::from_secs(1));
+    let refused = a.publish(to_memory).await;
+    assert_eq!(
+        refused.expect_err("its neighbour has no disk").code(),
+        "timeout"
+    );
+    let to_disk = b.publish(Draft::new("news", "z").wait(Wait::Spread(1)));
+    assert_eq!(to_disk.await.expect("published").result, Outcome::Spread);
+    for node in [a, b] {
+        node.shutdown().await;
+    }
+}
+
+/// Equal headers made within a millisecond had one id, and all but the first were lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_bulletins_published_at_once_are_several() {
+    let a = node(&[]).await;
+    let mut subscription = news(&a);
+    let publish = (0..50).map(|_| a.publish(Draft::new("news", "tick")));
+    let receipts = futures_util::future::join_all(publish).await;
+    let ids: std::collections::BTreeSet<_> = receipts
+        .into_iter()
+        .map(|receipt| receipt.expect("published").id)
+        .collect();
+    assert_eq!(ids.len(), 50);
+    for _ in 0..50 {
+        assert_eq!(next_body(&mut subscription).await, b"tick");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_nobody_knows_is_told_as_a_gap_and_what_expired_is_not_replayed() {
+    let a = node(&[]).await;
+    let short = Draft::new("news", "short").ttl(Duration::from_secs(1));
+    a.publish(short).await.expect("published");
+    a.publish(Draft::new("news", "long"))
+        .await
+        .expect("published");
+    let topics = || Topics::Named(vec!["news".into()]);
+    let lost = From::Cursor(format!("0-{}", "07".repeat(32)));
+    let mut since = a.subscribe(topics(), lost).expect("a cursor");
+    assert_eq!(since.next().await, Some(Incoming::Gap { missed: 0 }));
+    assert_eq!(next_body(&mut since).await, b"short");
+    assert_eq!(next_body(&mut since).await, b"long");
+
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let mut later = a
+        .subscribe(topics(), From::Since(Duration::from_mins(1)))
+        .expect("no cursor");
+    assert_eq!(next_body(&mut later).await, b"long");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_operator_denies_is_unlinked() {
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    linked(&[&a, &b], 1).await;
+    let deny = [b.id().to_string()];
+    a.set_access(&[], &deny).await.expect("an id");
+    let start = Instant::now();
+    while !a.peers(false).await.is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(10), "still linked");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -400,6 +400,51 @@ async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again(
 }
 
 #[tokio::test]
+async fn streams_leave_room_for_questions() {
+    let fixture = Fixture::start(Limits {
+        streams: 1,
+        ..Limits::default()
+    })
+    .await;
+    let route = |path: &str| routes().find(|route| route.path == path).unwrap();
+    let stream = Request::good(&route("/v1/subscribe"));
+    let mut first = fixture.connect().await;
+    let text = stream.text(&fixture.token);
+    first.write_all(text.as_bytes()).await.unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    assert_eq!(fixture.status(&stream).await, 429);
+    assert_eq!(
+        fixture.status(&Request::good(&route("/v1/validate"))).await,
+        429
+    );
+    assert_eq!(
+        fixture.status(&Request::good(&route("/v1/status"))).await,
+        200
+    );
+    drop(first);
+    while fixture.status(&stream).await != 200 {
+        tokio::task::yield_now().await;
+    }
+    fixture.stop().await;
+}
+
+/// A node that had broken off still listed no links and no members, as if it were alone.
+#[tokio::test]
+async fn a_node_that_has_ended_is_not_shown_as_an_empty_one() {
+    let fixture = Fixture::start(Limits::default()).await;
+    fixture.node.shutdown().await;
+    fixture.node.ended().await;
+    for route in routes().filter(|route| route.method == Method::GET) {
+        let is_live = ["/healthz", "/v1/identity", "/v1/subscribe", "/v1/validate"];
+        if !is_live.contains(&route.path) {
+            let status = fixture.status(&Request::good(&route)).await;
+            assert_eq!(status, 503, "{}", route.path);
+        }
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn error_answers_have_code_message_and_fix() {
     let fixture = Fixture::start(Limits::default()).await;
     for route in routes().filter(|route| route.access == Access::Token) {

@@ -207,6 +207,66 @@ fn what_is_put_is_reported_and_found() {
     }
 }
 
+/// A subscriber that comes back with the cursor of an evicted bulletin was set back to its creation,
+/// and got what it had, or lost what had been made before and came after.
+#[test]
+fn an_arrival_is_known_until_the_id_is_purged_and_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let bulletin = bulletin(1, 7, 100);
+    let evict = Write::Evict { id: bulletin.id };
+    let (id, expires) = (bulletin.id, bulletin.expires);
+    let purge = Write::Purge {
+        ids: vec![(id, expires)],
+    };
+    let seen = Write::Seen {
+        id,
+        created: bulletin.created,
+        expires,
+    };
+    for place in [Place::Ephemeral, Place::Folder(folder.path().to_owned())] {
+        let (store, _, events) = open(&place);
+        for write in [Write::Put(bulletin.clone()), evict.clone(), seen.clone()] {
+            store.submit(write).unwrap();
+        }
+        synced(&events, 3);
+        assert_eq!(store.seq_of(&id), Some(7));
+        assert_eq!(block_on(store.get(id)).unwrap(), None);
+        assert_eq!(store.stats().held, 0);
+        let store = if place == Place::Ephemeral {
+            store
+        } else {
+            store.shutdown().unwrap();
+            let (store, recovered, _) = open(&place);
+            assert_eq!(recovered.seen[0].held, None);
+            assert_eq!(store.seq_of(&id), Some(7));
+            store
+        };
+        store.submit(purge.clone()).unwrap();
+        while store.seq_of(&id).is_some() {
+            std::thread::yield_now();
+        }
+        store.shutdown().unwrap();
+    }
+}
+
+#[test]
+fn bulletins_of_a_topic_are_counted_wherever_they_are() {
+    let faulty = Faulty::default();
+    let (store, _, events) = open_faulty(&faulty);
+    for number in 1..=8 {
+        store
+            .submit(Write::Put(bulletin(number, number, 10)))
+            .unwrap();
+    }
+    synced(&events, 8);
+    let held = faulty.hold_syncs();
+    store.submit(Write::Put(bulletin(9, 9, 10))).unwrap();
+    assert_eq!(block_on(store.count(topic(1))).unwrap(), 3);
+    assert_eq!(block_on(store.count(topic(7))).unwrap(), 0);
+    drop(held);
+    store.shutdown().unwrap();
+}
+
 #[test]
 fn what_still_waits_for_the_disk_is_found() {
     let faulty = Faulty::default();
