@@ -269,6 +269,41 @@ fn an_output_nobody_reads_does_not_stop_the_lines() {
     }
 }
 
+/// A node started by the command it printed was a stranger where the network was not the default one.
+#[test]
+fn the_command_for_another_machine_names_the_network() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("bruit");
+    let mut command = common::bruit(home.path());
+    command
+        .args([
+            "run",
+            "--listen",
+            "127.0.0.1:0",
+            "--price",
+            "0",
+            "--network",
+            "my net",
+        ])
+        .arg("--data")
+        .arg(&data)
+        .arg("--api")
+        .arg(format!("unix:{}", data.join("api.sock").display()));
+    let daemon = common::Running::start(&mut command);
+    let line = std::iter::repeat_with(|| daemon.line()).find(|line| line.contains("--join"));
+    let line = line.unwrap();
+    assert!(line.ends_with(" --network 'my net' --price 0"), "{line}");
+    let mut ticket = common::bruit(home.path());
+    ticket
+        .args(["--json", "id", "--ticket", "--data"])
+        .arg(&data);
+    let ticket = run(&mut ticket, "").ok().json();
+    assert!(
+        ticket["ticket"].as_str().unwrap().starts_with("bruit1"),
+        "{ticket}"
+    );
+}
+
 #[test]
 fn what_runs_on_ends_well_when_it_is_asked_to() {
     let daemon = Daemon::start(&[]);

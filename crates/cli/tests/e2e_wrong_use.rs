@@ -158,12 +158,20 @@ fn a_daemon_refuses_what_is_not_there_or_not_allowed() {
     );
     assert_eq!(done.json()[0]["linked"], false);
     let done = daemon.run(&["--json", "pub", "news", "x", "--author", "nobody"]);
-    assert_eq!(done.error()["code"], "unknown_author");
+    assert_eq!(
+        (done.code, &done.error()["code"]),
+        (1, &"unknown_author".into())
+    );
 
     // The token is what opens the door.
     let token = daemon.data().join("token");
     fs::remove_file(&token).unwrap();
-    assert_eq!(daemon.run(&["status"]).code, 5);
+    let done = daemon.run(&["--json", "status"]);
+    assert_eq!(done.code, 5);
+    assert!(
+        done.error()["fix"].as_str().unwrap().contains("restart"),
+        "{done:?}"
+    );
     fs::write(&token, "00".repeat(32)).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     let done = daemon.run(&["--json", "status"]);
@@ -171,6 +179,36 @@ fn a_daemon_refuses_what_is_not_there_or_not_allowed() {
         (done.code, &done.error()["code"]),
         (5, &"unauthorized".into())
     );
+}
+
+#[test]
+fn an_ephemeral_daemon_says_what_it_has_not() {
+    let daemon = Daemon::start(&["--ephemeral", "--price", "0"]);
+    let cases: &[Case<'_>] = &[
+        (&["pub", "news", "x", "--wait", "stored"], 6, "store_failed"),
+        (
+            &["pub", "news", "x", "--author", "nobody"],
+            1,
+            "unknown_author",
+        ),
+    ];
+    check(cases, |args| daemon.command(args));
+    for (args, _, _) in cases {
+        let done = daemon.run(&[&["--json"], *args].concat());
+        let fix = done.error()["fix"].as_str().unwrap().to_owned();
+        assert!(fix.contains("without --ephemeral"), "{fix}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_big_is_told_with_its_size() {
+    let daemon = Daemon::start(&[]);
+    let big = daemon.data().join("big");
+    fs::write(&big, vec![b'x'; 3_000_000]).unwrap();
+    let done = daemon.run(&["--json", "pub", "news", "--file", big.to_str().unwrap()]);
+    assert_eq!((done.code, &done.error()["code"]), (6, &"too_big".into()));
+    let message = done.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("3000000"), "{message}");
 }
 
 #[test]

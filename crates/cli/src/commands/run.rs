@@ -123,7 +123,7 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         .map_err(|error| Failure::new(Exit::Usage, "token", error.to_string(), error.fix()))?;
     let mut listen = vec![first_endpoint(folder)];
     // The socket of the folder may be named, too.
-    listen.extend(loaded.api().filter(|named| *named != listen[0]));
+    listen.extend(loaded.api().filter(|named| !is_same(named, &listen[0])));
     let options = Options {
         listen,
         token,
@@ -140,6 +140,16 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         std::fs::write(&path, text).map_err(|error| Failure::file(&path, &error))?;
     }
     Ok(server)
+}
+
+/// Whether two endpoints are one, however the path of a socket is written.
+fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one, other) {
+        (Endpoint::Unix(one), Endpoint::Unix(other)) => {
+            std::path::absolute(one).ok() == std::path::absolute(other).ok()
+        }
+        _ => one == other,
+    }
 }
 
 /// Where the other commands find the daemon.
