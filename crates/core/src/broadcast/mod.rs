@@ -44,14 +44,12 @@ pub struct Config {
     /// Shortest and longest wait for a tree's copy of an announced bulletin. Shorter repairs sooner
     /// and duplicates more. Default 30 to 300 ms.
     pub graft_wait: (Duration, Duration),
-    /// How long announcements along a settled tree are gathered. Longer costs less and finds a
-    /// withholding parent later. Default 250 ms.
+    /// How long announcements along a settled tree are gathered, ± 75 % by chance: of the two ends of a
+    /// link the quicker one tells, and the other need not. Longer costs less and finds a withholding
+    /// parent later. Default 250 ms.
     pub gather: Duration,
     /// How long announcements along a new or troubled tree are gathered. Default 5 ms.
     pub gather_urgent: Duration,
-    /// Links told at once even along a settled tree, in rotation. Each costs a packet and its
-    /// acknowledgement per bulletin, half of all packets when there are two. Default 1.
-    pub urgent_links: usize,
     /// A first bulletin of a root up to this size is pushed to the whole mesh. Default 512 bytes.
     pub cold_push_bytes_max: usize,
     /// A larger one is pushed to so many of the quickest links and announced to the others.
@@ -80,7 +78,6 @@ impl Default for Config {
             graft_wait: (Duration::from_millis(30), Duration::from_millis(300)),
             gather: Duration::from_millis(250),
             gather_urgent: Duration::from_millis(5),
-            urgent_links: 1,
             cold_push_bytes_max: 512,
             cold_eager: 3,
             serve_again: Duration::from_secs(10),
@@ -227,7 +224,6 @@ pub struct Broadcast {
     restamped: BTreeMap<BulletinId, Mono>,
     own_tag: u64,
     own_tag_until: Mono,
-    rotation: usize,
 }
 
 impl Broadcast {
@@ -261,7 +257,6 @@ impl Broadcast {
             restamped: BTreeMap::new(),
             own_tag: 0,
             own_tag_until: Mono::ZERO,
-            rotation: 0,
             config,
             rng,
         }
@@ -548,6 +543,12 @@ impl Broadcast {
             if is_eager {
                 passing.note_holder(link);
                 facts.push(Fact::Push(push(&passing, link)));
+                // What waits to be told there travels along.
+                let recent = &self.recent;
+                let waiting = self
+                    .announcements
+                    .take(link, |id| recent.is_held_by(id, link));
+                facts.extend(announce_frames(link, &waiting));
             } else {
                 lazy.push(link);
             }
@@ -577,23 +578,27 @@ impl Broadcast {
 
     /// R1 and R9: announces to `links`, at once where it matters, gathered where it does not.
     fn announce(&mut self, id: ShortId, root_tag: u64, links: &[LinkId], is_warm: bool, now: Mono) {
-        let urgent = now.plus(self.config.gather_urgent);
-        let gathered = now.plus(self.config.gather);
-        self.rotation = self.rotation.wrapping_add(1);
-        for (at, link) in links.iter().enumerate() {
+        for link in links {
             if root_tag == 0 {
                 self.announcements.add_bulk(*link, id, now);
                 continue;
             }
-            let turn = at
-                .wrapping_add(self.rotation)
-                .checked_rem(links.len())
-                .unwrap_or(0);
-            let is_urgent = !is_warm || turn < self.config.urgent_links;
-            let due = if is_urgent { urgent } else { gathered };
-            self.announcements
-                .add(*link, IhaveEntry { id, root_tag }, due);
+            let entry = IhaveEntry { id, root_tag };
+            if !is_warm {
+                let due = now.plus(self.config.gather_urgent);
+                self.announcements.add_urgent(*link, entry, due);
+                continue;
+            }
+            let due = self.announcements.due_at(*link);
+            let due = due.unwrap_or_else(|| now.plus(self.gather()));
+            self.announcements.add(*link, entry, due);
         }
+    }
+
+    /// How long announcements are gathered this time.
+    fn gather(&mut self) -> Duration {
+        let percent = self.rng.next_u32().checked_rem(150).unwrap_or(0);
+        fraction(self.config.gather, percent.saturating_add(25), 100)
     }
 
     /// The tag of this node's own tree in the present epoch.
@@ -903,16 +908,9 @@ impl Broadcast {
         });
         let mut facts = request_frames(requests);
         let recent = &self.recent;
-        let is_held = |link: LinkId, id: &ShortId| {
-            recent
-                .get(id)
-                .is_some_and(|passing| passing.is_held_by(link))
-        };
+        let is_held = |link: LinkId, id: &ShortId| recent.is_held_by(id, link);
         for (link, entries) in self.announcements.due(now, is_held) {
-            facts.push(Fact::Send {
-                link,
-                frame: Frame::Ihave { entries },
-            });
+            facts.extend(announce_frames(link, &entries));
         }
         for (link, ids) in self.kept.due(now) {
             facts.push(Fact::Send {
@@ -978,6 +976,16 @@ fn push(passing: &Passing, link: LinkId) -> Push {
 }
 
 /// Gathers `requests` into as few frames as possible; whoever is replaced broke a promise (R5).
+/// Announcements in frames that are not too long.
+fn announce_frames(link: LinkId, entries: &[IhaveEntry]) -> Vec<Fact> {
+    let frames = entries
+        .chunks(limits::IHAVE_MAX)
+        .map(|entries| Frame::Ihave {
+            entries: entries.to_vec(),
+        });
+    frames.map(|frame| Fact::Send { link, frame }).collect()
+}
+
 fn request_frames(requests: Vec<Request>) -> Vec<Fact> {
     let mut grafts = BTreeMap::<LinkId, (Vec<u64>, Vec<ShortId>)>::new();
     let mut wants = BTreeMap::<LinkId, Vec<ShortId>>::new();

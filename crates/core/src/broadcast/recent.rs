@@ -104,6 +104,11 @@ impl Recent {
         self.bulletins.get_mut(id)
     }
 
+    /// Whether `link` is known to have `id`.
+    pub(crate) fn is_held_by(&self, id: &ShortId, link: LinkId) -> bool {
+        self.get(id).is_some_and(|passing| passing.is_held_by(link))
+    }
+
     /// Takes a bulletin out.
     pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Passing> {
         let passing = self.bulletins.remove(id)?;

@@ -270,9 +270,8 @@ impl World {
                 expires: *expires,
                 held: None,
             });
-        let seen = held.chain(dropped).collect();
         let left = Restored {
-            seen,
+            seen: held.chain(dropped).collect(),
             address_book: book,
             horizon: Wall::default(),
         };
@@ -408,7 +407,7 @@ impl World {
 
     fn act(&mut self, node: usize, action: Action) {
         match action {
-            Action::Send { link, class, frame } => self.send(node, link, class, frame),
+            Action::Send { link, class, frame } => self.send(node, link, class, &frame),
             Action::Dial(address) => self.dial(node, &address),
             Action::Close { link, reason } => self.close(node, link, reason),
             Action::Verify { job, check } => {
@@ -498,14 +497,14 @@ impl World {
         time
     }
 
-    fn send(&mut self, node: usize, link: LinkId, class: Class, frame: Bytes) {
+    fn send(&mut self, node: usize, link: LinkId, class: Class, frame: &Bytes) {
         let kind = frame.first().copied().unwrap_or(0);
         let transit = self.transit();
         let twice = kind == kind::PUB && self.chance(self.weather.duplicate_permille);
         let now = self.now;
         let host = &mut self.hosts[node];
         if let Ok(wire::Frame::Iwant { ids } | wire::Frame::Graft { ids, .. }) =
-            wire::Frame::decode(&frame, self.network.id())
+            wire::Frame::decode(frame, self.network.id())
         {
             host.requests += ids.len() as u64;
         }
