@@ -5,6 +5,7 @@ mod args;
 mod client;
 mod commands;
 mod config;
+mod descriptors;
 mod failure;
 mod folder;
 mod logs;

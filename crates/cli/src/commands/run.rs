@@ -13,6 +13,7 @@ use crate::args::Global;
 use crate::client::Client;
 use crate::config::flags::Flags;
 use crate::config::{Loaded, Sources, Value};
+use crate::descriptors;
 use crate::failure::{Exit, Failure};
 use crate::folder::{Folder, quoted};
 use crate::logs::Logs;
@@ -68,6 +69,7 @@ impl Run {
         let log_file = (!self.ephemeral).then(|| folder.log());
         let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;
         refuse_second(&folder).await?;
+        descriptors::raise();
         let mut signals = Signals::new()?;
         let node = Node::spawn(config).await?;
         let api = match serve(&node, &folder, &loaded).await {
