@@ -98,7 +98,7 @@ struct Queues {
     bulletins_credit: u64,
     control: VecDeque<Bytes>,
     control_bytes: usize,
-    own: VecDeque<Bytes>,
+    own: VecDeque<(Mono, Bytes)>,
     own_bytes: usize,
     relay: BTreeMap<RelayKey, Waiting>,
     bulletins_bytes: usize,
@@ -175,7 +175,7 @@ impl Outbox {
 
     /// Queues a frame of the bulletins stream that goes before all relayed bulletins. Answers
     /// whether there was room.
-    pub fn own(&mut self, link: LinkId, frame: Bytes) -> (Vec<Fact>, bool) {
+    pub fn own(&mut self, link: LinkId, frame: Bytes, now: Mono) -> (Vec<Fact>, bool) {
         let Some(queues) = self.links.get_mut(&link) else {
             return (Vec::new(), false);
         };
@@ -199,9 +199,11 @@ impl Outbox {
         queues.own_bytes = own_bytes;
         queues.bulletins_bytes = queues.bulletins_bytes.saturating_add(frame.len());
         self.total_bytes = self.total_bytes.saturating_add(frame.len());
-        queues.own.push_back(frame);
+        queues.own.push_back((now, frame));
         // What is relayed gives way.
-        (self.shed(link), true)
+        let mut facts = self.shed(link);
+        facts.extend(self.check_pace(link, now));
+        (facts, true)
     }
 
     /// Queues a bulletin. When there is no room the cheapest goes, perhaps this one.
@@ -215,7 +217,7 @@ impl Outbox {
             frame,
         } = push;
         if own {
-            let (facts, queued) = self.own(link, frame);
+            let (facts, queued) = self.own(link, frame, now);
             return if queued {
                 facts
             } else {
@@ -293,7 +295,9 @@ impl Outbox {
     /// Tells when a link begins or ceases to be slow.
     fn check_pace(&mut self, link: LinkId, now: Mono) -> Option<Fact> {
         let queues = self.links.get_mut(&link)?;
-        let oldest = queues.relay.values().map(|waiting| waiting.since).min();
+        let own = queues.own.front().map(|(since, _)| *since);
+        let relayed = queues.relay.values().map(|waiting| waiting.since);
+        let oldest = relayed.chain(own).min();
         let is_slow = match oldest {
             Some(since) => queues.is_slow || now.since(since) > self.config.patience,
             None => false,
@@ -350,14 +354,22 @@ impl Outbox {
         self.dropped
     }
 
-    /// Whether bulletins made here would wait on every link that takes any: publishers are told.
+    /// Whether bulletins made here would wait on half of the links or more, those not counted that
+    /// keep everything waiting: publishers are told.
     pub fn is_backed_up(&self) -> bool {
         let half = self.config.bytes_max / 2;
-        !self.links.is_empty()
-            && self.links.values().all(|queues| {
-                queues.bulletins_bytes > half
-                    || queues.own.len().saturating_mul(2) > self.config.frames_max
-            })
+        let brisk = self.links.values().filter(|queues| !queues.is_slow);
+        let (mut all, mut full) = (0_usize, 0_usize);
+        for queues in brisk {
+            all = all.saturating_add(1);
+            let waits = queues.own_bytes > half
+                || queues.own.len().saturating_mul(2) > self.config.frames_max;
+            full = full.saturating_add(usize::from(waits));
+        }
+        if all == 0 {
+            return !self.links.is_empty();
+        }
+        full.saturating_mul(2) >= all
     }
 }
 
@@ -371,8 +383,8 @@ impl Queues {
     }
 
     fn next_bulletin(&mut self) -> Option<Bytes> {
-        if let Some(frame) = self.own.front() {
-            let frame = take_credit(&mut self.bulletins_credit, frame)
+        if let Some((_, frame)) = self.own.front() {
+            let (_, frame) = take_credit(&mut self.bulletins_credit, frame)
                 .then(|| self.own.pop_front())
                 .flatten()?;
             self.own_bytes = self.own_bytes.saturating_sub(frame.len());

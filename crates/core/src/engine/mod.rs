@@ -260,7 +260,7 @@ impl Engine {
         let bytes = frame.encode();
         let facts = match frame.class() {
             Class::Control => self.outbox.control(link, bytes),
-            Class::Bulletins => self.outbox.own(link, bytes).0,
+            Class::Bulletins => self.outbox.own(link, bytes, now.mono).0,
         };
         self.carry_outbox(facts, now);
     }

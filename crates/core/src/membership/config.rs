@@ -22,7 +22,9 @@ pub struct Config {
     /// Inbound links beyond `inbound_max` that are kept just long enough to hand over addresses.
     /// Default 32: a node that everybody knows can then send a thousand joiners on within seconds.
     pub courtesy_max: usize,
-    /// Inbound links in the mesh. Default 16; all outbound ones are in it.
+    /// Inbound links in the mesh. Default 48, all of them, as all outbound ones: announcements take
+    /// turns and choked links get nothing else, so a large mesh costs little, while a node that only
+    /// knows a hub has no other way to hear anything soon.
     pub mesh_inbound_max: usize,
     /// Outbound links beyond `outbound` kept for [`Self::bridge_time`] because they lead to another
     /// part of a network that was split. Default 4.
@@ -81,7 +83,7 @@ impl Default for Config {
             inbound_max: 48,
             inbound_per_subnet: 2,
             courtesy_max: 32,
-            mesh_inbound_max: 16,
+            mesh_inbound_max: 48,
             bridges_max: 4,
             bridge_time: Duration::from_mins(10),
             feeler_interval: Duration::from_mins(2),

@@ -66,7 +66,7 @@ async fn drained(ledgers: &[Arc<Ledger>], count: u64) -> Duration {
 async fn ten_times_capacity() {
     let _alone = alone();
     let config = Config {
-        store_limit_bytes: 128 << 20,
+        store_limit_bytes: 32 << 20,
         ..local()
     };
     let nodes = star(3, 2, &config).await;

@@ -334,8 +334,11 @@ fn whoever_finds_a_node_full_is_told_addresses_and_then_closed() {
 }
 
 #[test]
-fn sixteen_inbound_links_are_in_the_mesh_and_the_next_follows_up() {
-    let mut room = room();
+fn as_many_inbound_links_as_may_are_in_the_mesh_and_the_next_follows_up() {
+    let mut room = room_with(Config {
+        mesh_inbound_max: 16,
+        ..Config::default()
+    });
     let offered = |facts: &[Fact]| {
         facts.iter().any(|fact| {
             matches!(
