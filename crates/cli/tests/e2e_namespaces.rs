@@ -253,10 +253,11 @@ fn without_a_way_out_a_node_starts_at_once_and_sends_nothing_to_strangers() {
     let pid = daemons[0].process.pid();
     let snmp = fs::read_to_string(format!("/proc/{pid}/net/snmp")).unwrap();
     let devices = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
-    assert_eq!(
-        counter(&snmp, "Ip:", "OutNoRoutes"),
-        0,
-        "something was tried that has no route"
+    // Each of the two has looked up where the default route would lead, which sends nothing.
+    let without_route = counter(&snmp, "Ip:", "OutNoRoutes");
+    assert!(
+        without_route <= 2,
+        "{without_route} times something was tried that has no route"
     );
     assert_eq!(sent(&devices, "nowhere"), 0, "something left");
     assert!(sent(&devices, "lo") > 0, "the counter counts");

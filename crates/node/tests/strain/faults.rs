@@ -209,7 +209,7 @@ async fn two_halves_cut_off_from_each_other() {
     })
     .await;
     let everywhere = until(
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         "everything everywhere",
         async || {
             ledgers
