@@ -12,6 +12,7 @@ mod reach;
 mod report;
 mod spdx;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

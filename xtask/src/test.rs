@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::cargo::Workspace;
 use crate::policy::{Policy, Tree};
 use crate::report::{Outcome, Report, Row, seconds};
+use crate::tools;
 
 /// Names the file to which a test that cannot run on this machine adds a line `NAME: why`.
 const SKIPS: &str = "BRUIT_SKIPS";
@@ -26,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Report {
     report.push(timed("fmt", || steps.fmt()));
     report.push(timed("clippy", || steps.clippy()));
     steps.forget_skips();
+    report.push(timed("tools", tools::provide));
     report.push(timed("tests", || steps.tests()));
     report.push(timed("doc tests", || steps.doc_tests()));
     report.push(timed("rustdoc", || steps.rustdoc()));

@@ -1,6 +1,6 @@
 //! Rootcast: broadcast along one tree per injection root, over the mesh, with repair.
 //!
-//! Plumtree (Leitão, Pereira, Rodrigues 2007) kept per root: see [`roots`]. A bulletin is pushed
+//! Plumtree (Leitão, Pereira, Rodrigues 2007) kept per root: see `roots`. A bulletin is pushed
 //! along its root's tree and announced to the rest of the mesh; who hears of one and does not get
 //! it asks for it, and thereby mends the tree. Rules R1–R10 of `docs/protocol.md` stand at the
 //! code that keeps them.
