@@ -92,8 +92,6 @@ pub(crate) struct Driver {
     pub(crate) key: SecretKey,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) store: Store,
-    /// Whether the store outlives the process.
-    pub(crate) keeps: bool,
     pub(crate) hub: Hub,
     pub(crate) access: Access,
     pub(crate) verifier: Verifier,
@@ -475,7 +473,6 @@ impl Driver {
     fn on_store(&mut self, event: StoreEvent, now: Now) {
         match event {
             // What is in memory alone is on no disk: nobody is told that it is.
-            StoreEvent::Synced { .. } if !self.keeps => {}
             StoreEvent::Synced { ids, .. } => {
                 for id in &ids {
                     self.publishing.stored(id);

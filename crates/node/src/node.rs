@@ -117,9 +117,13 @@ impl Parts {
             Some(folder) => Place::Folder(folder.clone()),
             None => Place::Ephemeral,
         };
+        let keeps = config.data.is_some();
         let (store, recovered) = Store::open(&place, StoreOptions::default(), move |event| {
-            // The driver is gone when the node has stopped.
-            sender.send(event).ok();
+            // What is in memory alone is not stored: that word would wake the driver for nothing.
+            if keeps || !matches!(event, StoreEvent::Synced { .. }) {
+                // The driver is gone when the node has stopped.
+                sender.send(event).ok();
+            }
         })?;
         let (key, author) = match &data {
             Some(data) => (data.node_key()?, data.author(DEFAULT_AUTHOR)?),
@@ -202,7 +206,6 @@ impl Node {
             key: SecretKey::from_seed(parts.key.expose()),
             transport,
             store: parts.store.clone(),
-            keeps,
             hub: hub.clone(),
             access: config.access()?,
             verifier: Verifier::new(random()?),

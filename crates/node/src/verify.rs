@@ -2,7 +2,7 @@
 //! idle, so that latency never pays for throughput.
 
 use bruit_core::event::{Check, Event, JobId};
-use bruit_core::identity;
+use bruit_core::identity::{self, Keys};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -10,6 +10,7 @@ use rand_core::SeedableRng;
 #[derive(Debug)]
 pub(crate) struct Verifier {
     waiting: Vec<(JobId, Check)>,
+    keys: Keys,
     /// Blinds the batch equation: whoever could foresee it could forge batches.
     rng: ChaCha20Rng,
 }
@@ -21,6 +22,7 @@ impl Verifier {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             waiting: Vec::new(),
+            keys: Keys::default(),
             rng: ChaCha20Rng::from_seed(seed),
         }
     }
@@ -44,7 +46,8 @@ impl Verifier {
                 .filter(|(_, sound)| **sound)
                 .map(|((_, check), _)| check.claim())
                 .collect();
-            let mut signed = identity::verify_batch(&claims, &mut self.rng).into_iter();
+            let mut signed =
+                identity::verify_batch(&claims, &mut self.keys, &mut self.rng).into_iter();
             for ((job, _), sound) in batch.iter().zip(sound) {
                 let good = sound && signed.next().unwrap_or(false);
                 answers.push(Event::Verified { job: *job, good });
