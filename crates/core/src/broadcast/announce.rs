@@ -8,9 +8,13 @@ use crate::id::{LinkId, ShortId};
 use crate::time::Mono;
 use crate::wire::IhaveEntry;
 
+/// What one link is still to be told.
 #[derive(Debug, Default)]
 struct Pending {
-    entries: Vec<IhaveEntry>,
+    /// The next entry of the log to look at; none while the link is not in the mesh.
+    next: Option<u64>,
+    /// For this link alone, beside the log.
+    extra: Vec<IhaveEntry>,
     /// Outside any tree: what sync or lookups brought, at a bounded rate.
     bulk: VecDeque<ShortId>,
     /// No bulk announcement before.
@@ -21,9 +25,13 @@ struct Pending {
     hurry: Option<Mono>,
 }
 
-/// The queues of all links.
+/// What there is to announce, once for all links, and how far each has been told: a bulletin that
+/// passes costs one entry, however many neighbours there are. Who was pushed to by then is not told.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
+    log: VecDeque<IhaveEntry>,
+    /// The number of the log's first entry.
+    first: u64,
     pending: BTreeMap<LinkId, Pending>,
     due: BTreeSet<(Mono, LinkId)>,
     hurry: BTreeSet<(Mono, LinkId)>,
@@ -62,7 +70,11 @@ impl Pace {
 
 impl Announcements {
     /// So many gathered ids are sent without waiting longer.
-    const FULL: usize = 128;
+    const FULL: u64 = 128;
+    /// Entries kept for links that have not been told; reconciliation serves who is further behind.
+    const LOG_MAX: usize = 4_096;
+    /// With a bulletin that is pushed go along announcements due so soon.
+    const ALONG: Duration = Duration::from_millis(60);
     /// Bulk announcements per link go out in this rhythm …
     const BULK_EVERY: Duration = Duration::from_millis(250);
     /// … so many at a time: 1,000 a second.
@@ -80,27 +92,54 @@ impl Announcements {
         due.into_iter().chain(hurry).min()
     }
 
-    /// When the turn of `link` comes, if anything waits for it.
-    pub(crate) fn due_at(&self, link: LinkId) -> Option<Mono> {
-        self.pending.get(&link)?.due
+    /// Tells `link` of everything from now on.
+    pub(crate) fn open(&mut self, link: LinkId) {
+        let end = self.end();
+        self.pending.entry(link).or_default().next = Some(end);
     }
 
-    /// Announces `entry` to `link` at `due` or when its turn has come.
-    pub(crate) fn add(&mut self, link: LinkId, entry: IhaveEntry, due: Mono) {
-        let pending = self.pending.entry(link).or_default();
-        pending.entries.push(entry);
-        if pending.entries.len() >= Self::FULL {
+    /// Drops what waits for `link`, which has left the mesh.
+    pub(crate) fn forget(&mut self, link: LinkId) {
+        self.unschedule(link);
+        self.pending.remove(&link);
+    }
+
+    /// Adds `entry` for all links of the mesh. Those that may lack it are then to be given a time.
+    pub(crate) fn add(&mut self, entry: IhaveEntry) {
+        if self.log.len() >= Self::LOG_MAX {
+            self.log.pop_front();
+            self.first = self.first.saturating_add(1);
+        }
+        self.log.push_back(entry);
+    }
+
+    /// Has `link` told when its turn has come, `gather` from now or when it was to be told before.
+    pub(crate) fn tell(&mut self, link: LinkId, now: Mono, gather: impl FnOnce() -> Duration) {
+        let end = self.end();
+        let Some(pending) = self.pending.get_mut(&link) else {
+            return;
+        };
+        let waiting = pending.next.map_or(0, |next| end.saturating_sub(next));
+        if waiting >= Self::FULL {
             schedule(&mut self.hurry, &mut pending.hurry, link, Mono::ZERO);
-        } else {
+        } else if pending.due.is_none() {
+            let due = now.plus(gather());
             schedule(&mut self.due, &mut pending.due, link, due);
         }
     }
 
-    /// Announces `entry` to `link` at `due`, whoever's turn it is.
-    pub(crate) fn add_urgent(&mut self, link: LinkId, entry: IhaveEntry, due: Mono) {
+    /// Has `link` told at `due`, whoever's turn it is.
+    pub(crate) fn tell_urgently(&mut self, link: LinkId, due: Mono) {
+        if let Some(pending) = self.pending.get_mut(&link) {
+            schedule(&mut self.hurry, &mut pending.hurry, link, due);
+        }
+    }
+
+    /// Announces `entry` to `link` alone, at `due` or when its turn has come.
+    pub(crate) fn add_one(&mut self, link: LinkId, entry: IhaveEntry, due: Mono) {
         let pending = self.pending.entry(link).or_default();
-        pending.entries.push(entry);
-        schedule(&mut self.hurry, &mut pending.hurry, link, due);
+        pending.extra.push(entry);
+        schedule(&mut self.due, &mut pending.due, link, due);
     }
 
     /// Announces `id` to `link` outside any tree.
@@ -116,28 +155,18 @@ impl Announcements {
         }
     }
 
-    /// Drops what waits for `link`.
-    pub(crate) fn forget(&mut self, link: LinkId) {
-        self.unschedule(link);
-        self.pending.remove(&link);
-    }
-
-    /// The announcements along trees that wait for `link`, taken before their time, without the ids
-    /// for which `is_held` says that the link has them by now.
-    pub(crate) fn take(
+    /// What travels along with a bulletin that is pushed to `link` at `now`.
+    pub(crate) fn along(
         &mut self,
         link: LinkId,
-        is_held: impl Fn(&ShortId) -> bool,
+        now: Mono,
+        is_held: impl Fn(LinkId, &ShortId) -> bool,
     ) -> Vec<IhaveEntry> {
-        let Some(pending) = self.pending.get_mut(&link) else {
+        let due = self.pending.get(&link).and_then(|pending| pending.due);
+        if due.is_none_or(|due| due > now.plus(Self::ALONG)) {
             return Vec::new();
-        };
-        let mut entries = std::mem::take(&mut pending.entries);
-        entries.retain(|entry| !is_held(&entry.id));
-        if pending.bulk.is_empty() {
-            self.unschedule(link);
         }
-        entries
+        self.take(link, is_held)
     }
 
     /// The announcements due at `now`, without the ids for which `is_held` says that the link has
@@ -149,14 +178,22 @@ impl Announcements {
     ) -> Vec<(LinkId, Vec<IhaveEntry>)> {
         let mut announcements = Vec::new();
         while let Some(link) = self.next(now) {
-            self.unschedule(link);
-            let mut entries = self.take(link, |id| is_held(link, id));
+            let mut entries = self.take(link, &is_held);
             entries.extend(self.take_bulk(link, now, |id| is_held(link, id)));
             if !entries.is_empty() {
                 announcements.push((link, entries));
             }
         }
+        if !announcements.is_empty() {
+            self.trim();
+        }
         announcements
+    }
+
+    /// The number of the entry that comes next.
+    fn end(&self) -> u64 {
+        let count = u64::try_from(self.log.len()).unwrap_or(u64::MAX);
+        self.first.saturating_add(count)
     }
 
     /// The next link to be told at `now`.
@@ -171,6 +208,34 @@ impl Announcements {
         })
     }
 
+    /// What `link` is still to be told along trees; nothing more is then due there.
+    fn take(
+        &mut self,
+        link: LinkId,
+        is_held: impl Fn(LinkId, &ShortId) -> bool,
+    ) -> Vec<IhaveEntry> {
+        self.unschedule(link);
+        let end = self.end();
+        let Some(pending) = self.pending.get_mut(&link) else {
+            return Vec::new();
+        };
+        let mut entries = std::mem::take(&mut pending.extra);
+        if let Some(next) = &mut pending.next {
+            let from = next.saturating_sub(self.first);
+            let from = usize::try_from(from)
+                .unwrap_or(usize::MAX)
+                .min(self.log.len());
+            entries.extend(self.log.range(from..));
+            *next = end;
+        }
+        if !pending.bulk.is_empty() {
+            let due = pending.bulk_from;
+            schedule(&mut self.hurry, &mut pending.hurry, link, due);
+        }
+        entries.retain(|entry| !is_held(link, &entry.id));
+        entries
+    }
+
     fn take_bulk(
         &mut self,
         link: LinkId,
@@ -180,12 +245,14 @@ impl Announcements {
         let Some(pending) = self.pending.get_mut(&link) else {
             return Vec::new();
         };
-        let mut count = pending.bulk.len().min(Self::BULK_SIZE);
-        if now < pending.bulk_from {
-            count = 0;
-        } else if count > 0 {
-            pending.bulk_from = now.plus(Self::BULK_EVERY);
+        if now < pending.bulk_from || pending.bulk.is_empty() {
+            return Vec::new();
         }
+        if let Some(due) = pending.hurry.take() {
+            self.hurry.remove(&(due, link));
+        }
+        pending.bulk_from = now.plus(Self::BULK_EVERY);
+        let count = pending.bulk.len().min(Self::BULK_SIZE);
         let ids: Vec<ShortId> = pending.bulk.drain(..count).collect();
         if !pending.bulk.is_empty() {
             let due = pending.bulk_from;
@@ -193,6 +260,22 @@ impl Announcements {
         }
         let ids = ids.into_iter().filter(|id| !is_held(id));
         ids.map(|id| IhaveEntry { id, root_tag: 0 }).collect()
+    }
+
+    /// Forgets what every link has been told.
+    fn trim(&mut self) {
+        let told = self.pending.values().filter_map(|pending| {
+            // Who has no time set lacks nothing.
+            let waits = pending.due.is_some() || pending.hurry.is_some();
+            pending.next.filter(|_| waits)
+        });
+        let told = told.min().unwrap_or_else(|| self.end());
+        let count = told.saturating_sub(self.first);
+        let count = usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .min(self.log.len());
+        self.log.drain(..count);
+        self.first = self.first.max(told);
     }
 
     fn unschedule(&mut self, link: LinkId) {
@@ -232,22 +315,75 @@ mod tests {
         }
     }
 
+    fn at(millis: u64) -> Mono {
+        Mono::ZERO.plus(Duration::from_millis(millis))
+    }
+
+    fn open(links: impl IntoIterator<Item = u64>) -> Announcements {
+        let mut announcements = Announcements::default();
+        for number in links {
+            announcements.open(LinkId::new(number));
+        }
+        announcements
+    }
+
     #[test]
     fn announcements_gather_until_the_earliest_is_due() {
-        let mut announcements = Announcements::default();
-        announcements.add(LINK, entry(1), Mono::from_micros(250_000));
-        announcements.add_urgent(LINK, entry(2), Mono::from_micros(5_000));
-        assert_eq!(announcements.next_due(), Some(Mono::from_micros(5_000)));
-        let due = announcements.due(Mono::from_micros(5_000), |_, _| false);
+        let mut announcements = open([1]);
+        announcements.add(entry(1));
+        announcements.tell(LINK, at(0), || Duration::from_millis(250));
+        announcements.add(entry(2));
+        announcements.tell_urgently(LINK, at(5));
+        assert_eq!(announcements.next_due(), Some(at(5)));
+        let due = announcements.due(at(5), |_, _| false);
         assert_eq!(due, [(LINK, vec![entry(1), entry(2)])]);
         assert_eq!(announcements.next_due(), None);
+        assert!(announcements.log.is_empty(), "everybody was told");
     }
 
     #[test]
     fn what_the_link_has_by_now_is_not_announced() {
-        let mut announcements = Announcements::default();
-        announcements.add(LINK, entry(1), Mono::ZERO);
-        assert_eq!(announcements.due(Mono::ZERO, |_, _| true), []);
+        let mut announcements = open([1]);
+        announcements.add(entry(1));
+        announcements.tell_urgently(LINK, at(0));
+        assert_eq!(announcements.due(at(0), |_, _| true), []);
+    }
+
+    #[test]
+    fn who_joins_later_is_told_of_what_comes_later() {
+        let mut announcements = open([1]);
+        announcements.add(entry(1));
+        announcements.open(LinkId::new(2));
+        announcements.add(entry(2));
+        for number in [1, 2] {
+            announcements.tell_urgently(LinkId::new(number), at(0));
+        }
+        let due = announcements.due(at(0), |_, _| false);
+        let second = (LinkId::new(2), vec![entry(2)]);
+        assert_eq!(due, [(LINK, vec![entry(1), entry(2)]), second]);
+    }
+
+    #[test]
+    fn the_log_is_bounded_whoever_is_behind() {
+        let mut announcements = open([1, 2]);
+        for number in 0..20_000_u32 {
+            announcements.add(entry(number.to_be_bytes()[3]));
+            announcements.tell(LINK, at(0), || Duration::from_secs(1));
+        }
+        assert_eq!(announcements.log.len(), Announcements::LOG_MAX);
+        let due = announcements.due(at(0), |_, _| false);
+        assert_eq!(due.first().map(|(_, entries)| entries.len()), Some(4_096));
+        assert!(announcements.log.is_empty(), "the other waits for nothing");
+    }
+
+    #[test]
+    fn a_pushed_bulletin_takes_along_what_is_due_soon() {
+        let mut announcements = open([1]);
+        announcements.add(entry(1));
+        announcements.tell(LINK, at(0), || Duration::from_millis(250));
+        assert_eq!(announcements.along(LINK, at(100), |_, _| false), []);
+        assert_eq!(announcements.along(LINK, at(200), |_, _| false), [entry(1)]);
+        assert_eq!(announcements.next_due(), None);
     }
 
     #[test]
@@ -259,8 +395,7 @@ mod tests {
             announcements.add_bulk(LINK, ShortId::from_bytes(id), Mono::ZERO);
         }
         let count = |announcements: &mut Announcements, millis: u64| {
-            let due =
-                announcements.due(Mono::ZERO.plus(Duration::from_millis(millis)), |_, _| false);
+            let due = announcements.due(at(millis), |_, _| false);
             due.iter().map(|(_, entries)| entries.len()).sum::<usize>()
         };
         assert_eq!(count(&mut announcements, 5), 250);
@@ -270,27 +405,25 @@ mod tests {
 
     #[test]
     fn at_a_high_rate_each_link_is_told_in_turn_and_sixteen_a_second_in_all() {
-        let mut announcements = Announcements::default();
+        let mut announcements = open(0..11);
         let mut told = BTreeMap::<LinkId, usize>::new();
         for millis in 0..10_000 {
-            let now = Mono::ZERO.plus(Duration::from_millis(millis));
             if millis % 20 == 0 {
+                announcements.add(entry(1));
                 for number in 0..11 {
-                    let due = now.plus(Duration::from_millis(100));
-                    announcements.add(LinkId::new(number), entry(1), due);
+                    let link = LinkId::new(number);
+                    announcements.tell(link, at(millis), || Duration::from_millis(100));
                 }
             }
-            for (link, _) in announcements.due(now, |_, _| false) {
+            for (link, _) in announcements.due(at(millis), |_, _| false) {
                 *told.entry(link).or_default() += 1;
             }
         }
         let counts: Vec<usize> = told.into_values().collect();
         let all = counts.iter().sum::<usize>();
         assert!((160..=180).contains(&all), "{all}");
-        assert!(
-            counts.len() == 11 && counts.iter().all(|count| (13..=18).contains(count)),
-            "{counts:?}"
-        );
-        assert!(announcements.next_due() > Some(Mono::ZERO.plus(Duration::from_secs(9))));
+        let in_turn = counts.iter().all(|count| (13..=18).contains(count));
+        assert!(counts.len() == 11 && in_turn, "{counts:?}");
+        assert!(announcements.next_due() > Some(at(9_000)));
     }
 }

@@ -286,6 +286,7 @@ impl Broadcast {
             return;
         };
         neighbour.mesh = true;
+        self.announcements.open(link);
         for id in self.recent.since(neighbour.since, Self::CATCH_UP_MAX) {
             if self
                 .recent
@@ -543,11 +544,10 @@ impl Broadcast {
             if is_eager {
                 passing.note_holder(link);
                 facts.push(Fact::Push(push(&passing, link)));
-                // What waits to be told there travels along.
+                // What is to be told there soon travels along.
                 let recent = &self.recent;
-                let waiting = self
-                    .announcements
-                    .take(link, |id| recent.is_held_by(id, link));
+                let is_held = |link: LinkId, id: &ShortId| recent.is_held_by(id, link);
+                let waiting = self.announcements.along(link, now, is_held);
                 facts.extend(announce_frames(link, &waiting));
             } else {
                 lazy.push(link);
@@ -578,27 +578,26 @@ impl Broadcast {
 
     /// R1 and R9: announces to `links`, at once where it matters, gathered where it does not.
     fn announce(&mut self, id: ShortId, root_tag: u64, links: &[LinkId], is_warm: bool, now: Mono) {
-        for link in links {
-            if root_tag == 0 {
+        if root_tag == 0 {
+            for link in links {
                 self.announcements.add_bulk(*link, id, now);
-                continue;
             }
-            let entry = IhaveEntry { id, root_tag };
-            if !is_warm {
-                let due = now.plus(self.config.gather_urgent);
-                self.announcements.add_urgent(*link, entry, due);
-                continue;
-            }
-            let due = self.announcements.due_at(*link);
-            let due = due.unwrap_or_else(|| now.plus(self.gather()));
-            self.announcements.add(*link, entry, due);
+            return;
         }
-    }
-
-    /// How long announcements are gathered this time.
-    fn gather(&mut self) -> Duration {
-        let percent = self.rng.next_u32().checked_rem(150).unwrap_or(0);
-        fraction(self.config.gather, percent.saturating_add(25), 100)
+        if links.is_empty() {
+            return;
+        }
+        self.announcements.add(IhaveEntry { id, root_tag });
+        for link in links {
+            if is_warm {
+                let (gather, rng) = (self.config.gather, &mut self.rng);
+                self.announcements
+                    .tell(*link, now, || spread_out(gather, rng));
+            } else {
+                let due = now.plus(self.config.gather_urgent);
+                self.announcements.tell_urgently(*link, due);
+            }
+        }
     }
 
     /// The tag of this node's own tree in the present epoch.
@@ -841,7 +840,7 @@ impl Broadcast {
             passing.holders.retain(|holder| *holder != link);
             let due = now.plus(self.config.gather);
             self.announcements
-                .add(link, IhaveEntry { id, root_tag }, due);
+                .add_one(link, IhaveEntry { id, root_tag }, due);
         }
     }
 
@@ -976,6 +975,12 @@ fn push(passing: &Passing, link: LinkId) -> Push {
 }
 
 /// Gathers `requests` into as few frames as possible; whoever is replaced broke a promise (R5).
+/// `time` ± 75 %, by chance.
+fn spread_out(time: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    let percent = rng.next_u32().checked_rem(150).unwrap_or(0);
+    fraction(time, percent.saturating_add(25), 100)
+}
+
 /// Announcements in frames that are not too long.
 fn announce_frames(link: LinkId, entries: &[IhaveEntry]) -> Vec<Fact> {
     let frames = entries
