@@ -46,7 +46,7 @@ pub struct Config {
     pub graft_wait: (Duration, Duration),
     /// How long announcements along a settled tree are gathered, ± 75 % by chance: of the two ends of a
     /// link the quicker one tells, and the other need not. Longer costs less and finds a withholding
-    /// parent later. Default 250 ms.
+    /// parent later. Default 150 ms.
     pub gather: Duration,
     /// How long announcements along a new or troubled tree are gathered. Default 5 ms.
     pub gather_urgent: Duration,
@@ -76,7 +76,7 @@ impl Default for Config {
             roots_max: 4_096,
             recent_bytes_max: 16 << 20,
             graft_wait: (Duration::from_millis(30), Duration::from_millis(300)),
-            gather: Duration::from_millis(250),
+            gather: Duration::from_millis(150),
             gather_urgent: Duration::from_millis(5),
             cold_push_bytes_max: 512,
             cold_eager: 3,

@@ -106,7 +106,7 @@ impl Root {
             self.firsts.remove(0);
         }
         self.firsts.push(link);
-        let Some(parent) = self.parent.filter(|parent| *parent != link) else {
+        if self.parent.is_none_or(|parent| parent == link) {
             self.parent = Some(link);
             self.late <<= 1;
             self.note_lateness(waited);
@@ -114,7 +114,7 @@ impl Root {
                 .candidate
                 .filter(|candidate| self.firsts.contains(candidate));
             return self.lead(link);
-        };
+        }
         self.late = self.late << 1 | 1;
         let leads = self.firsts.iter().filter(|first| **first == link).count() >= FIRSTS_TO_LEAD;
         if leads {
@@ -122,10 +122,6 @@ impl Root {
             self.candidate = None;
         } else {
             self.candidate = Some(link);
-        }
-        if self.late.count_ones() > LATE_MAX {
-            self.late = 0;
-            return Change::Demote(parent);
         }
         if leads { self.lead(link) } else { Change::None }
     }
@@ -203,6 +199,9 @@ impl Root {
 #[derive(Debug)]
 pub(crate) struct Roots {
     by_tag: BTreeMap<u64, Root>,
+    /// One bit per bulletin a link should have brought first, of whatever root: it did not. A link that
+    /// becomes slow is late in all its trees, and not to be found out in each of them.
+    late: BTreeMap<LinkId, u16>,
     max: usize,
     decay_at: Mono,
 }
@@ -216,6 +215,7 @@ impl Roots {
     pub(crate) const fn new(max: usize) -> Self {
         Self {
             by_tag: BTreeMap::new(),
+            late: BTreeMap::new(),
             max,
             decay_at: Mono::ZERO,
         }
@@ -272,8 +272,26 @@ impl Roots {
     /// Notes that `link` was the first to bring a bulletin of `tag`, `waited` after the first sign
     /// of it.
     pub(crate) fn first(&mut self, tag: u64, link: LinkId, waited: Duration, now: Mono) -> Change {
-        self.entry(tag, now)
-            .map_or(Change::None, |root| root.first(link, waited))
+        let Some(root) = self.entry(tag, now) else {
+            return Change::None;
+        };
+        let parent = root.parent;
+        let change = root.first(link, waited);
+        match parent {
+            Some(parent) if self.note_late(parent, parent != link) => Change::Demote(parent),
+            _ => change,
+        }
+    }
+
+    /// Notes whether `parent` was late; answers whether it has been so too often.
+    fn note_late(&mut self, parent: LinkId, is_late: bool) -> bool {
+        let late = self.late.entry(parent).or_default();
+        *late = *late << 1 | u16::from(is_late);
+        let too_often = late.count_ones() > LATE_MAX;
+        if too_often {
+            *late = 0;
+        }
+        too_often
     }
 
     /// Notes a later copy; returns whether to choke its sender for this root. `is_upstream` says
@@ -292,6 +310,7 @@ impl Roots {
 
     /// Takes `link` out of every role; returns, per best backup, the roots it should push from now.
     pub(crate) fn forget(&mut self, link: LinkId) -> BTreeMap<LinkId, Vec<u64>> {
+        self.late.remove(&link);
         let mut grafts = BTreeMap::<LinkId, Vec<u64>>::new();
         for (tag, root) in &mut self.by_tag {
             if let Some(backup) = root.forget(link) {
@@ -433,5 +452,21 @@ mod tests {
             roots.first(TAG, link(number), Duration::ZERO, Mono::ZERO);
         }
         assert!(roots.get(TAG).is_some_and(Root::is_warm));
+    }
+
+    #[test]
+    fn a_parent_of_many_roots_that_becomes_slow_loses_them_all_after_four_bulletins() {
+        let mut roots = Roots::new(16);
+        let mut first = |tag, number| roots.first(tag, link(number), Duration::ZERO, Mono::ZERO);
+        for _ in 0..4 {
+            for tag in 1..=8 {
+                first(tag, 1);
+            }
+        }
+        let changes: Vec<Change> = (1..=4).map(|tag| first(tag, 2)).collect();
+        assert_eq!(changes.last(), Some(&Change::Demote(link(1))));
+        roots.demote(link(1));
+        let parents = (1..=8).filter_map(|tag| roots.get(tag).and_then(Root::parent));
+        assert_eq!(parents.filter(|parent| *parent == link(1)).count(), 0);
     }
 }

@@ -97,7 +97,8 @@ pub(crate) fn address(node: &Node) -> PeerAddress {
 }
 
 pub(crate) async fn stop(nodes: Vec<Node>) {
-    for node in nodes {
-        node.shutdown().await;
-    }
+    let ends = nodes
+        .into_iter()
+        .map(|node| async move { node.shutdown().await });
+    ends.collect::<tokio::task::JoinSet<()>>().join_all().await;
 }
