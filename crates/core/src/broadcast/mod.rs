@@ -6,7 +6,9 @@
 //! code that keeps them.
 
 mod announce;
+mod config;
 mod kept;
+mod neighbour;
 mod recent;
 mod roots;
 mod wanted;
@@ -26,69 +28,14 @@ use crate::time::{Mono, fraction};
 use crate::wire::{Frame, IhaveEntry, StampEntry, encode_pub};
 use crate::work::{Density, Stamp};
 
+pub use config::Config;
+
 use announce::Announcements;
 use kept::Kept;
+use neighbour::{Bucket, Neighbour};
 use recent::{Passing, Recent};
 use roots::{Change, Roots};
 use wanted::{Ask, Request, Wanted};
-
-/// How broadcast behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// Roots remembered. A root costs about 300 bytes; a forgotten one costs one flood when it
-    /// speaks again. Default 4,096.
-    pub roots_max: usize,
-    /// Bytes of the latest bulletins kept in memory to answer requests without the store. Default
-    /// 16 MiB; small where many nodes share a machine.
-    pub recent_bytes_max: usize,
-    /// Shortest and longest wait for a tree's copy of an announced bulletin. Shorter repairs sooner
-    /// and duplicates more. Default 30 to 300 ms.
-    pub graft_wait: (Duration, Duration),
-    /// How long announcements along a settled tree are gathered, ± 75 % by chance: of the two ends of a
-    /// link the quicker one tells, and the other need not. Longer costs less and finds a withholding
-    /// parent later. Default 150 ms.
-    pub gather: Duration,
-    /// How long announcements along a new or troubled tree are gathered. Default 5 ms.
-    pub gather_urgent: Duration,
-    /// A first bulletin of a root up to this size is pushed to the whole mesh. Default 512 bytes.
-    pub cold_push_bytes_max: usize,
-    /// A larger one is pushed to so many of the quickest links and announced to the others.
-    /// Default 3.
-    pub cold_eager: usize,
-    /// An id is served to a link at most once in this time. Default 10 s.
-    pub serve_again: Duration,
-    /// Repair bytes served to one link in a second. Default 1 MiB.
-    pub serve_bytes_per_s: u32,
-    /// Shortest life of the tag that names this node's own tree; up to a tenth is added. Default
-    /// 600 s.
-    pub epoch: Duration,
-    /// Ids wanted at once. Default 100,000.
-    pub wanted_max: usize,
-    /// Requests in flight to one link. Default 100.
-    pub in_flight_max: usize,
-    /// How long word of what was synced is gathered. Default 50 ms.
-    pub kept_gather: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            roots_max: 4_096,
-            recent_bytes_max: 16 << 20,
-            graft_wait: (Duration::from_millis(30), Duration::from_millis(300)),
-            gather: Duration::from_millis(150),
-            gather_urgent: Duration::from_millis(5),
-            cold_push_bytes_max: 512,
-            cold_eager: 3,
-            serve_again: Duration::from_secs(10),
-            serve_bytes_per_s: 1 << 20,
-            epoch: Duration::from_mins(10),
-            wanted_max: 100_000,
-            in_flight_max: 100,
-            kept_gather: Duration::from_millis(50),
-        }
-    }
-}
 
 /// What serving a bulletin from the store is taken to cost until its size is known.
 const LOADED_BYTES: usize = 1_024;
@@ -154,59 +101,6 @@ pub struct Push {
     pub frame: Bytes,
 }
 
-/// What broadcast knows of an established link.
-#[derive(Debug)]
-struct Neighbour {
-    since: Mono,
-    mesh: bool,
-    rtt: Duration,
-    /// Its relay queue is backed up: announce, do not push.
-    is_slow: bool,
-    /// Wants to be told what was synced.
-    wants_kept: bool,
-    served: BTreeMap<ShortId, Mono>,
-    serve_bytes: Bucket,
-    chokes: Bucket,
-}
-
-/// A token bucket that holds one second's worth.
-#[derive(Debug)]
-struct Bucket {
-    per_s: u32,
-    tokens: u64,
-    at: Mono,
-}
-
-impl Bucket {
-    /// Tokens count in millionths, so that a microsecond of a slow rate is not lost.
-    const UNIT: u64 = 1_000_000;
-
-    fn new(per_s: u32, at: Mono) -> Self {
-        Self {
-            per_s,
-            tokens: u64::from(per_s).saturating_mul(Self::UNIT),
-            at,
-        }
-    }
-
-    /// Takes `amount` if anything is there: one large request may overdraw, the next one waits.
-    fn take(&mut self, amount: usize, now: Mono) -> bool {
-        let full = u64::from(self.per_s).saturating_mul(Self::UNIT);
-        let elapsed = crate::time::micros(now.since(self.at));
-        let earned = elapsed.saturating_mul(self.per_s.into());
-        self.tokens = self.tokens.saturating_add(earned).min(full);
-        self.at = now;
-        if self.tokens < Self::UNIT {
-            return false;
-        }
-        let amount = u64::try_from(amount)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(Self::UNIT);
-        self.tokens = self.tokens.saturating_sub(amount);
-        true
-    }
-}
-
 /// The room.
 #[derive(Debug)]
 pub struct Broadcast {
@@ -237,8 +131,6 @@ impl Broadcast {
     const RESTAMP_EVERY: Duration = Duration::from_mins(1);
     /// Stamps passed on in that time.
     const RESTAMPED_MAX: usize = 4_096;
-    /// Ids remembered as served to one link.
-    const SERVED_MAX: usize = 8_192;
     /// Shortest wait for the answer to a request: the other side may have to read its disk.
     const PATIENCE_MIN: Duration = Duration::from_millis(50);
     /// Added to waits that are multiples of a round trip: one scheduling hiccup.
@@ -936,17 +828,6 @@ impl Broadcast {
     /// recent bulletins.
     pub fn footprint(&self) -> (usize, usize, usize) {
         (self.roots.len(), self.wanted.len(), self.recent.bytes())
-    }
-}
-
-impl Neighbour {
-    fn note_served(&mut self, id: ShortId, now: Mono, again: Duration) {
-        if self.served.len() >= Broadcast::SERVED_MAX {
-            self.served.retain(|_, at| now.since(*at) < again);
-        }
-        if self.served.len() < Broadcast::SERVED_MAX {
-            self.served.insert(id, now);
-        }
     }
 }
 

@@ -1,0 +1,75 @@
+//! What broadcast knows of one link, and how much that link may ask.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::ShortId;
+use crate::time::Mono;
+
+/// What broadcast knows of an established link.
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    pub(super) since: Mono,
+    pub(super) mesh: bool,
+    pub(super) rtt: Duration,
+    /// Its relay queue is backed up: announce, do not push.
+    pub(super) is_slow: bool,
+    /// Wants to be told what was synced.
+    pub(super) wants_kept: bool,
+    pub(super) served: BTreeMap<ShortId, Mono>,
+    pub(super) serve_bytes: Bucket,
+    pub(super) chokes: Bucket,
+}
+
+impl Neighbour {
+    /// Ids remembered as served to one link.
+    const SERVED_MAX: usize = 8_192;
+
+    /// Notes that `id` was served at `now`, for as long as it is not to be served `again`.
+    pub(super) fn note_served(&mut self, id: ShortId, now: Mono, again: Duration) {
+        if self.served.len() >= Self::SERVED_MAX {
+            self.served.retain(|_, at| now.since(*at) < again);
+        }
+        if self.served.len() < Self::SERVED_MAX {
+            self.served.insert(id, now);
+        }
+    }
+}
+
+/// A token bucket that holds one second's worth.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    per_s: u32,
+    tokens: u64,
+    at: Mono,
+}
+
+impl Bucket {
+    /// Tokens count in millionths, so that a microsecond of a slow rate is not lost.
+    const UNIT: u64 = 1_000_000;
+
+    pub(super) fn new(per_s: u32, at: Mono) -> Self {
+        Self {
+            per_s,
+            tokens: u64::from(per_s).saturating_mul(Self::UNIT),
+            at,
+        }
+    }
+
+    /// Takes `amount` if anything is there: one large request may overdraw, the next one waits.
+    pub(super) fn take(&mut self, amount: usize, now: Mono) -> bool {
+        let full = u64::from(self.per_s).saturating_mul(Self::UNIT);
+        let elapsed = crate::time::micros(now.since(self.at));
+        let earned = elapsed.saturating_mul(self.per_s.into());
+        self.tokens = self.tokens.saturating_add(earned).min(full);
+        self.at = now;
+        if self.tokens < Self::UNIT {
+            return false;
+        }
+        let amount = u64::try_from(amount)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(Self::UNIT);
+        self.tokens = self.tokens.saturating_sub(amount);
+        true
+    }
+}
