@@ -177,9 +177,12 @@ pub struct Bulletin {
 impl From<Received> for Bulletin {
     fn from(received: Received) -> Self {
         let topic_id = received.topic_id;
+        let cursor = received.cursor();
         Self {
             id: received.id.to_string(),
-            topic: received.topic.unwrap_or_else(|| topic_id.to_string()),
+            topic: received
+                .topic
+                .map_or_else(|| topic_id.to_string(), |topic| topic.to_string()),
             author: received.author.to_string(),
             from: received.from.map(|from| from.to_string()),
             created_ms: received.created_ms,
@@ -188,7 +191,7 @@ impl From<Received> for Bulletin {
             size: received.size,
             body: Body::of(&received.body),
             tag: tag_text(received.tag),
-            cursor: received.cursor,
+            cursor,
         }
     }
 }

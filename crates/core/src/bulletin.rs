@@ -110,12 +110,27 @@ impl Header {
 
     /// What is signed: `"bul1" ‖ network_id ‖ header`.
     pub fn signed_text(&self, network: &NetworkId) -> Vec<u8> {
-        let mut text = Vec::with_capacity(256);
+        const BEFORE: usize = 4 + size_of::<NetworkId>();
+        let mut text = Vec::with_capacity(self.encoded_len().saturating_add(BEFORE));
         text.extend_from_slice(b"bul1");
         network.encode(&mut text);
         self.encode(&mut text);
         text
     }
+
+    /// Bytes of the encoding.
+    pub fn encoded_len(&self) -> usize {
+        [
+            self.name.len(),
+            self.tag.len(),
+            self.parents.len().saturating_mul(32),
+        ]
+        .into_iter()
+        .fold(Self::BYTES_MIN, usize::saturating_add)
+    }
+
+    /// Bytes of a header without name, tag and parents.
+    pub const BYTES_MIN: usize = 128;
 }
 
 impl Encode for Header {
@@ -290,19 +305,12 @@ impl Bulletin {
 
     /// Bytes of the encoding.
     pub fn encoded_len(&self) -> usize {
-        let parents = self.header.parents.len().saturating_mul(32);
-        [
-            self.header.name.len(),
-            self.header.tag.len(),
-            parents,
-            self.content.len(),
-        ]
-        .into_iter()
-        .fold(Self::BYTES_MIN, usize::saturating_add)
+        let signed = self.header.encoded_len().saturating_add(self.content.len());
+        signed.saturating_add(Self::BYTES_MIN - Header::BYTES_MIN)
     }
 
     /// Bytes of a bulletin without name, tag, parents and content.
-    pub const BYTES_MIN: usize = 128 + 64 + Stamp::BYTES;
+    pub const BYTES_MIN: usize = Header::BYTES_MIN + 64 + Stamp::BYTES;
 
     /// What the work is worth for the room the bulletin takes.
     pub fn density(&self) -> Density {

@@ -213,7 +213,7 @@ pub enum Action {
         /// Comes back with the answer.
         job: JobId,
         /// What to check.
-        check: Check,
+        check: Box<Check>,
     },
     /// Sign with this node's key.
     Sign {
@@ -226,6 +226,8 @@ pub enum Action {
     Deliver {
         /// The bulletin, fully checked.
         bulletin: Box<Bulletin>,
+        /// Its canonical bytes, shared with the frames it is relayed in.
+        encoded: Bytes,
         /// Which neighbour it came from; none when made here.
         from: Option<NodeId>,
         /// Hops from where it was injected.

@@ -118,7 +118,7 @@ impl Keys {
     const MAX: usize = 256;
 
     /// Whether `claim` is good: the same verdict as [`Claim::verify`].
-    fn verify(&mut self, claim: &Claim<'_>) -> bool {
+    pub fn verify(&mut self, claim: &Claim<'_>) -> bool {
         let signature = ed25519_zebra::Signature::from_bytes(&claim.signature.0);
         if let Some(point) = self.points.get(claim.key) {
             return point.verify(&signature, claim.message).is_ok();

@@ -78,7 +78,7 @@ fn engine() -> (Solo, LinkId) {
 }
 
 /// The driver's part: checks what is waiting, together, and tells the engine.
-fn answer(solo: &mut Solo, waiting: &mut Vec<(JobId, Check)>, rng: &mut ChaCha8Rng) -> usize {
+fn answer(solo: &mut Solo, waiting: &mut Vec<(JobId, Box<Check>)>, rng: &mut ChaCha8Rng) -> usize {
     let claims: Vec<_> = waiting.iter().map(|(_, check)| check.claim()).collect();
     let good = verify_batch(&claims, &mut Keys::default(), rng);
     let mut delivered = 0;

@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 use tracing::{debug, error, info, warn};
 
 use crate::access::Access;
-use crate::hub::{Asking, Hub};
+use crate::hub::{Arrival, Asking, Hub};
 use crate::meter::Meter;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
@@ -303,18 +303,24 @@ impl Driver {
                 }
                 Action::Dial(address) => self.dial(address, now),
                 Action::Close { link, reason } => self.transport.close(link, reason),
-                Action::Verify { job, check } => self.verifier.add(job, check),
+                Action::Verify { job, check } => self.verifier.add(job, *check),
                 Action::Sign { job, message } => {
                     let signature = self.key.sign(&message);
                     self.feed(Event::Signed { job, signature }, now);
                 }
                 Action::Deliver {
                     bulletin,
+                    encoded,
                     from,
                     hops,
                 } => {
-                    let hub = &self.hub;
-                    let taken = hub.deliver(&bulletin, from, hops, now.wall, &self.store);
+                    let arrival = Arrival {
+                        encoded,
+                        from,
+                        hops,
+                        received: now.wall,
+                    };
+                    let taken = self.hub.deliver(&bulletin, arrival, &self.store);
                     if let Err(error) = taken {
                         self.publishing.not_stored(bulletin.id(), &error);
                         self.note_store_error(error);

@@ -159,7 +159,7 @@ fn wake(reader: Option<Waker>) {
 
 #[derive(Debug)]
 struct TopicState {
-    descriptor: String,
+    descriptor: Arc<str>,
     subscribers: Vec<(u64, Arc<Mailbox>)>,
     meter: Meter,
 }
@@ -179,6 +179,16 @@ struct Inner {
     next_number: u64,
     next_seq: u64,
     is_closed: bool,
+}
+
+/// How a bulletin came.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Its canonical bytes.
+    pub(crate) encoded: Bytes,
+    pub(crate) from: Option<NodeId>,
+    pub(crate) hops: u8,
+    pub(crate) received: Wall,
 }
 
 /// What a validator wants the engine to know: ask about a topic, or no more.
@@ -241,12 +251,16 @@ impl Hub {
     pub(crate) fn deliver(
         &self,
         bulletin: &Bulletin,
-        from: Option<NodeId>,
-        hops: u8,
-        received: Wall,
+        arrival: Arrival,
         store: &Store,
     ) -> Result<u64, StoreError> {
-        let bytes = bruit_core::wire::encode_to_bytes(bulletin);
+        let Arrival {
+            encoded: bytes,
+            from,
+            hops,
+            received,
+        } = arrival;
+        // A slice of it: the bytes it came in may belong to a larger packet.
         let body = bytes.slice(bytes.len() - bulletin.content.len()..);
         let mut inner = self.inner();
         let seq = inner.next_seq;
@@ -255,7 +269,7 @@ impl Hub {
         let state = inner.topics.get_mut(&header.topic);
         let topic = state.map(|state| {
             state.meter.count(1, Instant::now());
-            state.descriptor.clone()
+            Arc::clone(&state.descriptor)
         });
         let mailboxes = inner
             .topics
@@ -407,7 +421,7 @@ impl Hub {
         let descriptor = inner
             .topics
             .get(topic)
-            .map(|state| state.descriptor.clone());
+            .map(|state| Arc::clone(&state.descriptor));
         let body = Bytes::copy_from_slice(&bulletin.content);
         let received = Received::new(bulletin, body, descriptor, from, hops, now);
         let decided = Arc::new(AtomicBool::new(false));
@@ -432,7 +446,7 @@ impl Hub {
             .filter(|(_, state)| !state.subscribers.is_empty());
         subscribed
             .map(|(id, state)| view::Topic {
-                topic: state.descriptor.clone(),
+                topic: state.descriptor.to_string(),
                 id: *id,
                 subscribers: u64::try_from(state.subscribers.len()).unwrap_or(u64::MAX),
                 in_per_s: state.meter.per_s(now),
@@ -456,11 +470,11 @@ impl Hub {
         inner.validators.clear();
     }
 
-    fn descriptor(&self, topic: &TopicId) -> Option<String> {
+    fn descriptor(&self, topic: &TopicId) -> Option<Arc<str>> {
         self.inner()
             .topics
             .get(topic)
-            .map(|state| state.descriptor.clone())
+            .map(|state| Arc::clone(&state.descriptor))
     }
 }
 
@@ -469,7 +483,7 @@ impl Inner {
         self.topics
             .entry(TopicId::of(descriptor))
             .or_insert_with(|| TopicState {
-                descriptor: descriptor.to_owned(),
+                descriptor: descriptor.into(),
                 subscribers: Vec::new(),
                 meter: Meter::default(),
             })

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// Time in which an old rate fades to a third.
 const FADE: Duration = Duration::from_secs(5);
+/// What passes within so short a time counts as passing at once.
+const STEP: Duration = Duration::from_millis(10);
 
 /// Counts what passes and says how much of it passes in a second.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,10 +29,13 @@ impl Meter {
     }
 
     fn fade(&mut self, now: Instant) {
-        if let Some(at) = self.at.replace(now) {
-            let elapsed = now.saturating_duration_since(at).as_secs_f64();
-            self.sum *= (-elapsed / FADE.as_secs_f64()).exp();
+        let elapsed = self.at.map(|at| now.saturating_duration_since(at));
+        if elapsed.is_some_and(|elapsed| elapsed < STEP) {
+            return;
         }
+        self.at = Some(now);
+        let elapsed = elapsed.unwrap_or_default().as_secs_f64();
+        self.sum *= (-elapsed / FADE.as_secs_f64()).exp();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bruit_core::bulletin::Bulletin;
 use bruit_core::id::{AuthorId, BulletinId, NodeId, TopicId};
@@ -14,7 +15,7 @@ pub struct Received {
     /// Its id.
     pub id: BulletinId,
     /// Its topic, where this node knows the descriptor; only hashes travel.
-    pub topic: Option<String>,
+    pub topic: Option<Arc<str>>,
     /// The hash of its topic.
     pub topic_id: TopicId,
     /// Who signed it.
@@ -33,15 +34,13 @@ pub struct Received {
     pub body: Bytes,
     /// The application's label.
     pub tag: Vec<u8>,
-    /// Where to go on after it: [`From::Cursor`](crate::From::Cursor).
-    pub cursor: String,
 }
 
 impl Received {
     pub(crate) fn new(
         bulletin: &Bulletin,
         body: Bytes,
-        topic: Option<String>,
+        topic: Option<Arc<str>>,
         from: Option<NodeId>,
         hops: u8,
         received: Wall,
@@ -59,12 +58,16 @@ impl Received {
             size: header.size_bytes,
             body,
             tag: header.tag.clone(),
-            cursor: Cursor {
-                created: header.created,
-                id: *bulletin.id(),
-            }
-            .to_string(),
         }
+    }
+
+    /// Where to go on after it: [`From::Cursor`](crate::From::Cursor).
+    pub fn cursor(&self) -> String {
+        let cursor = Cursor {
+            created: Wall::from_millis(self.created_ms),
+            id: self.id,
+        };
+        cursor.to_string()
     }
 }
 

@@ -33,9 +33,13 @@ impl Verifier {
 
     /// Checks everything that waits; returns the answers in order.
     pub(crate) fn run(&mut self) -> Vec<Event> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let mut answers = Vec::with_capacity(waiting.len());
-        for batch in waiting.chunks(Self::BATCH_MAX) {
+        let mut answers = Vec::with_capacity(self.waiting.len());
+        for batch in self.waiting.chunks(Self::BATCH_MAX) {
+            if let [(job, check)] = batch {
+                let good = check.content_holds() && self.keys.verify(&check.claim());
+                answers.push(Event::Verified { job: *job, good });
+                continue;
+            }
             let sound: Vec<bool> = batch
                 .iter()
                 .map(|(_, check)| check.content_holds())
@@ -53,6 +57,8 @@ impl Verifier {
                 answers.push(Event::Verified { job: *job, good });
             }
         }
+        self.waiting.clear();
+        self.waiting.shrink_to(Self::BATCH_MAX);
         answers
     }
 }

@@ -151,7 +151,7 @@ fn events(
 fn event(incoming: Incoming) -> Event {
     match incoming {
         Incoming::Bulletin(received) => {
-            let cursor = received.cursor.clone();
+            let cursor = received.cursor();
             json(&Bulletin::from(*received)).id(cursor)
         }
         Incoming::Gap { missed } => json(&Gap::of(missed)).event("gap"),

@@ -8,13 +8,24 @@ use crate::id::{LinkId, ShortId};
 use crate::time::Mono;
 use crate::wire::IhaveEntry;
 
+use super::recent::Recent;
+
+/// Something to announce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// What is said.
+    pub(crate) entry: IhaveEntry,
+    /// The bulletin's number among the recent ones.
+    pub(crate) number: u64,
+}
+
 /// What one link is still to be told.
 #[derive(Debug, Default)]
 struct Pending {
     /// The next entry of the log to look at; none while the link is not in the mesh.
     next: Option<u64>,
     /// For this link alone, beside the log.
-    extra: Vec<IhaveEntry>,
+    extra: Vec<Word>,
     /// Outside any tree: what sync or lookups brought, at a bounded rate.
     bulk: VecDeque<ShortId>,
     /// No bulk announcement before.
@@ -29,7 +40,7 @@ struct Pending {
 /// passes costs one entry, however many neighbours there are. Who was pushed to by then is not told.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
-    log: VecDeque<IhaveEntry>,
+    log: VecDeque<Word>,
     /// The number of the log's first entry.
     first: u64,
     pending: BTreeMap<LinkId, Pending>,
@@ -105,13 +116,13 @@ impl Announcements {
         self.pending.remove(&link);
     }
 
-    /// Adds `entry` for all links of the mesh. Those that may lack it are then to be given a time.
-    pub(crate) fn add(&mut self, entry: IhaveEntry) {
+    /// Adds `word` for all links of the mesh. Those that may lack it are then to be given a time.
+    pub(crate) fn add(&mut self, word: Word) {
         if self.log.len() >= Self::LOG_MAX {
             self.log.pop_front();
             self.first = self.first.saturating_add(1);
         }
-        self.log.push_back(entry);
+        self.log.push_back(word);
     }
 
     /// Has `link` told when its turn has come, `gather` from now or when it was to be told before.
@@ -136,10 +147,10 @@ impl Announcements {
         }
     }
 
-    /// Announces `entry` to `link` alone, at `due` or when its turn has come.
-    pub(crate) fn add_one(&mut self, link: LinkId, entry: IhaveEntry, due: Mono) {
+    /// Announces `word` to `link` alone, at `due` or when its turn has come.
+    pub(crate) fn add_one(&mut self, link: LinkId, word: Word, due: Mono) {
         let pending = self.pending.entry(link).or_default();
-        pending.extra.push(entry);
+        pending.extra.push(word);
         schedule(&mut self.due, &mut pending.due, link, due);
     }
 
@@ -157,30 +168,20 @@ impl Announcements {
     }
 
     /// What travels along with a bulletin that is pushed to `link` at `now`.
-    pub(crate) fn along(
-        &mut self,
-        link: LinkId,
-        now: Mono,
-        is_held: impl Fn(LinkId, &ShortId) -> bool,
-    ) -> Vec<IhaveEntry> {
+    pub(crate) fn along(&mut self, link: LinkId, now: Mono, recent: &Recent) -> Vec<IhaveEntry> {
         let due = self.pending.get(&link).and_then(|pending| pending.due);
         if due.is_none_or(|due| due > now.plus(Self::ALONG)) {
             return Vec::new();
         }
-        self.take(link, is_held)
+        self.take(link, recent)
     }
 
-    /// The announcements due at `now`, without the ids for which `is_held` says that the link has
-    /// them by now.
-    pub(crate) fn due(
-        &mut self,
-        now: Mono,
-        is_held: impl Fn(LinkId, &ShortId) -> bool,
-    ) -> Vec<(LinkId, Vec<IhaveEntry>)> {
+    /// The announcements due at `now`, without what a link has by now as far as `recent` knows.
+    pub(crate) fn due(&mut self, now: Mono, recent: &Recent) -> Vec<(LinkId, Vec<IhaveEntry>)> {
         let mut announcements = Vec::new();
         while let Some(link) = self.next(now) {
-            let mut entries = self.take(link, &is_held);
-            entries.extend(self.take_bulk(link, now, |id| is_held(link, id)));
+            let mut entries = self.take(link, recent);
+            entries.extend(self.take_bulk(link, now, recent));
             if !entries.is_empty() {
                 announcements.push((link, entries));
             }
@@ -210,39 +211,34 @@ impl Announcements {
     }
 
     /// What `link` is still to be told along trees; nothing more is then due there.
-    fn take(
-        &mut self,
-        link: LinkId,
-        is_held: impl Fn(LinkId, &ShortId) -> bool,
-    ) -> Vec<IhaveEntry> {
+    fn take(&mut self, link: LinkId, recent: &Recent) -> Vec<IhaveEntry> {
         self.unschedule(link);
         let end = self.end();
         let Some(pending) = self.pending.get_mut(&link) else {
             return Vec::new();
         };
-        let mut entries = std::mem::take(&mut pending.extra);
+        let lacks = |word: &Word| {
+            let is_held = recent.is_held_by(word.number, link);
+            (!is_held).then_some(word.entry)
+        };
+        let extra = std::mem::take(&mut pending.extra);
+        let mut entries: Vec<IhaveEntry> = extra.iter().filter_map(lacks).collect();
         if let Some(next) = &mut pending.next {
             let from = next.saturating_sub(self.first);
             let from = usize::try_from(from)
                 .unwrap_or(usize::MAX)
                 .min(self.log.len());
-            entries.extend(self.log.range(from..));
+            entries.extend(self.log.range(from..).filter_map(lacks));
             *next = end;
         }
         if !pending.bulk.is_empty() {
             let due = pending.bulk_from;
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
-        entries.retain(|entry| !is_held(link, &entry.id));
         entries
     }
 
-    fn take_bulk(
-        &mut self,
-        link: LinkId,
-        now: Mono,
-        is_held: impl Fn(&ShortId) -> bool,
-    ) -> Vec<IhaveEntry> {
+    fn take_bulk(&mut self, link: LinkId, now: Mono, recent: &Recent) -> Vec<IhaveEntry> {
         let Some(pending) = self.pending.get_mut(&link) else {
             return Vec::new();
         };
@@ -259,6 +255,10 @@ impl Announcements {
             let due = pending.bulk_from;
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
+        let is_held = |id: &ShortId| {
+            let passing = recent.get(id);
+            passing.is_some_and(|passing| passing.is_held_by(link))
+        };
         let ids = ids.into_iter().filter(|id| !is_held(id));
         ids.map(|id| IhaveEntry { id, root_tag: 0 }).collect()
     }
@@ -305,7 +305,12 @@ fn schedule(set: &mut BTreeSet<(Mono, LinkId)>, time: &mut Option<Mono>, link: L
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::broadcast::recent::Passing;
+    use crate::id::BulletinId;
+    use crate::work::Density;
 
     const LINK: LinkId = LinkId::new(1);
 
@@ -314,6 +319,17 @@ mod tests {
             id: ShortId::from_bytes([number; 16]),
             root_tag: 1,
         }
+    }
+
+    fn word(number: u8) -> Word {
+        Word {
+            entry: entry(number),
+            number: 0,
+        }
+    }
+
+    fn nothing() -> Recent {
+        Recent::new(0)
     }
 
     fn at(millis: u64) -> Mono {
@@ -331,12 +347,12 @@ mod tests {
     #[test]
     fn announcements_gather_until_the_earliest_is_due() {
         let mut announcements = open([1]);
-        announcements.add(entry(1));
+        announcements.add(word(1));
         announcements.tell(LINK, at(0), || Duration::from_millis(250));
-        announcements.add(entry(2));
+        announcements.add(word(2));
         announcements.tell_urgently(LINK, at(5));
         assert_eq!(announcements.next_due(), Some(at(5)));
-        let due = announcements.due(at(5), |_, _| false);
+        let due = announcements.due(at(5), &nothing());
         assert_eq!(due, [(LINK, vec![entry(1), entry(2)])]);
         assert_eq!(announcements.next_due(), None);
         assert!(announcements.log.is_empty(), "everybody was told");
@@ -345,21 +361,33 @@ mod tests {
     #[test]
     fn what_the_link_has_by_now_is_not_announced() {
         let mut announcements = open([1]);
-        announcements.add(entry(1));
+        announcements.add(word(1));
         announcements.tell_urgently(LINK, at(0));
-        assert_eq!(announcements.due(at(0), |_, _| true), []);
+        let mut recent = Recent::new(0);
+        let number = recent.insert(Passing {
+            id: BulletinId::from_bytes([1; 32]),
+            frame: Bytes::new(),
+            root_tag: 1,
+            hops: 0,
+            at: Mono::ZERO,
+            density: Density::default(),
+            own: false,
+            holders: vec![LINK],
+        });
+        assert_eq!(number, 0);
+        assert_eq!(announcements.due(at(0), &recent), []);
     }
 
     #[test]
     fn who_joins_later_is_told_of_what_comes_later() {
         let mut announcements = open([1]);
-        announcements.add(entry(1));
+        announcements.add(word(1));
         announcements.open(LinkId::new(2));
-        announcements.add(entry(2));
+        announcements.add(word(2));
         for number in [1, 2] {
             announcements.tell_urgently(LinkId::new(number), at(0));
         }
-        let due = announcements.due(at(0), |_, _| false);
+        let due = announcements.due(at(0), &nothing());
         let second = (LinkId::new(2), vec![entry(2)]);
         assert_eq!(due, [(LINK, vec![entry(1), entry(2)]), second]);
     }
@@ -368,11 +396,11 @@ mod tests {
     fn the_log_is_bounded_whoever_is_behind() {
         let mut announcements = open([1, 2]);
         for number in 0..20_000_u32 {
-            announcements.add(entry(number.to_be_bytes()[3]));
+            announcements.add(word(number.to_be_bytes()[3]));
             announcements.tell(LINK, at(0), || Duration::from_secs(1));
         }
         assert_eq!(announcements.log.len(), Announcements::LOG_MAX);
-        let due = announcements.due(at(0), |_, _| false);
+        let due = announcements.due(at(0), &nothing());
         assert_eq!(due.first().map(|(_, entries)| entries.len()), Some(4_096));
         assert!(announcements.log.is_empty(), "the other waits for nothing");
     }
@@ -380,10 +408,10 @@ mod tests {
     #[test]
     fn a_pushed_bulletin_takes_along_what_is_due_soon() {
         let mut announcements = open([1]);
-        announcements.add(entry(1));
+        announcements.add(word(1));
         announcements.tell(LINK, at(0), || Duration::from_millis(250));
-        assert_eq!(announcements.along(LINK, at(100), |_, _| false), []);
-        assert_eq!(announcements.along(LINK, at(200), |_, _| false), [entry(1)]);
+        assert_eq!(announcements.along(LINK, at(100), &nothing()), []);
+        assert_eq!(announcements.along(LINK, at(200), &nothing()), [entry(1)]);
         assert_eq!(announcements.next_due(), None);
     }
 
@@ -396,7 +424,7 @@ mod tests {
             announcements.add_bulk(LINK, ShortId::from_bytes(id), Mono::ZERO);
         }
         let count = |announcements: &mut Announcements, millis: u64| {
-            let due = announcements.due(at(millis), |_, _| false);
+            let due = announcements.due(at(millis), &nothing());
             due.iter().map(|(_, entries)| entries.len()).sum::<usize>()
         };
         assert_eq!(count(&mut announcements, 5), 250);
@@ -410,13 +438,13 @@ mod tests {
         let mut told = BTreeMap::<LinkId, usize>::new();
         for millis in 0..10_000 {
             if millis % 20 == 0 {
-                announcements.add(entry(1));
+                announcements.add(word(1));
                 for number in 0..11 {
                     let link = LinkId::new(number);
                     announcements.tell(link, at(millis), || Duration::from_millis(100));
                 }
             }
-            for (link, _) in announcements.due(at(millis), |_, _| false) {
+            for (link, _) in announcements.due(at(millis), &nothing()) {
                 *told.entry(link).or_default() += 1;
             }
         }

@@ -30,7 +30,7 @@ use crate::work::{Density, Stamp};
 
 pub use config::Config;
 
-use announce::Announcements;
+use announce::{Announcements, Word};
 use kept::Kept;
 use neighbour::{Bucket, Neighbour};
 use recent::{Passing, Recent};
@@ -255,25 +255,26 @@ impl Broadcast {
 
     // Spreading.
 
-    /// R7: injects a bulletin published here. Returns to how many neighbours it goes; with none it
-    /// waits for reconciliation on the first link.
-    pub fn publish(&mut self, bulletin: &Verified<Bulletin>, now: Mono) -> (Vec<Fact>, u32) {
+    /// R7: injects a bulletin published here. Returns its bytes, and to how many neighbours it goes;
+    /// with none it waits for reconciliation on the first link.
+    pub fn publish(&mut self, bulletin: &Verified<Bulletin>, now: Mono) -> (Vec<Fact>, Bytes, u32) {
         let tag = self.own_tag(now);
         let is_cold = self.roots.get(tag).is_none_or(roots::Root::is_cold);
         self.roots.injected(tag, now);
         self.kept.published(*bulletin.get().id());
         let passing = self.passing(bulletin, tag, 0, now, true);
+        let encoded = passing.encoded();
         let facts = self.spread(passing, is_cold, false, now);
         let meshed = self
             .links
             .values()
             .filter(|neighbour| neighbour.mesh)
             .count();
-        (facts, u32::try_from(meshed).unwrap_or(u32::MAX))
+        (facts, encoded, u32::try_from(meshed).unwrap_or(u32::MAX))
     }
 
     /// R1: takes the first copy of a bulletin that was found good; `others` are the copies that
-    /// came while it was checked. `below_floor`: announce, do not push.
+    /// came while it was checked. `below_floor`: announce, do not push. Returns its bytes too.
     pub fn first(
         &mut self,
         copy: Copy,
@@ -281,7 +282,7 @@ impl Broadcast {
         bulletin: &Verified<Bulletin>,
         below_floor: bool,
         now: Mono,
-    ) -> Vec<Fact> {
+    ) -> (Vec<Fact>, Bytes) {
         let id = *bulletin.get().id();
         let announced = self.wanted.remove(&id.short());
         let waited = announced.map_or(Duration::ZERO, |at| copy.at.since(at));
@@ -305,6 +306,7 @@ impl Broadcast {
         for other in others {
             passing.note_holder(other.link);
         }
+        let encoded = passing.encoded();
         let mut facts = self.spread(passing, is_cold, below_floor, now);
         let grafts = match change {
             Change::None => BTreeMap::new(),
@@ -315,7 +317,7 @@ impl Broadcast {
         for other in others {
             facts.extend(self.duplicate(*other, &id.short(), now));
         }
-        facts
+        (facts, encoded)
     }
 
     /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
@@ -416,71 +418,68 @@ impl Broadcast {
     ) -> Vec<Fact> {
         let short = passing.id.short();
         let tag = passing.root_tag;
-        let targets = self.targets(&passing);
+        let mut targets = self.targets(&passing);
         let is_large = passing.frame.len() > self.config.cold_push_bytes_max.saturating_add(256);
         let quickest = (is_cold && is_large && tag != 0).then(|| self.quickest(&targets));
         let root = self.roots.get(tag);
-        let mut facts = Vec::new();
-        let mut lazy = Vec::new();
-        for link in targets {
+        let mut facts = Vec::with_capacity(targets.len());
+        targets.retain(|(link, is_slow)| {
             let is_eager = tag != 0
                 && !below_floor
-                && self
-                    .links
-                    .get(&link)
-                    .is_some_and(|neighbour| !neighbour.is_slow)
-                && root.is_none_or(|root| !root.is_choked(link))
+                && !is_slow
+                && root.is_none_or(|root| !root.is_choked(*link))
                 && quickest
                     .as_ref()
-                    .is_none_or(|quickest| quickest.contains(&link));
+                    .is_none_or(|quickest| quickest.contains(link));
             if is_eager {
-                passing.note_holder(link);
-                facts.push(Fact::Push(push(&passing, link)));
+                passing.note_holder(*link);
+                facts.push(Fact::Push(push(&passing, *link)));
                 // What is to be told there soon travels along.
-                let recent = &self.recent;
-                let is_held = |link: LinkId, id: &ShortId| recent.is_held_by(id, link);
-                let waiting = self.announcements.along(link, now, is_held);
-                facts.extend(announce_frames(link, &waiting));
-            } else {
-                lazy.push(link);
+                let waiting = self.announcements.along(*link, now, &self.recent);
+                facts.extend(announce_frames(*link, &waiting));
             }
-        }
+            !is_eager
+        });
         let is_warm = root.is_some_and(roots::Root::is_warm);
-        self.announce(short, tag, &lazy, is_warm, now);
-        self.recent.insert(passing);
+        let number = self.recent.insert(passing);
+        let entry = IhaveEntry {
+            id: short,
+            root_tag: tag,
+        };
+        self.announce(Word { entry, number }, &targets, is_warm, now);
         facts
     }
 
-    /// Mesh links not known to have the bulletin.
-    fn targets(&self, passing: &Passing) -> Vec<LinkId> {
+    /// Mesh links not known to have the bulletin, and whether they are slow.
+    fn targets(&self, passing: &Passing) -> Vec<(LinkId, bool)> {
         self.links
             .iter()
             .filter(|(link, neighbour)| neighbour.mesh && !passing.is_held_by(**link))
-            .map(|(link, _)| *link)
+            .map(|(link, neighbour)| (*link, neighbour.is_slow))
             .collect()
     }
 
-    /// R6: the quickest few of `links`.
-    fn quickest(&self, links: &[LinkId]) -> Vec<LinkId> {
-        let mut links = links.to_vec();
+    /// R6: the quickest few of `targets`.
+    fn quickest(&self, targets: &[(LinkId, bool)]) -> Vec<LinkId> {
+        let mut links: Vec<LinkId> = targets.iter().map(|(link, _)| *link).collect();
         links.sort_by_key(|link| self.links.get(link).map(|neighbour| neighbour.rtt));
         links.truncate(self.config.cold_eager);
         links
     }
 
     /// R1 and R9: announces to `links`, at once where it matters, gathered where it does not.
-    fn announce(&mut self, id: ShortId, root_tag: u64, links: &[LinkId], is_warm: bool, now: Mono) {
-        if root_tag == 0 {
-            for link in links {
-                self.announcements.add_bulk(*link, id, now);
+    fn announce(&mut self, word: Word, lazy: &[(LinkId, bool)], is_warm: bool, now: Mono) {
+        if word.entry.root_tag == 0 {
+            for (link, _) in lazy {
+                self.announcements.add_bulk(*link, word.entry.id, now);
             }
             return;
         }
-        if links.is_empty() {
+        if lazy.is_empty() {
             return;
         }
-        self.announcements.add(IhaveEntry { id, root_tag });
-        for link in links {
+        self.announcements.add(word);
+        for (link, _) in lazy {
             if is_warm {
                 let (gather, rng) = (self.config.gather, &mut self.rng);
                 self.announcements
@@ -728,12 +727,16 @@ impl Broadcast {
     /// R8: announces instead a bulletin that could not be queued for `link`.
     pub fn not_pushed(&mut self, link: LinkId, id: ShortId, root_tag: u64, now: Mono) {
         self.not_served(link, &id);
+        let Some(number) = self.recent.number(&id) else {
+            return;
+        };
         if let Some(passing) = self.recent.get_mut(&id) {
             passing.holders.retain(|holder| *holder != link);
-            let due = now.plus(self.config.gather);
-            self.announcements
-                .add_one(link, IhaveEntry { id, root_tag }, due);
         }
+        let due = now.plus(self.config.gather);
+        let entry = IhaveEntry { id, root_tag };
+        self.announcements
+            .add_one(link, Word { entry, number }, due);
     }
 
     // What was synced.
@@ -798,9 +801,7 @@ impl Broadcast {
                 .max(Self::PATIENCE_MIN)
         });
         let mut facts = request_frames(requests);
-        let recent = &self.recent;
-        let is_held = |link: LinkId, id: &ShortId| recent.is_held_by(id, link);
-        for (link, entries) in self.announcements.due(now, is_held) {
+        for (link, entries) in self.announcements.due(now, &self.recent) {
             facts.extend(announce_frames(link, &entries));
         }
         for (link, ids) in self.kept.due(now) {

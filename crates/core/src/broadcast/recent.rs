@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::bulletin::Header;
 use crate::id::{BulletinId, LinkId, ShortId};
 use crate::time::Mono;
-use crate::wire::{Decode, Encode, Reader};
+use crate::wire::{Decode, Encode, PUB_HEAD_BYTES, Reader};
 use crate::work::{Density, Stamp};
 
 /// A bulletin passing through.
@@ -32,6 +32,11 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
+    /// The bulletin alone, without what its frame says about the way.
+    pub(crate) fn encoded(&self) -> Bytes {
+        self.frame.slice(PUB_HEAD_BYTES..)
+    }
+
     /// Writes the root tag and the hops into the frame.
     pub(crate) fn readdress(&mut self) {
         let mut frame = self.frame.to_vec();
@@ -57,7 +62,7 @@ impl Passing {
     /// Where the stamp stands: after kind, hop part, header and signature.
     fn stamp_at(&self) -> Option<usize> {
         let mut reader = Reader::new(&self.frame);
-        reader.take(10).ok()?;
+        reader.take(PUB_HEAD_BYTES).ok()?;
         Header::decode(&mut reader).ok()?;
         reader.take(64).ok()?;
         Some(reader.position())
@@ -74,85 +79,110 @@ impl Passing {
     }
 }
 
-/// The cache, first in first out.
+/// The cache, first in first out. Each bulletin has a number, by which it is found at once.
 #[derive(Debug)]
 pub(crate) struct Recent {
-    bulletins: BTreeMap<ShortId, Passing>,
-    order: VecDeque<ShortId>,
+    /// None where one was taken out.
+    passing: VecDeque<Option<Passing>>,
+    /// The number of the first of them.
+    first: u64,
+    numbers: BTreeMap<ShortId, u64>,
     bytes: usize,
     bytes_max: usize,
 }
 
 impl Recent {
-    /// What an entry costs beside its frame, roughly.
+    /// Memory a bulletin takes beside its frame.
     const OVERHEAD_BYTES: usize = 256;
 
+    /// An empty cache.
     pub(crate) const fn new(bytes_max: usize) -> Self {
         Self {
-            bulletins: BTreeMap::new(),
-            order: VecDeque::new(),
+            passing: VecDeque::new(),
+            first: 0,
+            numbers: BTreeMap::new(),
             bytes: 0,
             bytes_max,
         }
     }
 
+    /// The bulletin `id`.
     pub(crate) fn get(&self, id: &ShortId) -> Option<&Passing> {
-        self.bulletins.get(id)
+        self.at(*self.numbers.get(id)?)
     }
 
+    /// The bulletin `id`, to be changed.
     pub(crate) fn get_mut(&mut self, id: &ShortId) -> Option<&mut Passing> {
-        self.bulletins.get_mut(id)
+        let at = place(*self.numbers.get(id)?, self.first)?;
+        self.passing.get_mut(at)?.as_mut()
     }
 
-    /// Whether `link` is known to have `id`.
-    pub(crate) fn is_held_by(&self, id: &ShortId, link: LinkId) -> bool {
-        self.get(id).is_some_and(|passing| passing.is_held_by(link))
+    /// The number of `id`.
+    pub(crate) fn number(&self, id: &ShortId) -> Option<u64> {
+        self.numbers.get(id).copied()
+    }
+
+    /// Whether `link` is known to have the bulletin `number`.
+    pub(crate) fn is_held_by(&self, number: u64, link: LinkId) -> bool {
+        self.at(number)
+            .is_some_and(|passing| passing.is_held_by(link))
+    }
+
+    fn at(&self, number: u64) -> Option<&Passing> {
+        self.passing.get(place(number, self.first)?)?.as_ref()
     }
 
     /// Takes a bulletin out.
     pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Passing> {
-        let passing = self.bulletins.remove(id)?;
-        self.order.retain(|other| other != id);
+        let at = place(self.numbers.remove(id)?, self.first)?;
+        let passing = self.passing.get_mut(at)?.take()?;
         self.bytes = self.bytes.saturating_sub(Self::cost(&passing));
         Some(passing)
     }
 
-    /// Bytes held.
+    /// Bytes taken.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What came at `since` or later, latest first, at most `max`.
+    /// What came at or after `since`, newest first, at most `max`.
     pub(crate) fn since(&self, since: Mono, max: usize) -> Vec<ShortId> {
-        let latest = self.order.iter().rev().take(max);
-        let came = |id: &&ShortId| {
-            self.bulletins
-                .get(id)
-                .is_some_and(|known| known.at >= since)
-        };
-        latest.take_while(came).copied().collect()
+        let latest = self.passing.iter().rev().flatten().take(max);
+        let came = latest.take_while(|passing| passing.at >= since);
+        came.map(|passing| passing.id.short()).collect()
     }
 
-    /// Keeps `passing`; the oldest go when there is no room.
-    pub(crate) fn insert(&mut self, passing: Passing) {
+    /// Adds a bulletin; the oldest go when there is no room. Returns its number.
+    pub(crate) fn insert(&mut self, passing: Passing) -> u64 {
         let short = passing.id.short();
+        // Known already: the later one counts.
+        self.remove(&short);
         self.bytes = self.bytes.saturating_add(Self::cost(&passing));
-        if self.bulletins.insert(short, passing).is_none() {
-            self.order.push_back(short);
-        }
-        while self.bytes > self.bytes_max && self.order.len() > 1 {
-            let Some(oldest) = self.order.pop_front() else {
+        let count = u64::try_from(self.passing.len()).unwrap_or(u64::MAX);
+        let number = self.first.saturating_add(count);
+        self.passing.push_back(Some(passing));
+        self.numbers.insert(short, number);
+        while self.bytes > self.bytes_max && self.passing.len() > 1 {
+            let Some(oldest) = self.passing.pop_front() else {
                 break;
             };
-            if let Some(gone) = self.bulletins.remove(&oldest) {
+            self.first = self.first.saturating_add(1);
+            if let Some(gone) = oldest {
+                self.numbers.remove(&gone.id.short());
                 self.bytes = self.bytes.saturating_sub(Self::cost(&gone));
             }
         }
+        number
     }
 
     fn cost(passing: &Passing) -> usize {
         passing.frame.len().saturating_add(Self::OVERHEAD_BYTES)
     }
+}
+
+/// Where the bulletin `number` lies when the first has the number `first`.
+fn place(number: u64, first: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(first)?).ok()
 }
 
 #[cfg(test)]

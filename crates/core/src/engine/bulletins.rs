@@ -103,6 +103,7 @@ impl Engine {
     pub(super) fn verify(&mut self, job: Option<(JobId, Check)>) {
         if let Some((job, check)) = job {
             self.metrics.checks = self.metrics.checks.saturating_add(1);
+            let check = Box::new(check);
             self.actions.push(Action::Verify { job, check });
         }
     }
@@ -200,19 +201,26 @@ impl Engine {
         let from = self.peers.get(&first.link).map(|peer| peer.node);
         let below_floor = !self.floor.admits(bulletin.get().density());
         self.membership.first_delivery(first.link);
-        let facts = self
-            .broadcast
-            .first(*first, others, &bulletin, below_floor, now.mono);
+        let (facts, encoded) =
+            self.broadcast
+                .first(*first, others, &bulletin, below_floor, now.mono);
         self.carry_broadcast(facts, now);
-        self.keep(bulletin, from, first.hops.saturating_add(1));
+        self.keep(bulletin, encoded, from, first.hops.saturating_add(1));
     }
 
-    fn keep(&mut self, bulletin: Verified<Bulletin>, from: Option<NodeId>, hops: u8) {
+    fn keep(
+        &mut self,
+        bulletin: Verified<Bulletin>,
+        encoded: Bytes,
+        from: Option<NodeId>,
+        hops: u8,
+    ) {
         self.metrics.delivered = self.metrics.delivered.saturating_add(1);
         let facts = self.inventory.insert_held(bulletin.get());
         let bulletin = Box::new(bulletin.into_inner());
         self.actions.push(Action::Deliver {
             bulletin,
+            encoded,
             from,
             hops,
         });
@@ -260,10 +268,10 @@ impl Engine {
 
     fn publish(&mut self, bulletin: Verified<Bulletin>, now: Now) {
         let id = *bulletin.get().id();
-        let (facts, neighbours) = self.broadcast.publish(&bulletin, now.mono);
+        let (facts, encoded, neighbours) = self.broadcast.publish(&bulletin, now.mono);
         self.carry_broadcast(facts, now);
         self.metrics.published = self.metrics.published.saturating_add(1);
-        self.keep(bulletin, None, 0);
+        self.keep(bulletin, encoded, None, 0);
         let result = match neighbours {
             0 => Published::Queued,
             neighbours => Published::Accepted { neighbours },

@@ -65,6 +65,8 @@ pub struct Reconcile {
     periodic_at: Mono,
     snapshots: Snapshots,
     visits: Budget,
+    /// When something is due.
+    next: Option<Mono>,
 }
 
 impl Reconcile {
@@ -77,6 +79,7 @@ impl Reconcile {
             periodic_at: Mono::ZERO,
             snapshots: Snapshots::default(),
             visits: Budget::full(config.visits(8), Mono::ZERO),
+            next: None,
             config,
         }
     }
@@ -106,11 +109,13 @@ impl Reconcile {
                 visits: Budget::full(self.config.visits(1), now.mono),
             },
         );
+        self.reschedule();
     }
 
     /// Forgets a link and its sessions.
     pub fn link_down(&mut self, link: LinkId) {
         self.links.remove(&link);
+        self.reschedule();
     }
 
     /// Asks for a session with `link` at the next wakeup, from the newest on and up to now; after the
@@ -123,6 +128,7 @@ impl Reconcile {
                 fresh: true,
             });
         }
+        self.reschedule();
     }
 
     /// Takes note of the digest a PING carried, and of ours for the same minute, when there is one.
@@ -158,6 +164,7 @@ impl Reconcile {
         }
         known.theirs = None;
         if !known.opens.allows(self.config.opens(), now.mono) {
+            self.reschedule();
             return vec![done(link, open.session)];
         }
         known.opens.spend(1);
@@ -173,7 +180,9 @@ impl Reconcile {
             rounds: 0,
             last: now.mono,
         });
-        self.respond(link, &open.message, true, inventory, now)
+        let facts = self.respond(link, &open.message, true, inventory, now);
+        self.reschedule();
+        facts
     }
 
     /// Takes the next message of a session, ours or theirs. One of a session that is over is ignored.
@@ -190,13 +199,15 @@ impl Reconcile {
         };
         let ours = known.ours.as_ref().map(|ours| ours.session);
         let theirs = known.theirs.as_ref().map(|theirs| theirs.session);
-        if ours == Some(session) {
+        let facts = if ours == Some(session) {
             self.advance(link, message, inventory, now)
         } else if theirs == Some(session) {
             self.respond(link, message, false, inventory, now)
         } else {
             Vec::new()
-        }
+        };
+        self.reschedule();
+        facts
     }
 
     /// Takes note that the peer ends a session. One of ours that it cuts short goes on later.
@@ -213,10 +224,14 @@ impl Reconcile {
             known.due.get_or_insert(due);
         }
         known.theirs.take_if(|theirs| theirs.session == session);
+        self.reschedule();
     }
 
     /// Does what is due at `now`: ends silent sessions, opens new ones.
     pub fn wakeup(&mut self, now: Now, inventory: &Inventory) -> Vec<Fact> {
+        if self.next.is_none_or(|next| next > now.mono) {
+            return Vec::new();
+        }
         self.snapshots.tidy(now.mono);
         self.end_silent(now.mono);
         if self.periodic_at <= now.mono {
@@ -243,11 +258,17 @@ impl Reconcile {
             room = room.saturating_sub(1);
             facts.extend(self.open(link, inventory, now));
         }
+        self.reschedule();
         facts
     }
 
     /// When to call [`Reconcile::wakeup`] again.
-    pub fn next_wakeup(&self) -> Option<Mono> {
+    pub const fn next_wakeup(&self) -> Option<Mono> {
+        self.next
+    }
+
+    /// Finds out what is due next: it is asked for much more often than anything here changes.
+    fn reschedule(&mut self) {
         let periodic = (!self.links.is_empty()).then_some(self.periodic_at);
         let busy = self.busy_until();
         let full = self.config.opened_max.max(1);
@@ -267,10 +288,10 @@ impl Reconcile {
                 theirs.map(|last| last.plus(self.config.stall)),
             ]
         });
-        links
+        self.next = links
             .chain([periodic, self.snapshots.next_wakeup()])
             .flatten()
-            .min()
+            .min();
     }
 
     /// Sessions open on a link: ours and theirs.

@@ -346,6 +346,7 @@ fn a_new_link_brings_what_was_published_just_now_and_a_periodic_session_does_not
     pair.traffic = Traffic::default();
     pair.now = after(pair.now, Duration::from_secs(1));
     pair.a.periodic_at = pair.now.mono;
+    pair.a.reschedule();
     pair.settle();
     assert_eq!((pair.traffic.sessions, pair.traffic.wanted.len()), (1, 0));
     pair.a.now_with(LINK, pair.now);

@@ -579,10 +579,13 @@ fn sync_message(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Bytes, DecodeE
     }
 }
 
+/// What stands before the bulletin in a PUB frame: kind, root tag, hops.
+pub const PUB_HEAD_BYTES: usize = 10;
+
 /// The bytes of a PUB frame, without taking the bulletin apart: what relays send, encoded once for
 /// all neighbours.
 pub fn encode_pub(root_tag: u64, hops: u8, bulletin: &Bulletin) -> Bytes {
-    let mut out = Vec::with_capacity(bulletin.encoded_len().saturating_add(10));
+    let mut out = Vec::with_capacity(bulletin.encoded_len().saturating_add(PUB_HEAD_BYTES));
     out.push(kind::PUB);
     root_tag.encode(&mut out);
     hops.encode(&mut out);

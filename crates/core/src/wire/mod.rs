@@ -8,5 +8,5 @@
 mod frame;
 mod reader;
 
-pub use frame::{Frame, IhaveEntry, StampEntry, encode_pub, kind};
+pub use frame::{Frame, IhaveEntry, PUB_HEAD_BYTES, StampEntry, encode_pub, kind};
 pub use reader::{Decode, DecodeError, Encode, Reader, decode_all, encode_list, encode_to_bytes};

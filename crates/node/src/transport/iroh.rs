@@ -177,9 +177,12 @@ impl IrohTransport {
 
     /// Writes what was queued on links since the last poll.
     fn flush_dirty(&mut self, events: &mut Vec<TransportEvent>) {
-        for number in mem::take(&mut self.dirty) {
+        let mut dirty = mem::take(&mut self.dirty);
+        for number in dirty.drain(..) {
             self.flush(number, events);
         }
+        // Nothing was queued meanwhile.
+        self.dirty = dirty;
     }
 
     fn flush(&mut self, number: LinkId, events: &mut Vec<TransportEvent>) {
