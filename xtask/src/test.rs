@@ -52,10 +52,14 @@ impl Steps<'_> {
     }
 
     fn tests(&self) -> Outcome {
+        let run = |arguments| {
+            // What a failed test says is not to drown in where it said it.
+            execute(self.command(arguments).env("RUST_BACKTRACE", "0"))
+        };
         if self.workspace.has("nextest") {
-            return self.cargo("nextest run --workspace --lib --bins --tests --locked");
+            return run("nextest run --workspace --lib --bins --tests --locked");
         }
-        let outcome = self.cargo("test --workspace --lib --bins --tests --locked --no-fail-fast");
+        let outcome = run("test --workspace --lib --bins --tests --locked --no-fail-fast");
         with_note(outcome, "with cargo test: cargo-nextest is not installed")
     }
 

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bruit_core::bulletin::Bulletin;
@@ -20,6 +19,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::driver::wall_now;
+use crate::mailbox::{Mailbox, Taken};
 use crate::meter::Meter;
 use crate::received::{Cursor, Received};
 use crate::store::{Scan, Store, StoreError, StoredBulletin, Write};
@@ -69,98 +69,10 @@ pub enum Incoming {
     },
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    items: VecDeque<Incoming>,
-    bytes: usize,
-    missed: u64,
-    is_closed: bool,
-    /// Who waits for something to take.
-    reader: Option<Waker>,
-}
-
-/// One subscriber's queue. Everything is under one lock, the waiting reader too, so nothing can
-/// come between looking and waiting; nobody is woken while the lock is held.
-#[derive(Debug)]
-struct Mailbox {
-    items_max: usize,
-    queue: Mutex<Queue>,
-}
-
-impl Mailbox {
-    fn new(items_max: usize) -> Self {
-        Self {
-            items_max,
-            queue: Mutex::default(),
-        }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn deliver(&self, received: &Received) {
-        wake(self.put(received));
-    }
-
-    fn close(&self) {
-        wake(self.end());
-    }
-
-    /// Queues a bulletin or counts it as missed; returns whom to wake.
-    fn put(&self, received: &Received) -> Option<Waker> {
-        let mut queue = self.queue();
-        let bytes = queue.bytes + received.body.len();
-        if queue.items.len() >= self.items_max || bytes > QUEUE_BYTES_MAX {
-            queue.missed += 1;
-            return None;
-        }
-        if queue.missed > 0 {
-            let missed = std::mem::take(&mut queue.missed);
-            queue.items.push_back(Incoming::Gap { missed });
-        }
-        queue.bytes = bytes;
-        queue
-            .items
-            .push_back(Incoming::Bulletin(Box::new(received.clone())));
-        queue.reader.take()
-    }
-
-    /// Lets the reader come to an end; returns whom to wake.
-    fn end(&self) -> Option<Waker> {
-        let mut queue = self.queue();
-        queue.is_closed = true;
-        queue.reader.take()
-    }
-
-    /// The next bulletin or gap; none once all is taken after the end.
-    fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Incoming>> {
-        let mut queue = self.queue();
-        let item = queue.items.pop_front().or_else(|| {
-            let missed = std::mem::take(&mut queue.missed);
-            (missed > 0).then_some(Incoming::Gap { missed })
-        });
-        if let Some(Incoming::Bulletin(received)) = &item {
-            queue.bytes -= received.body.len();
-        }
-        if item.is_some() || queue.is_closed {
-            return Poll::Ready(item);
-        }
-        queue.reader = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-fn wake(reader: Option<Waker>) {
-    if let Some(reader) = reader {
-        reader.wake();
-    }
-}
-
 #[derive(Debug)]
 struct TopicState {
     descriptor: Arc<str>,
-    subscribers: Vec<(u64, Arc<Mailbox>)>,
+    subscribers: Vec<(u64, Arc<Mailbox<Box<Received>>>)>,
     meter: Meter,
 }
 
@@ -174,7 +86,7 @@ struct ValidatorState {
 #[derive(Debug)]
 struct Inner {
     topics: BTreeMap<TopicId, TopicState>,
-    all: Vec<(u64, Arc<Mailbox>)>,
+    all: Vec<(u64, Arc<Mailbox<Box<Received>>>)>,
     validators: BTreeMap<TopicId, Vec<ValidatorState>>,
     next_number: u64,
     next_seq: u64,
@@ -279,9 +191,10 @@ impl Hub {
             .chain(&inner.all);
         let mut whole = None;
         for (_, mailbox) in mailboxes {
-            mailbox.deliver(whole.get_or_insert_with(|| {
+            let whole = whole.get_or_insert_with(|| {
                 Received::new(bulletin, body.clone(), topic.clone(), from, hops, received)
-            }));
+            });
+            mailbox.put(whole.body.len(), || Box::new(whole.clone()));
         }
         store.submit(Write::Put(StoredBulletin {
             seq,
@@ -312,7 +225,7 @@ impl Hub {
             From::Cursor(text) => Some(Past::after(&text.parse()?, &store)),
         };
         let has_gap = past.as_ref().is_some_and(|past| past.is_guess);
-        let mailbox = Arc::new(Mailbox::new(QUEUE_MAX));
+        let mailbox = Arc::new(Mailbox::new(QUEUE_MAX, QUEUE_BYTES_MAX));
         let mut inner = self.inner();
         let number = inner.next_number;
         inner.next_number += 1;
@@ -588,7 +501,7 @@ impl Replay {
 pub struct Subscription {
     hub: Hub,
     number: u64,
-    mailbox: Arc<Mailbox>,
+    mailbox: Arc<Mailbox<Box<Received>>>,
     /// To be told before anything else.
     has_gap: bool,
     /// The store failed while it was read: going on would leave out what it holds.
@@ -623,7 +536,11 @@ impl Subscription {
         if self.is_broken {
             return None;
         }
-        poll_fn(|cx| self.mailbox.poll_take(cx)).await
+        let taken = poll_fn(|cx| self.mailbox.poll_take(cx)).await?;
+        Some(match taken {
+            Taken::Item(received) => Incoming::Bulletin(received),
+            Taken::Missed(missed) => Incoming::Gap { missed },
+        })
     }
 }
 
@@ -696,141 +613,7 @@ impl Question {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
-
     use super::*;
-
-    /// What the reader's waker sets, and how often it was woken.
-    #[derive(Debug, Default)]
-    struct Runnable {
-        is_set: AtomicBool,
-        wakes: AtomicUsize,
-    }
-
-    impl Wake for Runnable {
-        fn wake(self: Arc<Self>) {
-            self.is_set.store(true, Ordering::SeqCst);
-            self.wakes.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    /// A thread's next step. Only what happens under the lock, and waking after it, can interleave.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    enum Step {
-        Put,
-        End,
-        Wake,
-    }
-
-    /// One run: the writers' scripts against the reader, in the order that `choices` say.
-    struct Run {
-        mailbox: Mailbox,
-        scripts: Vec<VecDeque<Step>>,
-        to_wake: Vec<Option<Waker>>,
-        runnable: Arc<Runnable>,
-        taken: u64,
-        missed: u64,
-        has_ended: bool,
-    }
-
-    impl Run {
-        fn new(scripts: &[&[Step]], items_max: usize) -> Self {
-            let runnable = Arc::new(Runnable::default());
-            runnable.is_set.store(true, Ordering::SeqCst);
-            Self {
-                mailbox: Mailbox::new(items_max),
-                scripts: scripts
-                    .iter()
-                    .map(|script| script.iter().copied().collect())
-                    .collect(),
-                to_wake: scripts.iter().map(|_| None).collect(),
-                runnable,
-                taken: 0,
-                missed: 0,
-                has_ended: false,
-            }
-        }
-
-        /// Who can go on: writers by number, the reader after them.
-        fn ready(&self) -> Vec<usize> {
-            let writers = (0..self.scripts.len()).filter(|at| !self.scripts[*at].is_empty());
-            let is_reading = !self.has_ended && self.runnable.is_set.load(Ordering::SeqCst);
-            writers
-                .chain(is_reading.then_some(self.scripts.len()))
-                .collect()
-        }
-
-        fn step(&mut self, who: usize, received: &Received) {
-            let Some(script) = self.scripts.get_mut(who) else {
-                return self.read();
-            };
-            match script.pop_front() {
-                Some(Step::Put) => self.to_wake[who] = self.mailbox.put(received),
-                Some(Step::End) => self.to_wake[who] = self.mailbox.end(),
-                Some(Step::Wake) => wake(self.to_wake[who].take()),
-                None => {}
-            }
-        }
-
-        fn read(&mut self) {
-            self.runnable.is_set.store(false, Ordering::SeqCst);
-            let waker = Waker::from(Arc::clone(&self.runnable));
-            match self.mailbox.poll_take(&Context::from_waker(&waker)) {
-                Poll::Pending => return,
-                Poll::Ready(None) => self.has_ended = true,
-                Poll::Ready(Some(Incoming::Gap { missed })) => self.missed += missed,
-                Poll::Ready(Some(Incoming::Bulletin(_))) => self.taken += 1,
-            }
-            self.runnable.is_set.store(true, Ordering::SeqCst);
-        }
-    }
-
-    /// Runs every interleaving; returns how many there are.
-    fn explore(scripts: &[&[Step]], items_max: usize, check: impl Fn(&Run)) -> usize {
-        let received = received();
-        // Choices of the last run: which of how many.
-        let mut choices = Vec::<(usize, usize)>::new();
-        let mut runs = 0;
-        loop {
-            let mut run = Run::new(scripts, items_max);
-            let mut depth = 0;
-            loop {
-                let ready = run.ready();
-                if ready.is_empty() {
-                    break;
-                }
-                if depth == choices.len() {
-                    choices.push((0, ready.len()));
-                }
-                run.step(ready[choices[depth].0], &received);
-                depth += 1;
-            }
-            check(&run);
-            runs += 1;
-            while choices.last().is_some_and(|(choice, of)| choice + 1 == *of) {
-                choices.pop();
-            }
-            let Some((choice, _)) = choices.last_mut() else {
-                return runs;
-            };
-            *choice += 1;
-        }
-    }
-
-    fn received() -> Received {
-        let key = bruit_core::identity::SecretKey::from_seed(&[1; 32]);
-        let header = bruit_core::bulletin::Header::post(
-            TopicId::of("news"),
-            key.author_id(),
-            b"x",
-            Wall::default(),
-        );
-        let body = Bytes::from_static(b"x");
-        let network = bruit_core::id::NetworkId::from_bytes([0; 32]);
-        let bulletin = Bulletin::sign(header, body.clone(), &network, &key);
-        Received::new(&bulletin, body, None, None, 0, Wall::default())
-    }
 
     /// The rest of what is held was left out, and nobody was told.
     #[tokio::test]
@@ -850,41 +633,5 @@ mod tests {
             None,
             "it does not go live after that"
         );
-    }
-
-    /// The whole of what can happen between deliveries, the end of the node and a reader: all that
-    /// is shared is under one lock, so orders of locked sections and wakes are all orders there are.
-    #[test]
-    fn a_reader_gets_everything_and_the_end_however_threads_interleave() {
-        use Step::{End, Put, Wake};
-        for items_max in [1, 2, 9] {
-            let scripts: [&[Step]; 2] = [&[Put, Wake, Put, Wake, Put, Wake], &[End, Wake]];
-            let runs = explore(&scripts, items_max, |run| {
-                // What is put after the end may stay behind, but the end is always seen.
-                assert!(run.has_ended, "the reader sleeps for ever");
-                assert!(run.taken + run.missed <= 3);
-            });
-            let scripts: [&[Step]; 1] = [&[Put, Wake, Put, Wake, Put, Wake, End, Wake]];
-            let in_order = explore(&scripts, items_max, |run| {
-                assert!(run.has_ended);
-                assert_eq!(run.taken + run.missed, 3, "nothing is lost uncounted");
-            });
-            println!("{items_max} items: {runs} and {in_order} interleavings");
-        }
-    }
-
-    #[test]
-    fn two_writers_never_leave_the_reader_asleep_over_a_full_queue() {
-        use Step::{Put, Wake};
-        let scripts: [&[Step]; 2] = [&[Put, Wake, Put, Wake], &[Put, Wake, Put, Wake]];
-        let runs = explore(&scripts, 1, |run| {
-            assert!(!run.has_ended);
-            assert_eq!(
-                run.taken + run.missed,
-                4,
-                "a parked reader left something behind"
-            );
-        });
-        println!("{runs} interleavings");
     }
 }

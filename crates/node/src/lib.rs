@@ -35,6 +35,7 @@ mod driver;
 mod hub;
 pub mod keys;
 mod looks;
+mod mailbox;
 mod meter;
 mod miner;
 mod moments;
@@ -44,7 +45,9 @@ mod publishing;
 mod reach;
 mod received;
 pub mod store;
+mod sync;
 pub mod transport;
+mod turns;
 mod verify;
 pub mod view;
 

@@ -2,14 +2,15 @@
 //! that frames or timers run on. Searches take turns by the chunk, so that a long one does not hold
 //! up the others.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bruit_core::id::BulletinId;
 use bruit_core::work::{Search, Stamp};
 use tokio::sync::oneshot;
+
+use crate::turns::Turns;
 
 /// Nonces a worker tries before it looks whether somebody else has found the stamp.
 const CHUNK: u32 = 4_096;
@@ -52,8 +53,7 @@ impl Job {
 
 #[derive(Debug, Default)]
 struct Pool {
-    jobs: Mutex<VecDeque<Arc<Job>>>,
-    wake: Condvar,
+    searches: Turns<Job>,
 }
 
 impl Pool {
@@ -80,23 +80,9 @@ impl Pool {
 
     fn work(&self) {
         loop {
-            self.next().step();
+            self.searches.next(Job::is_wanted).step();
             // Give way to the threads that serve links: mining is never urgent.
             std::thread::yield_now();
-        }
-    }
-
-    /// The search whose turn it is; those nobody waits for any more are dropped.
-    fn next(&self) -> Arc<Job> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            while let Some(job) = jobs.pop_front() {
-                if job.is_wanted() {
-                    jobs.push_back(Arc::clone(&job));
-                    return job;
-                }
-            }
-            jobs = self.wake.wait(jobs).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -120,12 +106,7 @@ pub(crate) async fn mine(id: BulletinId, bits: u8) -> Stamp {
             next_chunk: AtomicU64::new(0),
             answer: Mutex::new(Some(answer)),
         };
-        let pool = Pool::get();
-        pool.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(Arc::new(job));
-        pool.wake.notify_all();
+        Pool::get().searches.add(job);
         if let Ok(stamp) = answered.await {
             return stamp;
         }

@@ -16,6 +16,7 @@ mod faults;
 mod lock;
 mod medium;
 mod memory;
+mod queue;
 mod reader;
 mod rows;
 mod scan;
@@ -375,7 +376,7 @@ impl Store {
     pub fn submit(&self, write: Write) -> Result<u64, StoreError> {
         match &self.kind {
             Kind::Memory(memory) => memory.submit(write),
-            Kind::Disk(threads) => threads.shared.submit(write),
+            Kind::Disk(threads) => threads.shared.queue.submit(write),
         }
     }
 
@@ -414,7 +415,8 @@ impl Store {
             Kind::Disk(threads) => {
                 let shared = &threads.shared;
                 shared
-                    .waiting_seq(id)
+                    .queue
+                    .seq_of(id)
                     .or_else(|| shared.disk.arrival_of(id))
             }
         }
@@ -484,7 +486,7 @@ impl Threads {
         let Some(ended) = ended else { return Ok(()) };
         // A reader with a full queue ends when the last handle goes.
         self.requests.send(Request::Stop).ok();
-        self.shared.stop();
+        self.shared.queue.stop();
         ended.recv_timeout(SHUTDOWN_MAX).unwrap_or_else(|_| {
             let waited_ms = u64::try_from(SHUTDOWN_MAX.as_millis()).unwrap_or(u64::MAX);
             Err(StoreError::Unfinished { waited_ms })

@@ -71,7 +71,7 @@ pub(super) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
 
 fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
     // In this order: what leaves the queue in between is on disk by then.
-    match shared.waiting_bytes(id) {
+    match shared.queue.bytes_of(id) {
         Some(bytes) => Ok(Some(bytes)),
         None => noticed(shared, shared.disk.bytes(id)),
     }
@@ -82,14 +82,15 @@ fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> 
 fn noticed<T>(shared: &Shared, result: Result<T, StoreError>) -> Result<T, StoreError> {
     if let Err(StoreError::Io { .. }) = &result {
         // Refused when the writer has ended already.
-        shared.submit(Write::Purge { ids: Vec::new() }).ok();
+        shared.queue.submit(Write::Purge { ids: Vec::new() }).ok();
     }
     result
 }
 
 fn count(shared: &Shared, topic: &TopicId) -> Result<u64, StoreError> {
     // In this order: what leaves the queue in between is on disk by then, and not counted twice.
-    let waiting = shared.waiting_seqs(topic);
+    let waiting = shared.queue.rows(0, usize::MAX, |row| row.topic == *topic);
+    let waiting: Vec<u64> = waiting.iter().map(|row| row.seq).collect();
     let counted = shared
         .disk
         .read(|transaction| scan::count(transaction, topic, &waiting));
@@ -97,7 +98,14 @@ fn count(shared: &Shared, topic: &TopicId) -> Result<u64, StoreError> {
 }
 
 fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {
-    let waiting = shared.waiting_rows(scan);
+    // One more than a page takes, so that a page that leaves some out knows it.
+    let waiting = match scan.after_seq.checked_add(1) {
+        Some(first) => {
+            let max = scan.limit() + 1;
+            shared.queue.rows(first, max, |row| scan.matches(row))
+        }
+        None => Vec::new(),
+    };
     let page = shared
         .disk
         .read(|transaction| scan::page(transaction, scan));

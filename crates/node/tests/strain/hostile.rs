@@ -49,9 +49,10 @@ async fn run(
     script: impl FnMut(u8, &mut Attacker) -> Script + Send + 'static,
 ) -> Run {
     let nodes = star(3, 2, config).await;
-    let links = honest_links(&nodes).await;
     let mut traffic = Traffic::new(&nodes, body_bytes);
     traffic.exchange(Duration::from_millis(300)).await;
+    // Now that two who dialled each other have agreed on one link.
+    let links = honest_links(&nodes).await;
     let attack = Attack::prepare(identities, &config.network(), &address(&nodes[0]), script);
     let mut quiet = traffic.exchange(Duration::from_millis(1_500)).await;
 
@@ -249,9 +250,9 @@ async fn write_raw(victim: &Node, seed: u8, class: u8, bytes: &[u8]) -> Duration
 async fn broken_framing() {
     let _alone = alone();
     let nodes = star(3, 2, &local()).await;
-    let links = honest_links(&nodes).await;
     let mut traffic = Traffic::new(&nodes, 200);
     traffic.exchange(Duration::from_millis(300)).await;
+    let links = honest_links(&nodes).await;
     let quiet = traffic.exchange(Duration::from_millis(1_500)).await;
     let memory = resident_bytes();
     let (control_max, data_max) = (8_192_u32, 65_536_u32 + 1_024);

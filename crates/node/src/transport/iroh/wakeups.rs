@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use bruit_core::id::LinkId;
 use bruit_core::link::Class;
-use futures_util::task::AtomicWaker;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A part of a transport that is polled by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +29,14 @@ pub(super) enum Part {
 /// The parts that were woken since they were last polled.
 #[derive(Default)]
 pub(super) struct Wakeups {
-    woken: Mutex<Vec<Arc<Signal>>>,
-    driver: AtomicWaker,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    woken: Vec<Arc<Signal>>,
+    /// Who is to be told; none once told, until it registers again.
+    driver: Option<Waker>,
 }
 
 impl Wakeups {
@@ -46,20 +53,24 @@ impl Wakeups {
     /// Makes `driver` the waker to call. To be called before [`take`](Self::take), or a wake-up
     /// between the two is lost.
     pub(super) fn register(&self, driver: &Waker) {
-        self.driver.register(driver);
+        let mut state = self.state();
+        match &mut state.driver {
+            Some(known) => known.clone_from(driver),
+            none => *none = Some(driver.clone()),
+        }
     }
 
     /// Appends the woken parts to `into`. Each may be woken again from here on.
     pub(super) fn take(&self, into: &mut VecDeque<Part>) {
-        for signal in self
-            .woken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
-            signal.queued.store(false, Ordering::Release);
+        for signal in self.state().woken.drain(..) {
+            // Reads what the last waker wrote, so that what it did before is seen by who polls.
+            signal.queued.swap(false, Ordering::AcqRel);
             into.push_back(signal.part);
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,48 +93,12 @@ impl Wake for Signal {
             return;
         }
         let wakeups = Arc::clone(&self.wakeups);
-        wakeups
-            .woken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(self);
-        wakeups.driver.wake();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+        let mut state = wakeups.state();
+        state.woken.push(self);
+        let driver = state.driver.take();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
         }
-    }
-
-    #[test]
-    fn part_woken_twice_is_queued_once_until_it_is_taken() {
-        let driver = Arc::new(Count::default());
-        let wakeups = Arc::new(Wakeups::default());
-        wakeups.register(&Waker::from(Arc::clone(&driver)));
-        let accept = wakeups.waker(Part::Accept);
-        let write = wakeups.waker(Part::Write(LinkId::new(1)));
-        let mut taken = VecDeque::new();
-
-        accept.wake_by_ref();
-        accept.wake_by_ref();
-        write.wake_by_ref();
-        wakeups.take(&mut taken);
-        assert_eq!(taken, [Part::Accept, Part::Write(LinkId::new(1))]);
-        assert_eq!(driver.0.load(Ordering::Relaxed), 1);
-
-        accept.wake_by_ref();
-        wakeups.take(&mut taken);
-        assert_eq!(taken.back(), Some(&Part::Accept));
     }
 }
