@@ -1,0 +1,278 @@
+//! Spreading: a bulletin is pushed along its tree and announced to the rest of the mesh; copies shape
+//! the tree.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+use crate::bulletin::Bulletin;
+use crate::id::{LinkId, ShortId};
+use crate::intake::Verified;
+use crate::time::{Mono, fraction};
+use crate::wire::{Frame, IhaveEntry, encode_pub};
+
+use super::announce::Word;
+use super::facts::{announce_frames, push};
+use super::recent::Passing;
+use super::roots::{Change, Root};
+use super::{Broadcast, Copy, Fact};
+
+impl Broadcast {
+    /// R7: injects a bulletin published here. Returns its bytes, and to how many neighbours it goes;
+    /// with none it waits for reconciliation on the first link.
+    pub fn publish(&mut self, bulletin: &Verified<Bulletin>, now: Mono) -> (Vec<Fact>, Bytes, u32) {
+        let tag = self.own_tag(now);
+        let is_cold = self.roots.get(tag).is_none_or(Root::is_cold);
+        self.roots.injected(tag, now);
+        self.kept.published(*bulletin.get().id());
+        let passing = self.passing(bulletin, tag, 0, now, true);
+        let encoded = passing.encoded();
+        let facts = self.spread(passing, is_cold, false, now);
+        let meshed = self
+            .links
+            .values()
+            .filter(|neighbour| neighbour.mesh)
+            .count();
+        (facts, encoded, u32::try_from(meshed).unwrap_or(u32::MAX))
+    }
+
+    /// R1: takes the first copy of a bulletin that was found good; `others` are the copies that
+    /// came while it was checked. `below_floor`: announce, do not push. Returns its bytes too.
+    pub fn first(
+        &mut self,
+        copy: Copy,
+        others: &[Copy],
+        bulletin: &Verified<Bulletin>,
+        below_floor: bool,
+        now: Mono,
+    ) -> (Vec<Fact>, Bytes) {
+        let id = *bulletin.get().id();
+        let announced = self.wanted.remove(&id.short());
+        let waited = announced.map_or(Duration::ZERO, |at| copy.at.since(at));
+        let is_meshed = self
+            .links
+            .get(&copy.link)
+            .is_some_and(|neighbour| neighbour.mesh);
+        let tag = if is_meshed { copy.root_tag } else { 0 };
+        let is_cold = self.roots.get(tag).is_none_or(Root::is_cold);
+        let change = self.roots.first(tag, copy.link, waited, now);
+        if copy.hops == 0
+            && self
+                .links
+                .get(&copy.link)
+                .is_some_and(|link| link.wants_kept)
+        {
+            self.kept.delivered(id, copy.link);
+        }
+        let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
+        passing.note_holder(copy.link);
+        for other in others {
+            passing.note_holder(other.link);
+        }
+        let encoded = passing.encoded();
+        let mut facts = self.spread(passing, is_cold, below_floor, now);
+        let grafts = match change {
+            Change::None => BTreeMap::new(),
+            Change::Graft(link) => BTreeMap::from([(link, vec![tag])]),
+            Change::Demote(parent) => self.roots.demote(parent),
+        };
+        facts.extend(self.graft_roots(grafts));
+        for other in others {
+            facts.extend(self.duplicate(*other, &id.short(), now));
+        }
+        (facts, encoded)
+    }
+
+    /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
+    /// Of those that passed long ago everybody has told.
+    pub fn is_repeated(&self, link: LinkId, id: &ShortId) -> bool {
+        self.recent
+            .get(id)
+            .is_none_or(|passing| passing.is_held_by(link))
+    }
+
+    /// R2: takes a copy of a bulletin that is known already.
+    pub fn duplicate(&mut self, copy: Copy, id: &ShortId, now: Mono) -> Vec<Fact> {
+        let Some(passing) = self.recent.get_mut(id) else {
+            return Vec::new();
+        };
+        passing.note_holder(copy.link);
+        if passing.root_tag == 0 && copy.root_tag != 0 {
+            return self.adopt(copy, *id, now);
+        }
+        if passing.root_tag != copy.root_tag || copy.root_tag == 0 {
+            return Vec::new();
+        }
+        let lateness = copy.at.since(passing.at);
+        // `hops` of the passing bulletin counts the next hop already.
+        let is_upstream = copy.hops < passing.hops;
+        let Some(neighbour) = self.links.get_mut(&copy.link).filter(|link| link.mesh) else {
+            return Vec::new();
+        };
+        let is_own = passing.own;
+        if (is_own
+            || self
+                .roots
+                .duplicate(copy.root_tag, copy.link, lateness, is_upstream))
+            && neighbour.chokes.take(1, now)
+        {
+            let frame = Frame::Choke {
+                roots: vec![copy.root_tag],
+            };
+            return vec![Fact::Send {
+                link: copy.link,
+                frame,
+            }];
+        }
+        Vec::new()
+    }
+
+    /// Takes the tree of a copy that comes along one, of a bulletin that repair brought before: who is
+    /// below us in that tree waits for it.
+    fn adopt(&mut self, copy: Copy, id: ShortId, now: Mono) -> Vec<Fact> {
+        let is_meshed = self.links.get(&copy.link).is_some_and(|link| link.mesh);
+        if !is_meshed {
+            return Vec::new();
+        }
+        let Some(mut passing) = self.recent.remove(&id) else {
+            return Vec::new();
+        };
+        passing.root_tag = copy.root_tag;
+        passing.hops = copy.hops.saturating_add(1);
+        passing.readdress();
+        let change = self
+            .roots
+            .first(copy.root_tag, copy.link, Duration::ZERO, now);
+        let mut facts = self.spread(passing, false, false, now);
+        if let Change::Graft(link) = change {
+            facts.extend(self.graft_roots(BTreeMap::from([(link, vec![copy.root_tag])])));
+        }
+        facts
+    }
+
+    fn passing(
+        &self,
+        bulletin: &Verified<Bulletin>,
+        root_tag: u64,
+        hops: u8,
+        at: Mono,
+        own: bool,
+    ) -> Passing {
+        let bulletin = bulletin.get();
+        Passing {
+            id: *bulletin.id(),
+            frame: encode_pub(root_tag, hops, bulletin),
+            root_tag,
+            hops,
+            at,
+            density: bulletin.density(),
+            own,
+            holders: Vec::with_capacity(self.links.len().min(16)),
+        }
+    }
+
+    /// Pushes along the tree, announces to the rest of the mesh.
+    fn spread(
+        &mut self,
+        mut passing: Passing,
+        is_cold: bool,
+        below_floor: bool,
+        now: Mono,
+    ) -> Vec<Fact> {
+        let short = passing.id.short();
+        let tag = passing.root_tag;
+        let mut targets = self.targets(&passing);
+        let is_large = passing.frame.len() > self.config.cold_push_bytes_max.saturating_add(256);
+        let quickest = (is_cold && is_large && tag != 0).then(|| self.quickest(&targets));
+        let root = self.roots.get(tag);
+        let mut facts = Vec::with_capacity(targets.len());
+        targets.retain(|(link, is_slow)| {
+            let is_eager = tag != 0
+                && !below_floor
+                && !is_slow
+                && root.is_none_or(|root| !root.is_choked(*link))
+                && quickest
+                    .as_ref()
+                    .is_none_or(|quickest| quickest.contains(link));
+            if is_eager {
+                passing.note_holder(*link);
+                facts.push(Fact::Push(push(&passing, *link)));
+                // What is to be told there soon travels along.
+                let waiting = self.announcements.along(*link, now, &self.recent);
+                facts.extend(announce_frames(*link, &waiting));
+            }
+            !is_eager
+        });
+        let is_warm = root.is_some_and(Root::is_warm);
+        let number = self.recent.insert(passing);
+        let entry = IhaveEntry {
+            id: short,
+            root_tag: tag,
+        };
+        self.announce(Word { entry, number }, &targets, is_warm, now);
+        facts
+    }
+
+    /// Mesh links not known to have the bulletin, and whether they are slow.
+    fn targets(&self, passing: &Passing) -> Vec<(LinkId, bool)> {
+        self.links
+            .iter()
+            .filter(|(link, neighbour)| neighbour.mesh && !passing.is_held_by(**link))
+            .map(|(link, neighbour)| (*link, neighbour.is_slow))
+            .collect()
+    }
+
+    /// R6: the quickest few of `targets`.
+    fn quickest(&self, targets: &[(LinkId, bool)]) -> Vec<LinkId> {
+        let mut links: Vec<LinkId> = targets.iter().map(|(link, _)| *link).collect();
+        links.sort_by_key(|link| self.links.get(link).map(|neighbour| neighbour.rtt));
+        links.truncate(self.config.cold_eager);
+        links
+    }
+
+    /// R1 and R9: announces to `links`, at once where it matters, gathered where it does not.
+    fn announce(&mut self, word: Word, lazy: &[(LinkId, bool)], is_warm: bool, now: Mono) {
+        if word.entry.root_tag == 0 {
+            for (link, _) in lazy {
+                self.announcements.add_bulk(*link, word.entry.id, now);
+            }
+            return;
+        }
+        if lazy.is_empty() {
+            return;
+        }
+        self.announcements.add(word);
+        for (link, _) in lazy {
+            if is_warm {
+                let (gather, rng) = (self.config.gather, &mut self.rng);
+                self.announcements
+                    .tell(*link, now, || spread_out(gather, rng));
+            } else {
+                let due = now.plus(self.config.gather_urgent);
+                self.announcements.tell_urgently(*link, due);
+            }
+        }
+    }
+
+    /// The tag of this node's own tree in the present epoch.
+    fn own_tag(&mut self, now: Mono) -> u64 {
+        if self.own_tag == 0 || now >= self.own_tag_until {
+            self.own_tag = self.rng.next_u64().max(1);
+            let tenth = crate::time::micros(fraction(self.config.epoch, 1, 10)).max(1);
+            let extra = self.rng.next_u64().checked_rem(tenth).unwrap_or(0);
+            self.own_tag_until = now
+                .plus(self.config.epoch)
+                .plus(Duration::from_micros(extra));
+        }
+        self.own_tag
+    }
+}
+
+/// `time` ± 75 %, by chance.
+fn spread_out(time: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    let percent = rng.next_u32().checked_rem(150).unwrap_or(0);
+    fraction(time, percent.saturating_add(25), 100)
+}

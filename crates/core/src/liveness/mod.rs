@@ -1,0 +1,528 @@
+//! Liveness: whether the neighbours are still there, without blaming them for our own pauses.
+//!
+//! SWIM (Das et al. 2002) restricted to link neighbours, with Lifeguard's local health (Dadgar et
+//! al. 2018, §IV). Departures: what we find stays our own knowledge and is never gossiped; any frame
+//! refutes, not only a special one; a helper's "no" also tells that we ourselves are heard, so it
+//! keeps local health up and shortens suspicion; and after a late wakeup of ours nobody is accused
+//! of the silence in between.
+
+mod config;
+mod probe;
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails"
+)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+use crate::id::{LinkId, NodeId};
+use crate::membership::Group;
+use crate::membership::timers::Timers;
+use crate::time::{Mono, Now, millis};
+use crate::wire::Frame;
+
+pub use config::{Config, ConfigError};
+
+/// Round trips of which the shortest counts, before they are smoothed.
+const FIRST_SAMPLES: u32 = 4;
+
+/// What is to be done, or to be told to another room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Send a ping; the engine adds clock, floor and digest.
+    Ping {
+        /// To whom.
+        link: LinkId,
+        /// Comes back in the answer.
+        seq: u32,
+    },
+    /// Send a frame.
+    Send {
+        /// To whom.
+        link: LinkId,
+        /// What.
+        frame: Frame,
+    },
+    /// A round trip was measured; the smoothed value.
+    Rtt {
+        /// On which link.
+        link: LinkId,
+        /// The smoothed round trip.
+        rtt: Duration,
+    },
+    /// Nobody hears from the peer: route around it.
+    Suspect {
+        /// Which link.
+        link: LinkId,
+    },
+    /// The suspicion was wrong.
+    Alive {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Close the link, as dead. The room has forgotten it already.
+    Dead {
+        /// Which link.
+        link: LinkId,
+    },
+}
+
+/// Where a link stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Heard from not long ago.
+    Heard,
+    /// Pinged.
+    Waiting,
+    /// Pinged in vain; helpers were asked, these have not answered.
+    Asking {
+        seq: u32,
+        silent: BTreeSet<LinkId>,
+        denied: u32,
+    },
+    /// Nobody heard of it; dead at this moment unless it speaks.
+    Suspect { until: Mono },
+}
+
+#[derive(Debug, Clone)]
+struct Link {
+    peer: NodeId,
+    group: Option<Group>,
+    heard: Mono,
+    /// The last ping, until its answer comes.
+    ping: Option<(u32, Mono)>,
+    state: State,
+    misses: u32,
+    indirect: u32,
+    /// When it was last pinged.
+    pinged: Mono,
+    rtt: Option<Duration>,
+    /// Round trips measured, up to [`FIRST_SAMPLES`].
+    samples: u32,
+    /// Its wall clock in milliseconds, and when it showed that.
+    clock: Option<(i64, Mono)>,
+    /// Probes this link asked us to run.
+    probes: usize,
+}
+
+impl Link {
+    /// Takes a measured round trip; returns the smoothed one. The first ones fall into the bustle of
+    /// joining: of those the shortest counts.
+    fn note_rtt(&mut self, sample: Duration) -> Duration {
+        self.samples = self.samples.saturating_add(1);
+        let rtt = self.rtt.map_or(sample, |rtt| {
+            if self.samples <= FIRST_SAMPLES {
+                return rtt.min(sample);
+            }
+            let old = rtt.saturating_mul(7);
+            old.saturating_add(sample).checked_div(8).unwrap_or(sample)
+        });
+        self.rtt = Some(rtt);
+        rtt
+    }
+
+    /// When a link that is well is pinged next.
+    fn next_ping(&self, config: &Config) -> Mono {
+        let idle = self.heard.plus(config.idle);
+        idle.min(self.pinged.plus(config.refresh))
+    }
+}
+
+/// A probe run for a neighbour.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    target: LinkId,
+    since: Mono,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Link(LinkId),
+    Probe(LinkId, u32),
+}
+
+/// The room.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    config: Config,
+    rng: ChaCha8Rng,
+    links: BTreeMap<LinkId, Link>,
+    by_peer: BTreeMap<NodeId, LinkId>,
+    /// By who asked, and its number.
+    probes: BTreeMap<(LinkId, u32), Probe>,
+    /// Whom we asked helpers about, by the number of the question.
+    asked: BTreeMap<u32, LinkId>,
+    timers: Timers<Timer>,
+    /// From 1, healthy, up to `health_max`.
+    health: u32,
+    size: usize,
+}
+
+impl Liveness {
+    /// The room without any link. `config` must be valid.
+    pub fn new(config: Config, rng: ChaCha8Rng) -> Self {
+        Self {
+            config,
+            rng,
+            links: BTreeMap::new(),
+            by_peer: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            timers: Timers::new(),
+            health: 1,
+            size: 1,
+        }
+    }
+
+    /// A link is established. Pings it at once, to learn round trip and clock.
+    pub fn link_up(
+        &mut self,
+        id: LinkId,
+        peer: NodeId,
+        group: Option<Group>,
+        now: Now,
+    ) -> Vec<Fact> {
+        let link = Link {
+            peer,
+            group,
+            heard: now.mono,
+            ping: None,
+            state: State::Heard,
+            misses: 0,
+            indirect: 0,
+            pinged: now.mono,
+            rtt: None,
+            samples: 0,
+            clock: None,
+            probes: 0,
+        };
+        self.links.insert(id, link);
+        self.by_peer.insert(peer, id);
+        let mut facts = Vec::new();
+        self.ping(id, now, &mut facts);
+        facts
+    }
+
+    /// A link is gone.
+    pub fn link_down(&mut self, id: LinkId) {
+        let Some(link) = self.links.remove(&id) else {
+            return;
+        };
+        if self.by_peer.get(&link.peer) == Some(&id) {
+            self.by_peer.remove(&link.peer);
+        }
+        self.timers.clear(Timer::Link(id));
+        let own: Vec<(LinkId, u32)> = self
+            .probes
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(key, _)| *key)
+            .collect();
+        for (asker, seq) in own {
+            self.probes.remove(&(asker, seq));
+            self.timers.clear(Timer::Probe(asker, seq));
+        }
+    }
+
+    /// A frame of any kind arrived. Cheap: one look-up; a fact only when it refutes a suspicion.
+    pub fn heard(&mut self, id: LinkId, now: Now) -> Option<Fact> {
+        let link = self.links.get_mut(&id)?;
+        link.heard = now.mono;
+        if !matches!(link.state, State::Suspect { .. }) {
+            return None;
+        }
+        link.state = State::Heard;
+        link.misses = 0;
+        link.indirect = 0;
+        self.timers
+            .set(Timer::Link(id), now.mono.plus(self.config.idle));
+        Some(Fact::Alive { link: id })
+    }
+
+    /// A neighbour asks whether we are there.
+    pub fn on_ping(&mut self, id: LinkId, seq: u32, now: Now) -> Vec<Fact> {
+        if !self.links.contains_key(&id) {
+            return Vec::new();
+        }
+        let clock_ms = now.wall.as_millis();
+        vec![Fact::Send {
+            link: id,
+            frame: Frame::Pong { seq, clock_ms },
+        }]
+    }
+
+    /// An answer to a ping arrived.
+    pub fn on_pong(&mut self, id: LinkId, seq: u32, clock_ms: u64, now: Now) -> Vec<Fact> {
+        let mut facts: Vec<Fact> = self.heard(id, now).into_iter().collect();
+        let Some(link) = self.links.get_mut(&id) else {
+            return facts;
+        };
+        let Some((_, sent)) = link.ping.filter(|(asked, _)| *asked == seq) else {
+            return facts;
+        };
+        let sample = now.mono.since(sent);
+        let rtt = link.note_rtt(sample);
+        link.ping = None;
+        link.misses = 0;
+        link.indirect = 0;
+        link.state = State::Heard;
+        self.timers
+            .set(Timer::Link(id), now.mono.plus(self.config.idle));
+        self.health = self.health.saturating_sub(1).max(1);
+        self.clock_sample(id, clock_ms, now);
+        facts.push(Fact::Rtt { link: id, rtt });
+        let answered = |(_, probe): &(_, &Probe)| probe.target == id;
+        let waiting: Vec<(LinkId, u32)> = self
+            .probes
+            .iter()
+            .filter(answered)
+            .map(|(key, _)| *key)
+            .collect();
+        for (asker, seq) in waiting {
+            self.timers.clear(Timer::Probe(asker, seq));
+            self.end_probe(asker, seq, &mut facts);
+        }
+        facts
+    }
+
+    /// A neighbour's clock, from any frame that carries one.
+    pub fn clock_sample(&mut self, id: LinkId, clock_ms: u64, now: Now) {
+        if let Some(link) = self.links.get_mut(&id) {
+            let way = link
+                .rtt
+                .and_then(|rtt| rtt.checked_div(2))
+                .unwrap_or_default();
+            let theirs = i64::try_from(clock_ms.saturating_add(millis(way))).unwrap_or(i64::MAX);
+            link.clock = Some((theirs, now.mono));
+        }
+    }
+
+    /// How far the median neighbour's clock is ahead of ours at `now`, in milliseconds, and how many
+    /// neighbours told theirs. What they told runs on by our monotonic clock, so that a jump of our
+    /// wall clock shows at once.
+    pub fn clock_offset_ms(&self, now: Now) -> Option<(i64, usize)> {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let ours = signed(now.wall.as_millis());
+        let clocks = self.links.values().filter_map(|link| link.clock);
+        let mut offsets: Vec<i64> = clocks
+            .map(|(theirs, shown)| {
+                let since = signed(millis(now.mono.since(shown)));
+                theirs.saturating_add(since).saturating_sub(ours)
+            })
+            .collect();
+        offsets.sort_unstable();
+        let median = offsets.get(offsets.len().saturating_sub(1) / 2).copied();
+        median.map(|median| (median, offsets.len()))
+    }
+
+    /// Nodes in the network: suspicion lasts longer in a larger one.
+    pub const fn size(&mut self, nodes: usize) {
+        self.size = nodes;
+    }
+
+    /// The smoothed round trip of a link.
+    pub fn rtt(&self, id: LinkId) -> Option<Duration> {
+        self.links.get(&id)?.rtt
+    }
+
+    /// When anything was last heard on a link.
+    pub fn last_heard(&self, id: LinkId) -> Option<Mono> {
+        self.links.get(&id).map(|link| link.heard)
+    }
+
+    /// Our own health: 1 is good; waits for answers are multiplied by it.
+    pub const fn local_health(&self) -> u32 {
+        self.health
+    }
+
+    /// Links, probes for neighbours and deadlines held.
+    pub fn footprint(&self) -> (usize, usize, usize) {
+        (self.links.len(), self.probes.len(), self.timers.len())
+    }
+
+    /// When [`Self::wakeup`] is due.
+    pub fn next_wakeup(&self) -> Option<Mono> {
+        self.timers.first()
+    }
+
+    /// Does what is due. A wakeup that comes late worsens local health and accuses nobody: what
+    /// would have refuted may still wait behind this very event.
+    pub fn wakeup(&mut self, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let late = self
+            .timers
+            .first()
+            .map_or(Duration::ZERO, |due| now.mono.since(due));
+        let paused = late >= self.config.late;
+        if paused {
+            self.worsen(u32::try_from(late.as_secs()).unwrap_or(u32::MAX).max(1));
+        }
+        while let Some((timer, _)) = self.timers.pop(now.mono) {
+            match timer {
+                Timer::Link(id) if paused => self.forgive(id, now, &mut facts),
+                Timer::Link(id) => self.on_deadline(id, now, &mut facts),
+                Timer::Probe(asker, seq) => self.end_probe(asker, seq, &mut facts),
+            }
+        }
+        facts
+    }
+
+    fn on_deadline(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let pinged = link.ping.map(|(_, sent)| sent);
+        if pinged.is_some_and(|sent| link.heard > sent) && link.state != State::Heard {
+            // Any frame is as good as the answer; only the round trip stays unknown.
+            link.state = State::Heard;
+            link.ping = None;
+            link.misses = 0;
+            link.indirect = 0;
+        }
+        match &link.state {
+            State::Heard => {
+                let due = link.next_ping(&self.config);
+                if now.mono < due {
+                    self.timers.set(Timer::Link(id), due);
+                } else {
+                    self.ping(id, now, facts);
+                }
+            }
+            State::Waiting => {
+                link.misses = link.misses.saturating_add(1);
+                if link.misses < self.config.misses {
+                    self.ping(id, now, facts);
+                } else {
+                    self.ask_helpers(id, now, facts);
+                }
+            }
+            State::Asking { silent, .. } => {
+                // Helpers that do not even say no tell of our own trouble.
+                let missing = u32::try_from(silent.len()).unwrap_or(u32::MAX);
+                self.worsen(missing);
+                self.suspect(id, now, facts);
+            }
+            State::Suspect { until } if *until <= now.mono => {
+                self.link_down(id);
+                facts.push(Fact::Dead { link: id });
+            }
+            State::Suspect { .. } => self.remind(id, now, facts),
+        }
+    }
+
+    /// After a pause of ours: whoever was to be judged gets a fresh chance to answer.
+    fn forgive(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        match &mut link.state {
+            State::Suspect { until } => {
+                *until = (*until).max(now.mono.plus(self.config.suspicion_min));
+                self.remind(id, now, facts);
+            }
+            State::Heard if now.mono.since(link.heard) < self.config.idle => {
+                let due = link.next_ping(&self.config);
+                self.timers.set(Timer::Link(id), due);
+            }
+            _ => self.ping(id, now, facts),
+        }
+    }
+
+    /// Asks a link whether it is there, and expects the answer in time.
+    fn ping(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let seq = self.rng.next_u32();
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        let wait = self.timeout(link);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.ping = Some((seq, now.mono));
+            link.pinged = now.mono;
+            if !matches!(link.state, State::Suspect { .. }) {
+                link.state = State::Waiting;
+                self.timers.set(Timer::Link(id), now.mono.plus(wait));
+            }
+        }
+        facts.push(Fact::Ping { link: id, seq });
+    }
+
+    fn timeout(&self, link: &Link) -> Duration {
+        let rtts = link
+            .rtt
+            .unwrap_or_default()
+            .saturating_mul(self.config.timeout_rtts);
+        rtts.max(self.config.timeout_min)
+            .saturating_mul(self.health)
+    }
+
+    /// Nobody hears from the peer. It is told first, by a ping each second, so that it can refute.
+    fn suspect(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let denied = match self.links.get(&id).map(|link| &link.state) {
+            Some(State::Asking { denied, .. }) => *denied,
+            _ => 0,
+        };
+        let until = now.mono.plus(self.suspicion(denied));
+        if let Some(link) = self.links.get_mut(&id) {
+            link.state = State::Suspect { until };
+            facts.push(Fact::Suspect { link: id });
+            self.remind(id, now, facts);
+        }
+    }
+
+    fn remind(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        if let Some(Link {
+            state: State::Suspect { until },
+            ..
+        }) = self.links.get(&id)
+        {
+            let next = now.mono.plus(Duration::from_secs(1)).min(*until);
+            self.timers.set(Timer::Link(id), next);
+            self.ping(id, now, facts);
+        }
+    }
+
+    /// From 6·log₁₀ n seconds, when no helper could tell, down to 2·log₁₀ n when three deny, after
+    /// Lifeguard's `log(denied + 1) / log(helpers + 1)`.
+    fn suspicion(&self, denied: u32) -> Duration {
+        let span = self
+            .config
+            .suspicion_max
+            .saturating_sub(self.config.suspicion_min);
+        let sure = match denied {
+            0 => 0,
+            1 => 500,
+            2 => 792,
+            _ => 1_000,
+        };
+        let cut = span
+            .saturating_mul(sure)
+            .checked_div(1_000)
+            .unwrap_or_default();
+        let decade = self.config.suspicion_max.saturating_sub(cut);
+        let decades = thousandths_of_log10(self.size).max(1_000);
+        decade
+            .saturating_mul(decades)
+            .checked_div(1_000)
+            .unwrap_or(decade)
+    }
+
+    fn worsen(&mut self, by: u32) {
+        self.health = self.health.saturating_add(by).min(self.config.health_max);
+    }
+}
+
+/// 1,000 · log₁₀ `n`, within 3 %, in whole numbers so that every machine agrees.
+fn thousandths_of_log10(n: usize) -> u32 {
+    let n = u64::try_from(n.max(1))
+        .unwrap_or(u64::MAX)
+        .min(u64::from(u32::MAX));
+    let whole = n.ilog2();
+    let above = n.saturating_sub(1 << whole).saturating_mul(1_000) >> whole;
+    let log2 = u64::from(whole).saturating_mul(1_000).saturating_add(above);
+    u32::try_from(log2.saturating_mul(301) / 1_000).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,253 @@
+//! Starting a node: keys and store are opened, the transport listens, the driver begins.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
+
+use bruit_core::config::ConfigError;
+use bruit_core::engine::Engine;
+use bruit_core::event::{Event, Restored, RestoredId};
+use bruit_core::id::NodeId;
+use bruit_core::identity::SecretKey;
+use bruit_core::time::{Mono, Now, Wall};
+use tokio::sync::mpsc;
+
+use crate::access::ParseAccessError;
+use crate::config::{Config, DEFAULT_PORT};
+use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State, wall_now};
+use crate::hub::Hub;
+use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
+use crate::moments::Moments;
+use crate::publishing::Publishing;
+use crate::reach::{self, Addresses};
+use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
+use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
+use crate::verify::Verifier;
+
+use super::{Inner, Node};
+
+/// Orders to the driver that may wait.
+const ORDERS_MAX: usize = 4_096;
+/// Ports tried after the default one.
+const PORTS_TRIED: u16 = 100;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An access rule cannot be read.
+    #[error(transparent)]
+    Access(#[from] ParseAccessError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+}
+
+/// What a node works with, opened and checked.
+struct Parts {
+    key: Secret,
+    authors: BTreeMap<String, SecretKey>,
+    data: Option<DataFolder>,
+    store: Store,
+    recovered: Recovered,
+    store_events: mpsc::UnboundedReceiver<StoreEvent>,
+}
+
+impl Parts {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let data = config.data.as_ref().map(DataFolder::open).transpose()?;
+        let (sender, store_events) = mpsc::unbounded_channel();
+        let place = match &config.data {
+            Some(folder) => Place::Folder(folder.clone()),
+            None => Place::Ephemeral,
+        };
+        let keeps = config.data.is_some();
+        let (store, recovered) = Store::open(&place, StoreOptions::default(), move |event| {
+            // What is in memory alone is not stored: that word would wake the driver for nothing.
+            if keeps || !matches!(event, StoreEvent::Synced { .. }) {
+                // The driver is gone when the node has stopped.
+                sender.send(event).ok();
+            }
+        })?;
+        let (key, author) = match &data {
+            Some(data) => (data.node_key()?, data.author(DEFAULT_AUTHOR)?),
+            None => (Secret::random()?, Secret::random()?),
+        };
+        let author = SecretKey::from_seed(author.expose());
+        let authors = BTreeMap::from([(DEFAULT_AUTHOR.to_owned(), author)]);
+        Ok(Self {
+            key,
+            authors,
+            data,
+            store,
+            recovered,
+            store_events,
+        })
+    }
+}
+
+impl Node {
+    /// Starts a node: opens its keys and store, listens, and begins to link.
+    ///
+    /// # Errors
+    /// Says what keeps it from starting; nothing existing is overwritten.
+    pub async fn spawn(config: Config) -> Result<Self, StartError> {
+        let mut parts = Parts::open(&config)?;
+        let transport = bind(config.listen, *parts.key.expose()).await?;
+        let node = Self::start(&config, &mut parts, Box::new(transport))?;
+        node.join_in_background(config.join);
+        Ok(node)
+    }
+
+    /// Starts a node over any transport, for tests and simulations in one process.
+    ///
+    /// # Errors
+    /// As [`Node::spawn`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn spawn_on(
+        config: &Config,
+        transport: impl FnOnce(NodeId) -> Box<dyn Transport>,
+    ) -> Result<Self, StartError> {
+        let mut parts = Parts::open(config)?;
+        let transport = transport(parts.key.node_id());
+        let node = Self::start(config, &mut parts, transport)?;
+        node.join_in_background(config.join.clone());
+        Ok(node)
+    }
+
+    fn start(
+        config: &Config,
+        parts: &mut Parts,
+        transport: Box<dyn Transport>,
+    ) -> Result<Self, StartError> {
+        let (asking_sender, asking) = mpsc::unbounded_channel();
+        let (orders, order_receiver) = mpsc::channel(ORDERS_MAX);
+        let (_, empty) = mpsc::unbounded_channel();
+        let network = Arc::new(config.network());
+        let hub = Hub::new(
+            Arc::clone(&network),
+            parts.recovered.next_seq,
+            asking_sender,
+        );
+        let id = parts.key.node_id();
+        let asking_bits = Arc::new(AtomicU8::new(0));
+        let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
+        let started = Instant::now();
+        let listen = reach::best_first(transport.addresses());
+        let addresses = Addresses::default();
+        addresses.set(listen.clone());
+        let keeps = config.data.is_some();
+        let mut driver = Driver {
+            engine: Engine::new(id, config.core()?, random()?),
+            key: SecretKey::from_seed(parts.key.expose()),
+            transport,
+            store: parts.store.clone(),
+            hub: hub.clone(),
+            access: config.access()?,
+            verifier: Verifier::new(random()?),
+            publishing: Publishing::new(keeps),
+            listeners: Arc::clone(&listeners),
+            orders: order_receiver,
+            asking,
+            store_events: std::mem::replace(&mut parts.store_events, empty),
+            asking_bits: Arc::clone(&asking_bits),
+            addresses: addresses.clone(),
+            started,
+            state: State::default(),
+        };
+        let now = Now {
+            mono: Mono::ZERO,
+            wall: wall_now(),
+        };
+        driver.feed(Event::Restored(Box::new(restored(&parts.recovered))), now);
+        tokio::spawn(driver.run());
+        let inner = Inner {
+            id,
+            network,
+            max_work_bits: config.max_work_bits,
+            asking_bits,
+            authors: RwLock::new(std::mem::take(&mut parts.authors)),
+            data: parts.data.take(),
+            listen,
+            addresses,
+            moments: Moments::default(),
+            started,
+            started_wall: now.wall,
+            hub,
+            store: parts.store.clone(),
+            listeners,
+            orders,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn random() -> Result<[u8; 32], StartError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(StartError::Random)?;
+    Ok(bytes)
+}
+
+/// Listens where the configuration says, or at the default port or the next free one.
+async fn bind(
+    listen: Option<SocketAddr>,
+    secret_key: [u8; 32],
+) -> Result<IrohTransport, StartError> {
+    if let Some(address) = listen {
+        return Ok(IrohTransport::bind(IrohConfig {
+            secret_key,
+            listen: vec![address],
+        })
+        .await?);
+    }
+    let mut port = DEFAULT_PORT;
+    loop {
+        let any = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+        match IrohTransport::bind(IrohConfig {
+            secret_key,
+            listen: vec![any],
+        })
+        .await
+        {
+            Err(BindError::PortTaken { .. }) if port < DEFAULT_PORT + PORTS_TRIED => port += 1,
+            bound => return Ok(bound?),
+        }
+    }
+}
+
+/// What an earlier run left, for the engine.
+fn restored(recovered: &Recovered) -> Restored {
+    let seen = recovered.seen.iter().map(|known| RestoredId {
+        id: known.id,
+        created: known.created,
+        expires: known.expires,
+        held: known.held.map(|held| (held.size, held.stamp_bits)),
+    });
+    let horizon = recovered
+        .meta
+        .get(HORIZON)
+        .and_then(|bytes| bytes.as_slice().try_into().ok());
+    Restored {
+        seen: seen.collect(),
+        address_book: recovered.meta.get(BOOK).cloned().unwrap_or_default().into(),
+        horizon: Wall::from_millis(horizon.map_or(0, u64::from_be_bytes)),
+    }
+}
