@@ -48,6 +48,8 @@ pub struct Args {
     pub label: String,
     /// Whether the peer should count copies, where that costs something.
     pub metrics: bool,
+    /// Whether the scheduler may move the workers from core to core.
+    pub unbound: bool,
     /// Set in a child process: which nodes live there.
     pub child: Option<(usize, usize)>,
     /// Settings of the peer's own, `--opt k=v`.
@@ -77,6 +79,7 @@ impl Default for Args {
             degree: 9,
             label: String::new(),
             metrics: false,
+            unbound: false,
             child: None,
             opts: vec![],
         }
@@ -94,6 +97,8 @@ impl Args {
         while let Some(name) = words.next() {
             if name == "--metrics" {
                 args.metrics = true;
+            } else if name == "--unbound" {
+                args.unbound = true;
             } else {
                 let value = words
                     .next()

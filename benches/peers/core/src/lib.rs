@@ -80,6 +80,7 @@ pub fn main<P: Peer>(peer: P) -> ! {
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(args.threads)
+        .on_thread_start(machine::bind_workers(args.threads, args.unbound))
         .enable_all()
         .build()
         .expect("a runtime can be started");

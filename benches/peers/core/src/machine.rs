@@ -1,6 +1,7 @@
 //! What the run costs the machine, read from the kernel.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// User and system time of this process so far, seconds.
 pub(crate) fn cpu_seconds() -> f64 {
@@ -12,6 +13,52 @@ pub(crate) fn cpu_seconds() -> f64 {
         usage
     };
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}
+
+/// What a thread of the runtime does when it starts: of the first `workers`, each takes a core for
+/// itself alone, in turn; whatever starts later may run anywhere again.
+///
+/// On a virtual machine the scheduler takes a core that sleeps for one that is not there, and leaves
+/// both workers on the other one for as long as a wave lasts: without this a run measures how often
+/// that happened.
+pub(crate) fn bind_workers(workers: usize, unbound: bool) -> impl Fn() + Send + Sync + 'static {
+    let (started, all) = (AtomicUsize::new(0), cores());
+    move || {
+        let number = started.fetch_add(1, Ordering::Relaxed);
+        if unbound || all.is_empty() {
+        } else if number < workers {
+            run_on(&[all[number % all.len()]]);
+        } else {
+            run_on(&all);
+        }
+    }
+}
+
+/// The cores this process may use.
+fn cores() -> Vec<usize> {
+    // SAFETY: a set of cores is plain bits, for which zero is valid, and the call writes one of them.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
+            return vec![];
+        }
+        let most = usize::try_from(libc::CPU_SETSIZE).unwrap_or(0);
+        (0..most)
+            .filter(|core| libc::CPU_ISSET(*core, &set))
+            .collect()
+    }
+}
+
+/// Has this thread run on these cores; where the system does not allow it, it runs anywhere.
+fn run_on(cores: &[usize]) {
+    // SAFETY: as above; the call reads the set.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        for core in cores {
+            libc::CPU_SET(*core, &mut set);
+        }
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+    }
 }
 
 /// Memory in use, MiB.

@@ -244,7 +244,7 @@ impl Broadcast {
         if lazy.is_empty() {
             return;
         }
-        self.announcements.add(word);
+        self.announcements.add(word, now);
         for (link, _) in lazy {
             if is_warm {
                 let (gather, rng) = (self.config.gather, &mut self.rng);
