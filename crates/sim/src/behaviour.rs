@@ -1,0 +1,43 @@
+//! What a node does about what happens to it. The engine is one answer; comparators and adversaries
+//! are others, on the same links, with the same frames.
+
+use bruit_core::engine::{Actions, Engine};
+use bruit_core::event::Event;
+use bruit_core::id::NodeId;
+use bruit_core::time::{Mono, Now};
+use bytes::Bytes;
+
+/// A state machine in the place of a node's engine.
+pub trait Behaviour: Send {
+    /// Takes one event; returns what to do, in order.
+    fn handle(&mut self, event: Event, now: Now) -> Actions;
+
+    /// When [`Event::Wakeup`] is wanted, if nothing else happens before.
+    fn next_wakeup(&self) -> Option<Mono>;
+
+    /// The neighbours it counts on.
+    fn neighbours(&self) -> Vec<NodeId>;
+
+    /// What it wants back after a restart, beside its bulletins.
+    fn address_book(&self) -> Bytes;
+}
+
+impl Behaviour for Engine {
+    fn handle(&mut self, event: Event, now: Now) -> Actions {
+        Engine::handle(self, event, now)
+    }
+
+    fn next_wakeup(&self) -> Option<Mono> {
+        Engine::next_wakeup(self)
+    }
+
+    fn neighbours(&self) -> Vec<NodeId> {
+        let links = self.links().into_iter();
+        let established = links.filter(|link| link.established);
+        established.map(|link| link.peer).collect()
+    }
+
+    fn address_book(&self) -> Bytes {
+        Engine::address_book(self)
+    }
+}

@@ -1,0 +1,97 @@
+//! Connections: two ends, two ordered streams each way, as QUIC gives them.
+
+use std::time::Duration;
+
+use bruit_core::id::LinkId;
+use bruit_core::link::Class;
+use bruit_core::time::Mono;
+use bytes::Bytes;
+
+/// One connection. Its ends are links with neighbouring numbers.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    /// Who dialled, and who was dialled.
+    pub(crate) nodes: [usize; 2],
+    pub(crate) delay: Duration,
+    /// Whether each end still listens.
+    pub(crate) is_open: [bool; 2],
+    /// When the latest frame arrives, by sender and class: streams keep their order.
+    pub(crate) latest: [[Mono; 2]; 2],
+    /// Bytes each end has sent since it was last granted credit, by class.
+    pub(crate) ungranted: [[u32; 2]; 2],
+    /// What was sent while the other side could not be reached, by sender.
+    pub(crate) held: [Vec<(Class, Bytes)>; 2],
+}
+
+/// One end of one wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) wire: usize,
+    pub(crate) side: usize,
+}
+
+impl End {
+    pub(crate) fn of(link: LinkId) -> Self {
+        let number = usize::try_from(link.number()).expect("made here");
+        Self {
+            wire: number / 2,
+            side: number % 2,
+        }
+    }
+
+    pub(crate) const fn link(self) -> LinkId {
+        LinkId::new((self.wire * 2 + self.side) as u64)
+    }
+
+    pub(crate) const fn other(self) -> Self {
+        Self {
+            wire: self.wire,
+            side: 1 - self.side,
+        }
+    }
+}
+
+/// All that were ever opened; of those that are gone, the place alone.
+#[derive(Debug, Default)]
+pub(crate) struct Wires(Vec<Option<Box<Wire>>>);
+
+impl Wires {
+    pub(crate) fn open(&mut self, nodes: [usize; 2], delay: Duration, at: Mono) -> usize {
+        self.0.push(Some(Box::new(Wire {
+            nodes,
+            delay,
+            is_open: [true; 2],
+            latest: [[at; 2]; 2],
+            ungranted: [[0; 2]; 2],
+            held: [Vec::new(), Vec::new()],
+        })));
+        self.0.len() - 1
+    }
+
+    pub(crate) fn get(&self, wire: usize) -> Option<&Wire> {
+        self.0.get(wire)?.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, wire: usize) -> Option<&mut Wire> {
+        self.0.get_mut(wire)?.as_deref_mut()
+    }
+
+    /// Takes note that `end` listens no more.
+    pub(crate) fn shut(&mut self, end: End) {
+        let Some(place) = self.0.get_mut(end.wire) else {
+            return;
+        };
+        if let Some(wire) = place {
+            wire.is_open[end.side] = false;
+            if wire.is_open == [false; 2] {
+                *place = None;
+            }
+        }
+    }
+
+    /// The wires that are there, by number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Wire)> {
+        let places = self.0.iter().enumerate();
+        places.filter_map(|(number, wire)| Some((number, wire.as_deref()?)))
+    }
+}

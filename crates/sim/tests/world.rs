@@ -1,0 +1,89 @@
+//! The world itself: what it says of links holds.
+
+use std::time::Duration;
+
+use bruit_sim::terrain::{Distances, Terrain};
+use bruit_sim::world::{Settings, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two linked nodes, 10 ms apart.
+fn pair(terrain: Terrain) -> World {
+    let terrain = Terrain {
+        distances: Distances::Same(Duration::from_millis(10)),
+        jitter: Duration::ZERO,
+        ..terrain
+    };
+    let settings = Settings {
+        terrain,
+        ..Settings::default()
+    };
+    let mut world = World::new(2, 1, settings);
+    world.join(1, 0);
+    world.run(SECOND * 5);
+    assert_eq!(world.components(), [2]);
+    world
+}
+
+#[test]
+fn a_bulletin_takes_as_long_as_its_way() {
+    let mut world = pair(Terrain::default());
+    let bulletin = world.publish(0, b"hello");
+    world.run(SECOND);
+    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+    assert_eq!(delays, [10.0]);
+}
+
+#[test]
+fn a_narrow_uplink_takes_its_time() {
+    let mut world = pair(Terrain {
+        uplink_bytes_per_s: Some(100_000),
+        ..Terrain::default()
+    });
+    let bulletin = world.publish(0, &vec![7; 50_000]);
+    world.run(SECOND * 2);
+    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+    // Half a second for its bytes, and the way.
+    assert!(
+        matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
+        "{delays:?}"
+    );
+}
+
+#[test]
+fn a_short_cut_delays_and_loses_nothing() {
+    let mut world = pair(Terrain::default());
+    world.cut(|_, _| true);
+    let bulletin = world.publish(0, b"late");
+    world.run(SECOND * 3);
+    assert_eq!(world.ledger().reached(bulletin), 1);
+    world.heal();
+    world.run(SECOND / 10);
+    assert_eq!(world.ledger().reached(bulletin), 2);
+    assert_eq!(world.ledger().doubles(), 0);
+}
+
+#[test]
+fn a_one_way_cut_is_a_cut_for_one_direction_alone() {
+    let mut world = pair(Terrain::default());
+    world.cut(|from, _| from == 0);
+    let heard = world.publish(1, b"towards the one that is not heard");
+    let lost = world.publish(0, b"from it");
+    world.run(SECOND);
+    assert_eq!(world.ledger().reached(heard), 2);
+    assert_eq!(world.ledger().reached(lost), 1);
+}
+
+#[test]
+fn a_node_that_is_gone_is_noticed_and_one_that_comes_back_is_let_in() {
+    let mut world = pair(Terrain::default());
+    world.kill(0);
+    world.run(SECOND * 40);
+    assert_eq!(world.neighbours(1), []);
+    let missed = world.publish(1, b"while it was away");
+    world.restart(0);
+    world.join(0, 1);
+    world.run(SECOND * 10);
+    assert_eq!(world.components(), [2]);
+    assert!(world.ledger().has(missed, 0));
+}
