@@ -43,8 +43,9 @@ fn warm_trees_cost_next_to_nothing_and_are_as_quick_as_flooding() {
 }
 
 #[test]
-fn withholding_loses_nothing() {
+fn withholding_loses_nothing_and_delays_little() {
     let withheld = gates::withhold(NODES, 30, 5);
     println!("{withheld:?}");
     assert!(withheld.delivered >= 1.0, "{withheld:?}");
+    assert!(withheld.first_p99_ms <= 600.0, "{withheld:?}");
 }

@@ -394,6 +394,7 @@ mod tests {
             at: Mono::ZERO,
             density: Density::default(),
             own: false,
+            was_missing: false,
             holders: vec![LINK],
         });
         assert_eq!(number, 0);

@@ -8,6 +8,7 @@
 mod announce;
 mod config;
 mod facts;
+mod guess;
 mod kept;
 mod neighbour;
 mod recent;
@@ -32,6 +33,7 @@ pub use facts::{Copy, Fact, Push};
 
 use announce::Announcements;
 use facts::{announce_frames, request_frames};
+use guess::Guesses;
 use kept::Kept;
 use neighbour::{Bucket, Neighbour};
 use recent::Recent;
@@ -47,6 +49,7 @@ pub struct Broadcast {
     roots: Roots,
     recent: Recent,
     wanted: Wanted,
+    guesses: Guesses,
     announcements: Announcements,
     kept: Kept,
     /// Bulletins being fetched from the store, and for whom.
@@ -77,6 +80,7 @@ impl Broadcast {
             roots: Roots::new(config.roots_max),
             recent: Recent::new(config.recent_bytes_max),
             wanted: Wanted::new(config.wanted_max, config.in_flight_max),
+            guesses: Guesses::new(),
             announcements: Announcements::default(),
             kept: Kept::new(config.kept_gather),
             links: BTreeMap::new(),
@@ -340,7 +344,7 @@ impl Broadcast {
     /// Does what is due.
     pub fn wakeup(&mut self, now: Mono) -> Vec<Fact> {
         let links = &self.links;
-        let requests = self.wanted.due(now, |link| {
+        let mut requests = self.wanted.due(now, |link| {
             let rtt = links
                 .get(&link)
                 .map(|neighbour| neighbour.rtt)
@@ -349,6 +353,10 @@ impl Broadcast {
                 .saturating_add(Self::SLACK)
                 .max(Self::PATIENCE_MIN)
         });
+        let guesses = self
+            .guesses
+            .beside(&requests, &self.links, &mut self.rng, now);
+        requests.extend(guesses);
         let mut facts = request_frames(requests);
         for (link, entries) in self.announcements.due(now, &self.recent) {
             facts.extend(announce_frames(link, &entries));

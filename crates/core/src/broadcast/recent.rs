@@ -27,6 +27,8 @@ pub(crate) struct Passing {
     pub(crate) density: Density,
     /// Whether it was published here.
     pub(crate) own: bool,
+    /// Whether it had to be asked for.
+    pub(crate) was_missing: bool,
     /// Links that have it: they sent or announced it, or we pushed it to them.
     pub(crate) holders: Vec<LinkId>,
 }
@@ -198,6 +200,7 @@ mod tests {
             at: Mono::ZERO,
             density: Density::default(),
             own: false,
+            was_missing: false,
             holders: Vec::new(),
         }
     }

@@ -50,8 +50,8 @@ impl Broadcast {
         now: Mono,
     ) -> (Vec<Fact>, Bytes) {
         let id = *bulletin.get().id();
-        let announced = self.wanted.remove(&id.short());
-        let waited = announced.map_or(Duration::ZERO, |at| copy.at.since(at));
+        let found = self.wanted.remove(&id.short());
+        let waited = found.map_or(Duration::ZERO, |found| copy.at.since(found.since));
         let is_meshed = self
             .links
             .get(&copy.link)
@@ -68,6 +68,7 @@ impl Broadcast {
             self.kept.delivered(id, copy.link);
         }
         let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
+        passing.was_missing = found.is_some_and(|found| found.was_asked_for);
         passing.note_holder(copy.link);
         for other in others {
             passing.note_holder(other.link);
@@ -170,6 +171,7 @@ impl Broadcast {
             at,
             density: bulletin.density(),
             own,
+            was_missing: false,
             holders: Vec::with_capacity(self.links.len().min(16)),
         }
     }
@@ -206,7 +208,8 @@ impl Broadcast {
             }
             !is_eager
         });
-        let is_warm = root.is_some_and(Root::is_warm);
+        // What was missing here is likely to be missing around us.
+        let is_warm = root.is_some_and(Root::is_warm) && !passing.was_missing;
         let number = self.recent.insert(passing);
         let entry = IhaveEntry {
             id: short,

@@ -44,6 +44,15 @@ impl Want {
     }
 }
 
+/// What is wanted no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// When we learnt of it.
+    pub(crate) since: Mono,
+    /// Whether anybody was asked, because it did not come by itself.
+    pub(crate) was_asked_for: bool,
+}
+
 /// A request to make now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Request {
@@ -148,14 +157,18 @@ impl Wanted {
     }
 
     /// Forgets `id`: it came, or is not worth having. Returns since when it was wanted.
-    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Mono> {
+    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Found> {
         let want = self.wants.remove(id)?;
         self.due.remove(&(want.due, *id));
         release(&mut self.told, want.by);
+        let was_asked_for = want.rounds > 0 || !want.asked.is_empty();
         for link in want.asked {
             self.answered(link);
         }
-        Some(want.since)
+        Some(Found {
+            since: want.since,
+            was_asked_for,
+        })
     }
 
     /// Notes that one request less is in flight to `link`. When half of them are, what is parked
