@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use bruit_core::event::{Notice, Verdict};
+use bruit_core::bulletin::Bulletin;
+use bruit_core::event::{Notice, Persist, Restored, RestoredId, Verdict};
 use bruit_core::id::{BulletinId, LinkId};
 use bruit_core::identity::SecretKey;
 use bruit_core::time::{Mono, Wall};
+use bruit_core::wire;
 use bruit_core::work::Stamp;
 use bytes::Bytes;
 
 use crate::behaviour::Behaviour;
 use crate::terrain::Place;
+
+/// Every bulletin there ever was: nodes that hold one share it.
+pub(crate) type Bulletins = BTreeMap<BulletinId, Bulletin>;
 
 /// What the store of a node keeps: what outlives a restart.
 #[derive(Debug, Default)]
@@ -21,6 +26,71 @@ pub(crate) struct Image {
     pub(crate) dropped: BTreeMap<BulletinId, (Wall, Wall)>,
     pub(crate) horizon: Wall,
     pub(crate) address_book: Bytes,
+}
+
+impl Image {
+    /// Does what an engine asks of its store.
+    pub(crate) fn keep(&mut self, persist: Persist, bulletins: &Bulletins) {
+        match persist {
+            Persist::Seen {
+                id,
+                created,
+                expires,
+            } => {
+                self.dropped.insert(id, (created, expires));
+            }
+            Persist::Evict { id } => {
+                self.held.remove(&id);
+                if let Some(bulletin) = bulletins.get(&id) {
+                    let header = &bulletin.header;
+                    self.dropped.insert(id, (header.created, header.expires()));
+                }
+            }
+            Persist::Purge { ids } => {
+                for (id, _) in ids {
+                    self.held.remove(&id);
+                    self.dropped.remove(&id);
+                }
+            }
+            Persist::Restamp { id, stamp } => {
+                self.held.insert(id, stamp);
+            }
+            Persist::Horizon(wall) => self.horizon = wall,
+        }
+    }
+
+    /// The bytes of a bulletin, if it is held.
+    pub(crate) fn read(&self, id: &BulletinId, bulletins: &Bulletins) -> Option<Bytes> {
+        let stamp = *self.held.get(id)?;
+        let mut bulletin = bulletins.get(id)?.clone();
+        bulletin.stamp = stamp;
+        Some(wire::encode_to_bytes(&bulletin))
+    }
+
+    /// What the next life begins with.
+    pub(crate) fn left(&self, bulletins: &Bulletins) -> Restored {
+        let held = self.held.iter().filter_map(|(id, stamp)| {
+            let header = &bulletins.get(id)?.header;
+            Some(RestoredId {
+                id: *id,
+                created: header.created,
+                expires: header.expires(),
+                held: Some((header.size_bytes, stamp.bits)),
+            })
+        });
+        let dropped = self.dropped.iter();
+        let dropped = dropped.map(|(id, (created, expires))| RestoredId {
+            id: *id,
+            created: *created,
+            expires: *expires,
+            held: None,
+        });
+        Restored {
+            seen: held.chain(dropped).collect(),
+            address_book: self.address_book.clone(),
+            horizon: self.horizon,
+        }
+    }
 }
 
 pub(crate) struct Host {

@@ -30,6 +30,7 @@ pub mod stats;
 pub mod terrain;
 pub mod world;
 
+mod checks;
 mod host;
 mod queue;
 mod wires;

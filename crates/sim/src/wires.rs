@@ -7,6 +7,11 @@ use bruit_core::link::Class;
 use bruit_core::time::Mono;
 use bytes::Bytes;
 
+/// Credit comes back in parts of this size.
+const CREDIT_PART: u32 = 16 * 1024;
+/// Bytes a frame takes beside its own, at most.
+const FRAMING_BYTES: u32 = 3;
+
 /// One connection. Its ends are links with neighbouring numbers.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -15,12 +20,37 @@ pub(crate) struct Wire {
     pub(crate) delay: Duration,
     /// Whether each end still listens.
     pub(crate) is_open: [bool; 2],
-    /// When the latest frame arrives, by sender and class: streams keep their order.
-    pub(crate) latest: [[Mono; 2]; 2],
+    /// When the latest frame arrives, by sender and class.
+    latest: [[Mono; 2]; 2],
     /// Bytes each end has sent since it was last granted credit, by class.
-    pub(crate) ungranted: [[u32; 2]; 2],
+    ungranted: [[u32; 2]; 2],
     /// What was sent while the other side could not be reached, by sender.
     pub(crate) held: [Vec<(Class, Bytes)>; 2],
+}
+
+impl Wire {
+    /// Who is at this end, and who at the other one.
+    pub(crate) const fn ends(&self, side: usize) -> (usize, usize) {
+        (self.nodes[side], self.nodes[1 - side])
+    }
+
+    /// When a frame of `class` from `side` arrives that would by itself at `at`: streams keep their order.
+    pub(crate) fn arrival(&mut self, side: usize, class: Class, at: Mono) -> Mono {
+        let latest = &mut self.latest[side][stream(class)];
+        *latest = at.max(*latest);
+        *latest
+    }
+
+    /// Notes that `side` has sent so many bytes; answers how many it is to be granted again, if any.
+    pub(crate) fn sent(&mut self, side: usize, class: Class, bytes: usize) -> Option<u32> {
+        let ungranted = &mut self.ungranted[side][stream(class)];
+        *ungranted += u32::try_from(bytes).unwrap_or(u32::MAX) + FRAMING_BYTES;
+        (*ungranted >= CREDIT_PART).then(|| std::mem::take(ungranted))
+    }
+}
+
+fn stream(class: Class) -> usize {
+    usize::from(class == Class::Bulletins)
 }
 
 /// One end of one wire.
@@ -89,9 +119,20 @@ impl Wires {
         }
     }
 
-    /// The wires that are there, by number.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, &Wire)> {
+    /// Both ends of every wire that is there, each with who is at it and at the other one.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (End, (usize, usize))> {
         let places = self.0.iter().enumerate();
-        places.filter_map(|(number, wire)| Some((number, wire.as_deref()?)))
+        let wires = places.filter_map(|(number, wire)| Some((number, wire.as_deref()?)));
+        wires.flat_map(|(wire, state)| [0, 1].map(|side| (End { wire, side }, state.ends(side))))
+    }
+
+    /// What waits at each end.
+    pub(crate) fn take_held(&mut self) -> Vec<(End, Vec<(Class, Bytes)>)> {
+        let ends: Vec<End> = self.all().map(|(end, _)| end).collect();
+        let take = |end: End| {
+            let held = std::mem::take(&mut self.get_mut(end.wire)?.held[end.side]);
+            (!held.is_empty()).then_some((end, held))
+        };
+        ends.into_iter().filter_map(take).collect()
     }
 }

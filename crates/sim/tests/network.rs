@@ -39,6 +39,14 @@ fn star_with(count: usize, seed: u64, tune: impl Fn(&mut Config)) -> World {
     world
 }
 
+/// The defaults, with `terrain` between nodes.
+fn on(terrain: Terrain) -> Settings {
+    Settings {
+        terrain,
+        ..Settings::default()
+    }
+}
+
 /// Nodes of which some have a configuration of their own.
 fn mixed(count: usize, seed: u64, tune: impl Fn(usize, &mut Config) + 'static) -> World {
     World::of(count, seed, Settings::default(), move |birth| {
@@ -129,17 +137,14 @@ fn fifty_nodes(tune: impl Fn(&mut Config)) {
 #[test]
 fn bulletins_reach_every_node_in_bad_weather_and_none_twice() {
     for loss in [0.01, 0.05, 0.2] {
-        let settings = Settings {
-            terrain: Terrain {
-                distances: Distances::Same(Duration::from_millis(20)),
-                jitter: Duration::from_millis(80),
-                loss,
-                duplication: 0.05,
-                ..Terrain::default()
-            },
-            ..Settings::default()
+        let terrain = Terrain {
+            distances: Distances::Same(Duration::from_millis(20)),
+            jitter: Duration::from_millis(80),
+            loss,
+            duplication: 0.05,
+            ..Terrain::default()
         };
-        let mut world = World::new(30, seed(4), settings);
+        let mut world = World::new(30, seed(4), on(terrain));
         for node in 1..30 {
             world.join(node, 0);
         }
@@ -286,14 +291,11 @@ fn strangers_do_not_link_and_both_are_told_why() {
 #[test]
 fn what_is_published_while_a_link_comes_up_is_not_left_behind() {
     for offset_ms in (0..60).step_by(3) {
-        let settings = Settings {
-            terrain: Terrain {
-                distances: Distances::Same(Duration::from_millis(10)),
-                ..Terrain::default()
-            },
-            ..Settings::default()
+        let terrain = Terrain {
+            distances: Distances::Same(Duration::from_millis(10)),
+            ..Terrain::default()
         };
-        let mut world = World::new(2, seed(14) + offset_ms, settings);
+        let mut world = World::new(2, seed(14) + offset_ms, on(terrain));
         world.join(1, 0);
         world.run(Duration::from_millis(offset_ms));
         let ids = [world.publish(0, b"from 0"), world.publish(1, b"from 1")];

@@ -63,6 +63,24 @@ fn a_short_cut_delays_and_loses_nothing() {
     assert_eq!(world.ledger().doubles(), 0);
 }
 
+/// Story: what was held at a cut had kept the uplink busy already, and did so again.
+#[test]
+fn what_is_held_at_a_cut_takes_the_uplink_once() {
+    let mut world = pair(Terrain {
+        uplink_bytes_per_s: Some(100_000),
+        ..Terrain::default()
+    });
+    world.cut(|_, _| true);
+    let bulletin = world.publish(0, &vec![7; 50_000]);
+    world.heal();
+    world.run(SECOND * 2);
+    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+    assert!(
+        matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
+        "{delays:?}"
+    );
+}
+
 #[test]
 fn a_one_way_cut_is_a_cut_for_one_direction_alone() {
     let mut world = pair(Terrain::default());

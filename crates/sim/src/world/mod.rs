@@ -1,0 +1,416 @@
+//! The world: nodes, wires between them, and time that jumps from event to event.
+//!
+//! Same seed, same settings, same calls: same world, to the last byte. [`World::trace`] is the proof.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::config::Config;
+use bruit_core::engine::Engine;
+use bruit_core::event::{Action, Command, Event, Notice, Verdict};
+use bruit_core::id::{NodeId, TopicId};
+use bruit_core::identity::SecretKey;
+use bruit_core::link::{CloseReason, PeerAddress};
+use bruit_core::network::Network;
+use bruit_core::time::{Mono, Now, Wall};
+use bruit_core::work::Price;
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::behaviour::Behaviour;
+use crate::checks::Checks;
+use crate::host::{Bulletins, Host, Image};
+use crate::ledger::{BulletinNumber, Ledger};
+use crate::queue::Queue;
+use crate::terrain::{Place, Terrain};
+use crate::wires::{End, Wires};
+
+mod reading;
+mod traffic;
+
+/// The wall clock at the start of every world, in milliseconds since 1970.
+pub const EPOCH_MS: u64 = 1_800_000_000_000;
+/// Until what was written is synced.
+const SYNC: Duration = Duration::from_millis(3);
+/// Until the store answers.
+const READ: Duration = Duration::from_millis(1);
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Every node's configuration.
+    pub config: Config,
+    /// What lies between nodes.
+    pub terrain: Terrain,
+}
+
+impl Default for Settings {
+    /// An open network without price on [`Terrain::default`].
+    fn default() -> Self {
+        Self {
+            config: Config::new(Network::new("sim", Price::FREE, None)),
+            terrain: Terrain::default(),
+        }
+    }
+}
+
+/// A node that is to begin a life.
+#[derive(Debug)]
+pub struct Birth<'a> {
+    /// Its number.
+    pub number: usize,
+    /// Who it is.
+    pub key: &'a SecretKey,
+    /// Where its randomness grows from.
+    pub seed: [u8; 32],
+    /// The world's settings.
+    pub settings: &'a Settings,
+}
+
+impl Birth<'_> {
+    /// An engine for this node.
+    ///
+    /// # Panics
+    /// When the settings' configuration is not valid.
+    pub fn engine(&self) -> Engine {
+        let config = self
+            .settings
+            .config
+            .clone()
+            .validate()
+            .expect("a valid configuration");
+        Engine::new(self.key.node_id(), config, self.seed)
+    }
+}
+
+/// Makes the behaviour of a node at the beginning of each of its lives.
+type Maker = Box<dyn FnMut(&Birth<'_>) -> Box<dyn Behaviour>>;
+
+/// Whether what the first node sends does not reach the second.
+type Cut = Box<dyn Fn(usize, usize) -> bool>;
+
+enum Happening {
+    Wakeup(usize),
+    Frame(End, Bytes),
+    /// The connection an end belongs to is over.
+    Down(End, CloseReason, bool),
+    /// If nothing has come through meanwhile.
+    Silence(End),
+    /// To a node, in the life it was decided in.
+    Event(usize, u32, Event),
+    Up(End),
+}
+
+/// All of it.
+pub struct World {
+    settings: Settings,
+    now: Mono,
+    hosts: Vec<Host>,
+    numbers: BTreeMap<NodeId, usize>,
+    wires: Wires,
+    queue: Queue<Happening>,
+    rng: ChaCha8Rng,
+    maker: Maker,
+    cut: Option<Cut>,
+    bulletins: Bulletins,
+    checks: Checks,
+    ledger: Ledger,
+    trace: blake3::Hasher,
+}
+
+impl World {
+    /// `count` nodes, none linked yet, each an engine.
+    pub fn new(count: usize, seed: u64, settings: Settings) -> Self {
+        Self::of(count, seed, settings, |birth| Box::new(birth.engine()))
+    }
+
+    /// As [`World::new`], each node what `maker` makes of it.
+    pub fn of(
+        count: usize,
+        seed: u64,
+        settings: Settings,
+        maker: impl FnMut(&Birth<'_>) -> Box<dyn Behaviour> + 'static,
+    ) -> Self {
+        let mut world = Self {
+            settings,
+            now: Mono::ZERO,
+            hosts: Vec::new(),
+            numbers: BTreeMap::new(),
+            wires: Wires::default(),
+            queue: Queue::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            maker: Box::new(maker),
+            cut: None,
+            bulletins: Bulletins::new(),
+            checks: Checks::default(),
+            ledger: Ledger::default(),
+            trace: blake3::Hasher::new(),
+        };
+        for _ in 0..count {
+            world.add();
+        }
+        world
+    }
+
+    /// Adds a node; returns its number.
+    pub fn add(&mut self) -> usize {
+        let number = self.hosts.len();
+        let key = SecretKey::from_seed(&self.random());
+        let behaviour = self.behaviour(number, &key);
+        self.numbers.insert(key.node_id(), number);
+        self.hosts.push(Host {
+            key,
+            behaviour,
+            place: Place::random(&mut self.rng),
+            is_alive: true,
+            life: 0,
+            links: Vec::new(),
+            image: Image::default(),
+            wakeup: None,
+            uplink_free: Mono::ZERO,
+            clock_ahead_ms: 0,
+            verdict: None,
+            notices: Vec::new(),
+        });
+        self.feed(number, Event::Addresses(vec![address(number)]));
+        number
+    }
+
+    fn behaviour(&mut self, number: usize, key: &SecretKey) -> Box<dyn Behaviour> {
+        let seed = self.random();
+        (self.maker)(&Birth {
+            number,
+            key,
+            seed,
+            settings: &self.settings,
+        })
+    }
+
+    fn random(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A number below `bound`, by chance.
+    pub fn below(&mut self, bound: usize) -> usize {
+        let drawn = self.rng.next_u64() % bound.max(1) as u64;
+        usize::try_from(drawn).unwrap_or(0)
+    }
+
+    // What is done to it.
+
+    /// Tells `node` of `other`, as `--join` does.
+    pub fn join(&mut self, node: usize, other: usize) {
+        let peer = self.peer(other);
+        self.command(node, Command::Join(vec![peer]));
+    }
+
+    /// Where node `number` is dialled.
+    pub fn peer(&self, number: usize) -> PeerAddress {
+        PeerAddress {
+            id: self.hosts[number].key.node_id(),
+            addresses: vec![address(number)],
+        }
+    }
+
+    /// Has the application of `node` say something.
+    pub fn command(&mut self, node: usize, command: Command) {
+        self.feed(node, Event::Command(command));
+    }
+
+    /// A bulletin of `node`, published at once.
+    pub fn publish(&mut self, node: usize, body: &[u8]) -> BulletinNumber {
+        let (wall, host) = (self.clocks(node).wall, &self.hosts[node]);
+        let header = Header::post(TopicId::of("news"), host.key.author_id(), body, wall);
+        let content = Bytes::copy_from_slice(body);
+        let network = self.settings.config.network.id();
+        let bulletin = Bulletin::sign(header, content, network, &host.key);
+        let id = *bulletin.id();
+        self.ledger.publish(id, node, self.now, self.hosts.len());
+        self.command(node, Command::Publish(Box::new(bulletin)));
+        BulletinNumber(self.ledger.published() - 1)
+    }
+
+    /// Links two nodes directly, whatever their behaviours think of it.
+    pub fn link(&mut self, a: usize, b: usize) {
+        self.open(a, b);
+    }
+
+    /// Ends `node` without a word, as a power cut does.
+    pub fn kill(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        host.is_alive = false;
+        host.image.address_book = host.behaviour.address_book();
+        let links = std::mem::take(&mut host.links);
+        for link in links {
+            let end = End::of(link);
+            self.wires.shut(end);
+            self.will_be_silent(end.other());
+        }
+    }
+
+    /// Starts `node` again with what its store kept.
+    pub fn restart(&mut self, node: usize) {
+        let key = self.hosts[node].key.clone();
+        let behaviour = self.behaviour(node, &key);
+        let host = &mut self.hosts[node];
+        host.behaviour = behaviour;
+        host.is_alive = true;
+        host.life += 1;
+        host.wakeup = None;
+        let left = host.image.left(&self.bulletins);
+        self.feed(node, Event::Restored(Box::new(left)));
+        self.feed(node, Event::Addresses(vec![address(node)]));
+    }
+
+    /// Sets the wall clock of `node`.
+    pub fn set_clock(&mut self, node: usize, ahead_ms: i64) {
+        self.hosts[node].clock_ahead_ms = ahead_ms;
+    }
+
+    /// What validators of `node` say from now on; `None`: nothing.
+    pub fn set_verdict(&mut self, node: usize, verdict: Option<Verdict>) {
+        self.hosts[node].verdict = verdict;
+    }
+
+    /// What lies between nodes from now on; links that are open keep their delay.
+    pub fn set_terrain(&mut self, terrain: Terrain) {
+        self.settings.terrain = terrain;
+    }
+
+    // Time.
+
+    /// Lets the world run for `time`.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now.plus(time);
+        while let Some((at, happening)) = self.queue.pop(end) {
+            self.now = at;
+            self.happen(happening);
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Wakeup(node) => {
+                let host = &mut self.hosts[node];
+                if host.is_alive && host.wakeup == Some(self.now) {
+                    host.wakeup = None;
+                    self.feed(node, Event::Wakeup);
+                }
+            }
+            Happening::Frame(end, frame) => self.arrive(end, frame),
+            Happening::Down(end, reason, by_peer) => self.down(end, reason, by_peer),
+            Happening::Silence(end) => self.silence(end),
+            Happening::Event(node, life, event) => {
+                let host = &self.hosts[node];
+                if host.is_alive && host.life == life {
+                    self.feed(node, event);
+                }
+            }
+            Happening::Up(end) => self.up(end),
+        }
+    }
+
+    /// The clocks `node` reads.
+    pub fn clocks(&self, node: usize) -> Now {
+        let wall = EPOCH_MS
+            .saturating_add_signed(self.hosts[node].clock_ahead_ms)
+            .saturating_add(self.now.as_micros() / 1_000);
+        Now {
+            mono: self.now,
+            wall: Wall::from_millis(wall),
+        }
+    }
+
+    fn feed(&mut self, node: usize, event: Event) {
+        let now = self.clocks(node);
+        let actions = self.hosts[node].behaviour.handle(event, now);
+        for action in actions {
+            self.act(node, action);
+        }
+        self.arm(node);
+    }
+
+    fn arm(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        let Some(due) = host.behaviour.next_wakeup().map(|due| due.max(self.now)) else {
+            return;
+        };
+        if host.wakeup.is_none_or(|at| due < at) {
+            host.wakeup = Some(due);
+            self.queue.push(due, Happening::Wakeup(node));
+        }
+    }
+
+    /// Has `event` happen to `node` after `time`, unless it begins another life before.
+    fn later(&mut self, node: usize, time: Duration, event: Event) {
+        let happening = Happening::Event(node, self.hosts[node].life, event);
+        self.queue.push(self.now.plus(time), happening);
+    }
+
+    // What nodes do.
+
+    fn act(&mut self, node: usize, action: Action) {
+        match action {
+            Action::Send { link, class, frame } => self.send(node, link, class, frame),
+            Action::Dial(address) => self.dial(node, &address),
+            Action::Close { link, reason } => self.close(link, reason),
+            Action::Verify { job, check } => {
+                let good = self.checks.holds(&check);
+                self.feed(node, Event::Verified { job, good });
+            }
+            Action::Sign { job, message } => {
+                let signature = self.hosts[node].key.sign(&message);
+                self.feed(node, Event::Signed { job, signature });
+            }
+            Action::Deliver { bulletin, hops, .. } => self.deliver(node, *bulletin, hops),
+            Action::Persist(persist) => self.hosts[node].image.keep(persist, &self.bulletins),
+            Action::Load { id } => {
+                let bytes = self.hosts[node].image.read(&id, &self.bulletins);
+                self.later(node, READ, Event::Loaded { id, bytes });
+            }
+            Action::AskValidator { bulletin, .. } => {
+                if let Some(verdict) = self.hosts[node].verdict {
+                    let id = *bulletin.id();
+                    self.feed(node, Event::Verdict { id, verdict });
+                }
+            }
+            Action::Notice(Notice::Linked { .. } | Notice::Unlinked { .. }) => {}
+            Action::Notice(notice) => self.hosts[node].notices.push(notice),
+        }
+    }
+
+    fn deliver(&mut self, node: usize, bulletin: Bulletin, hops: u8) {
+        let id = *bulletin.id();
+        self.note(node, b'd', id.as_bytes());
+        self.ledger.deliver(&id, node, hops, self.now);
+        self.hosts[node].image.held.insert(id, bulletin.stamp);
+        self.bulletins.entry(id).or_insert(bulletin);
+        self.later(node, SYNC, Event::Persisted { ids: vec![id] });
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("nodes", &self.hosts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Groups of addresses, each 65,536 addresses that one owner is taken to have.
+const GROUPS: usize = 22_000;
+
+/// Where node `number` listens: as far as they go in a group of its own, on public addresses.
+fn address(number: usize) -> SocketAddr {
+    let byte = |value: usize| u8::try_from(value % 256).expect("less than 256");
+    let (group, round) = (number % GROUPS, number / GROUPS);
+    let octets = [byte(11 + group / 256), byte(group), byte(round), 1];
+    SocketAddr::from((octets, 7_447))
+}

@@ -1,0 +1,116 @@
+//! What can be read off a world.
+
+use bruit_core::event::Notice;
+use bruit_core::identity::SecretKey;
+use bruit_core::time::Mono;
+use bruit_core::work::Stamp;
+
+use super::World;
+use crate::ledger::{BulletinNumber, Ledger};
+
+impl World {
+    /// Adds to the trace what `node` did.
+    pub(super) fn note(&mut self, node: usize, what: u8, bytes: &[u8]) {
+        self.trace.update(&self.now.as_micros().to_be_bytes());
+        self.trace.update(&(node as u64).to_be_bytes());
+        self.trace.update(&[what]);
+        self.trace.update(bytes);
+    }
+
+    /// Hash over everything that was sent, dialled and delivered, and when: two runs agree on it, or
+    /// something in them was not determined.
+    pub fn trace(&self) -> [u8; 32] {
+        *self.trace.finalize().as_bytes()
+    }
+
+    /// The moment it has come to.
+    pub const fn now(&self) -> Mono {
+        self.now
+    }
+
+    /// Who got what.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// How many nodes there are, dead ones included.
+    pub const fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there is no node.
+    pub const fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Whether `node` runs.
+    pub fn is_alive(&self, node: usize) -> bool {
+        self.hosts[node].is_alive
+    }
+
+    /// The nodes that run.
+    pub fn alive(&self) -> Vec<usize> {
+        (0..self.hosts.len())
+            .filter(|node| self.is_alive(*node))
+            .collect()
+    }
+
+    /// What `node` told its application, but for links that came and went.
+    pub fn notices(&self, node: usize) -> &[Notice] {
+        &self.hosts[node].notices
+    }
+
+    /// The stamp with which the store of `node` keeps `bulletin`, if it keeps it.
+    pub fn stamp(&self, node: usize, bulletin: BulletinNumber) -> Option<Stamp> {
+        let held = &self.hosts[node].image.held;
+        held.get(&self.ledger.id(bulletin)).copied()
+    }
+
+    /// The key of `node`.
+    pub fn key(&self, node: usize) -> &SecretKey {
+        &self.hosts[node].key
+    }
+
+    /// The neighbours of `node`, by number.
+    pub fn neighbours(&self, node: usize) -> Vec<usize> {
+        let neighbours = self.hosts[node].behaviour.neighbours().into_iter();
+        neighbours
+            .filter_map(|id| self.numbers.get(&id).copied())
+            .collect()
+    }
+
+    /// Sizes of the parts into which the running nodes fall, the largest first.
+    pub fn components(&self) -> Vec<usize> {
+        let mut is_left: Vec<bool> = self.hosts.iter().map(|host| host.is_alive).collect();
+        let mut sizes = Vec::new();
+        for start in 0..is_left.len() {
+            if !std::mem::take(&mut is_left[start]) {
+                continue;
+            }
+            let (mut frontier, mut size) = (vec![start], 0);
+            while let Some(node) = frontier.pop() {
+                size += 1;
+                for other in self.neighbours(node) {
+                    if std::mem::take(&mut is_left[other]) {
+                        frontier.push(other);
+                    }
+                }
+            }
+            sizes.push(size);
+        }
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes
+    }
+
+    /// Every pair of running neighbours, the smaller number first.
+    pub fn edges(&self) -> Vec<(usize, usize)> {
+        let alive = self.alive().into_iter();
+        let edges = alive.flat_map(|node| {
+            let others = self.neighbours(node).into_iter();
+            others
+                .filter(move |other| node < *other)
+                .map(move |other| (node, other))
+        });
+        edges.collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! What goes over wires: connections come up and go, frames take their time.
+
+use std::time::Duration;
+
+use bruit_core::event::Event;
+use bruit_core::id::LinkId;
+use bruit_core::link::{Class, CloseReason, Direction, PeerAddress};
+use bruit_core::wire::{self, kind};
+use bytes::Bytes;
+
+use super::{Happening, World, address};
+use crate::wires::End;
+
+/// Bytes that may be under way on a link's control stream.
+const CONTROL_CREDIT: u32 = 64 * 1024;
+/// Bytes that may be under way on a link's bulletins stream.
+const BULLETINS_CREDIT: u32 = 256 * 1024;
+/// How long a connection survives silence.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long a dial waits for an answer.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl World {
+    /// From now on nothing reaches a node from where `cut` says; connections over a cut die of silence.
+    pub fn cut(&mut self, cut: impl Fn(usize, usize) -> bool + 'static) {
+        let is_deaf = |(_, (me, other)): &(End, (usize, usize))| cut(*other, *me);
+        let deaf: Vec<_> = self.wires.all().filter(is_deaf).collect();
+        for (end, _) in deaf {
+            self.will_be_silent(end);
+        }
+        self.cut = Some(Box::new(cut));
+    }
+
+    /// Ends every cut. Connections that have not died yet go on where they were.
+    pub fn heal(&mut self) {
+        self.cut = None;
+        for (end, held) in self.wires.take_held() {
+            for (class, frame) in held {
+                self.transmit(end, class, frame);
+            }
+        }
+    }
+
+    pub(super) fn dial(&mut self, node: usize, address: &PeerAddress) {
+        self.note(node, b'o', address.id.as_bytes());
+        let known = self.numbers.get(&address.id).copied();
+        let reached = known.filter(|other| {
+            let is_up = self.hosts[*other].is_alive && *other != node;
+            is_up && !self.is_cut(node, *other) && !self.is_cut(*other, node)
+        });
+        if let Some(other) = reached {
+            self.open(node, other);
+        } else {
+            let event = Event::DialFailed { peer: address.id };
+            self.later(node, DIAL_TIMEOUT, event);
+        }
+    }
+
+    pub(super) fn open(&mut self, node: usize, other: usize) {
+        let (a, b) = (self.hosts[node].place, self.hosts[other].place);
+        let terrain = self.settings.terrain;
+        let delay = terrain.delay(a, b, &mut self.rng);
+        // Who dialled is there after a round trip, the other hears of it with the first frames.
+        let way = || delay + terrain.jitter / 2;
+        let first = self.now.plus(way() * 2);
+        let second = first.plus(way());
+        let wire = self.wires.open([node, other], delay, second);
+        for (side, at) in [(0, first), (1, second)] {
+            let end = End { wire, side };
+            self.hosts[[node, other][side]].links.push(end.link());
+            self.queue.push(at, Happening::Up(end));
+        }
+    }
+
+    pub(super) fn up(&mut self, end: End) {
+        let Some((me, other)) = self.listening(end) else {
+            return;
+        };
+        let event = Event::LinkUp {
+            link: end.link(),
+            peer: self.hosts[other].key.node_id(),
+            direction: [Direction::Out, Direction::In][end.side],
+            remote: Some(address(other)),
+            control_credit: CONTROL_CREDIT,
+            bulletins_credit: BULLETINS_CREDIT,
+        };
+        self.feed(me, event);
+    }
+
+    pub(super) fn send(&mut self, node: usize, link: LinkId, class: Class, frame: Bytes) {
+        self.note(node, b's', &frame);
+        self.transmit(End::of(link), class, frame);
+    }
+
+    /// Puts a frame on its way, or keeps it where there is none.
+    pub(super) fn transmit(&mut self, end: End, class: Class, frame: Bytes) {
+        let (terrain, now) = (self.settings.terrain, self.now);
+        let Some((node, other)) = self.wires.get(end.wire).map(|wire| wire.ends(end.side)) else {
+            return;
+        };
+        let is_cut = self.is_cut(node, other);
+        let Some(wire) = self.wires.get_mut(end.wire) else {
+            return;
+        };
+        if is_cut {
+            wire.held[end.side].push((class, frame));
+            return;
+        }
+        let host = &mut self.hosts[node];
+        let left = now
+            .max(host.uplink_free)
+            .plus(terrain.serialisation(frame.len()));
+        host.uplink_free = left;
+        let transit = terrain.transit(wire.delay, frame.len(), &mut self.rng);
+        let at = wire.arrival(end.side, class, left.plus(transit));
+        let due = wire.sent(end.side, class, frame.len());
+        let is_bulletin = frame.first() == Some(&kind::PUB);
+        if is_bulletin && terrain.is_doubled(&mut self.rng) {
+            let again = Happening::Frame(end.other(), frame.clone());
+            self.queue.push(at, again);
+        }
+        self.queue.push(at, Happening::Frame(end.other(), frame));
+        if let Some(bytes) = due {
+            let link = end.link();
+            let event = Event::Credit { link, class, bytes };
+            self.later(node, left.since(now), event);
+        }
+    }
+
+    pub(super) fn arrive(&mut self, end: End, frame: Bytes) {
+        let Some((node, _)) = self.listening(end) else {
+            return;
+        };
+        let (kind, bytes) = (frame.first().copied().unwrap_or(0), frame.len() as u64);
+        let totals = &mut self.ledger.totals;
+        totals.frames += 1;
+        totals.bytes += bytes;
+        match kind {
+            kind::PUB => totals.copies += 1,
+            kind::IWANT | kind::GRAFT => {
+                let network = self.settings.config.network.id();
+                if let Ok(wire::Frame::Iwant { ids } | wire::Frame::Graft { ids, .. }) =
+                    wire::Frame::decode(&frame, network)
+                {
+                    totals.requests += ids.len() as u64;
+                }
+            }
+            _ => {}
+        }
+        *self.ledger.bytes_by_kind.entry(kind).or_default() += bytes;
+        let link = end.link();
+        self.feed(node, Event::Frame { link, frame });
+    }
+
+    pub(super) fn close(&mut self, link: LinkId, reason: CloseReason) {
+        let end = End::of(link);
+        let Some((node, other)) = self.listening(end) else {
+            return;
+        };
+        if self.is_cut(node, other) {
+            self.will_be_silent(end.other());
+        } else if let Some(wire) = self.wires.get(end.wire) {
+            let terrain = self.settings.terrain;
+            let transit = terrain.transit(wire.delay, 0, &mut self.rng);
+            let happening = Happening::Down(end.other(), reason, true);
+            self.queue.push(self.now.plus(transit), happening);
+        }
+        self.queue
+            .push(self.now, Happening::Down(end, reason, false));
+    }
+
+    pub(super) fn down(&mut self, end: End, reason: CloseReason, by_peer: bool) {
+        let Some((node, _)) = self.listening(end) else {
+            return;
+        };
+        let link = end.link();
+        self.wires.shut(end);
+        let host = &mut self.hosts[node];
+        host.links.retain(|other| *other != link);
+        if host.is_alive {
+            let event = Event::LinkDown {
+                link,
+                reason,
+                by_peer,
+            };
+            self.feed(node, event);
+        }
+    }
+
+    fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cut.as_ref().is_some_and(|cut| cut(from, to))
+    }
+
+    /// Ends a connection of which nothing has been heard for long, if it is still so.
+    pub(super) fn silence(&mut self, end: End) {
+        let is_deaf = self.wires.get(end.wire).is_some_and(|wire| {
+            let (me, other) = wire.ends(end.side);
+            !wire.is_open[1 - end.side] || self.is_cut(other, me)
+        });
+        if is_deaf {
+            self.down(end, CloseReason::Dead, false);
+        }
+    }
+
+    /// Has `end` looked after when it would notice that it hears nothing.
+    pub(super) fn will_be_silent(&mut self, end: End) {
+        let at = self.now.plus(SILENCE);
+        self.queue.push(at, Happening::Silence(end));
+    }
+
+    /// Who is at `end`, and who at the other one, while it listens.
+    fn listening(&self, end: End) -> Option<(usize, usize)> {
+        let wire = self.wires.get(end.wire)?;
+        wire.is_open[end.side].then(|| wire.ends(end.side))
+    }
+}
