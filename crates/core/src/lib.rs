@@ -7,6 +7,7 @@ pub mod broadcast;
 pub mod bulletin;
 pub mod clock;
 pub mod config;
+mod draw;
 pub mod engine;
 pub mod event;
 pub mod floor;

@@ -325,14 +325,12 @@ fn schedule(set: &mut BTreeSet<(Mono, LinkId)>, time: &mut Option<Mono>, link: L
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use rand_chacha::ChaCha8Rng;
     use rand_core::{Rng, SeedableRng};
 
     use super::*;
     use crate::broadcast::recent::Passing;
-    use crate::id::BulletinId;
-    use crate::work::Density;
+    use crate::broadcast::recent::tests::passing;
 
     const LINK: LinkId = LinkId::new(1);
 
@@ -387,15 +385,8 @@ mod tests {
         announcements.tell_urgently(LINK, at(0));
         let mut recent = Recent::new(0);
         let number = recent.insert(Passing {
-            id: BulletinId::from_bytes([1; 32]),
-            frame: Bytes::new(),
-            root_tag: 1,
-            hops: 0,
-            at: Mono::ZERO,
-            density: Density::default(),
-            own: false,
-            was_missing: false,
             holders: vec![LINK],
+            ..passing(1, 0)
         });
         assert_eq!(number, 0);
         assert_eq!(announcements.due(at(0), &recent), []);

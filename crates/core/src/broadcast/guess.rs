@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::Rng;
 
+use crate::draw;
 use crate::id::LinkId;
 use crate::time::Mono;
 
@@ -32,8 +32,7 @@ impl Guesses {
         }
     }
 
-    /// The requests to be made beside `requests`: for each bulletin that is asked for the first time
-    /// because its tree did not bring it.
+    /// The requests to be made beside `requests`: where a search begins for what a tree did not bring.
     pub(super) fn beside(
         &mut self,
         requests: &[Request],
@@ -41,11 +40,11 @@ impl Guesses {
         rng: &mut ChaCha8Rng,
         now: Mono,
     ) -> Vec<Request> {
-        let is_first = |request: &&Request| {
+        let begins = |request: &&Request| {
             matches!(request.ask, Ask::Graft(_)) && request.instead_of.is_none()
         };
         let mut guesses = Vec::new();
-        for request in requests.iter().filter(is_first) {
+        for request in requests.iter().filter(begins) {
             if !self.bucket.take(Self::EACH, now) {
                 break;
             }
@@ -53,22 +52,12 @@ impl Guesses {
                 neighbour.mesh && !neighbour.is_slow && **link != request.link
             });
             let mut others: Vec<LinkId> = others.map(|(link, _)| *link).collect();
-            for _ in 0..Self::EACH {
-                let Some(at) = below(others.len(), rng) else {
-                    break;
-                };
-                let link = others.swap_remove(at);
-                guesses.push(Request { link, ..*request });
-            }
+            draw::shuffle(rng, &mut others);
+            let drawn = others.into_iter().take(Self::EACH);
+            guesses.extend(drawn.map(|link| Request { link, ..*request }));
         }
         guesses
     }
-}
-
-/// A number below `bound`, none when there is none.
-fn below(bound: usize, rng: &mut ChaCha8Rng) -> Option<usize> {
-    let bound = u64::try_from(bound).ok()?;
-    usize::try_from(rng.next_u64().checked_rem(bound)?).ok()
 }
 
 #[cfg(test)]

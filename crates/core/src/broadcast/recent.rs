@@ -188,10 +188,11 @@ fn place(number: u64, first: u64) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn passing(number: u8, bytes: usize) -> Passing {
+    /// A bulletin that nobody is known to have.
+    pub(in crate::broadcast) fn passing(number: u8, bytes: usize) -> Passing {
         Passing {
             id: BulletinId::from_bytes([number; 32]),
             frame: vec![number; bytes].into(),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
 use crate::bulletin::Bulletin;
+use crate::draw;
 use crate::id::{LinkId, ShortId};
 use crate::intake::Verified;
 use crate::time::{Mono, fraction};
@@ -186,28 +186,27 @@ impl Broadcast {
     ) -> Vec<Fact> {
         let short = passing.id.short();
         let tag = passing.root_tag;
-        let mut targets = self.targets(&passing);
+        let targets = self.targets(&passing);
         let is_large = passing.frame.len() > self.config.cold_push_bytes_max.saturating_add(256);
         let quickest = (is_cold && is_large && tag != 0).then(|| self.quickest(&targets));
         let root = self.roots.get(tag);
-        let mut facts = Vec::with_capacity(targets.len());
-        targets.retain(|(link, is_slow)| {
-            let is_eager = tag != 0
+        let (eager, lazy): (Vec<_>, Vec<_>) = targets.into_iter().partition(|(link, is_slow)| {
+            tag != 0
                 && !below_floor
                 && !is_slow
                 && root.is_none_or(|root| !root.is_choked(*link))
                 && quickest
                     .as_ref()
-                    .is_none_or(|quickest| quickest.contains(link));
-            if is_eager {
-                passing.note_holder(*link);
-                facts.push(Fact::Push(push(&passing, *link)));
-                // What is to be told there soon travels along.
-                let waiting = self.announcements.along(*link, now, &self.recent);
-                facts.extend(announce_frames(*link, &waiting));
-            }
-            !is_eager
+                    .is_none_or(|quickest| quickest.contains(link))
         });
+        let mut facts = Vec::with_capacity(eager.len());
+        for (link, _) in eager {
+            passing.note_holder(link);
+            facts.push(Fact::Push(push(&passing, link)));
+            // What is to be told there soon travels along.
+            let waiting = self.announcements.along(link, now, &self.recent);
+            facts.extend(announce_frames(link, &waiting));
+        }
         // What was missing here is likely to be missing around us.
         let is_warm = root.is_some_and(Root::is_warm) && !passing.was_missing;
         let number = self.recent.insert(passing);
@@ -215,7 +214,7 @@ impl Broadcast {
             id: short,
             root_tag: tag,
         };
-        self.announce(Word { entry, number }, &targets, is_warm, now);
+        self.announce(Word { entry, number }, &lazy, is_warm, now);
         facts
     }
 
@@ -252,7 +251,7 @@ impl Broadcast {
             if is_warm {
                 let (gather, rng) = (self.config.gather, &mut self.rng);
                 self.announcements
-                    .tell(*link, now, || spread_out(gather, rng));
+                    .tell(*link, now, || draw::spread(rng, gather, 75));
             } else {
                 let due = now.plus(self.config.gather_urgent);
                 self.announcements.tell_urgently(*link, due);
@@ -272,10 +271,4 @@ impl Broadcast {
         }
         self.own_tag
     }
-}
-
-/// `time` ± 75 %, by chance.
-fn spread_out(time: Duration, rng: &mut ChaCha8Rng) -> Duration {
-    let percent = rng.next_u32().checked_rem(150).unwrap_or(0);
-    fraction(time, percent.saturating_add(25), 100)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::draw;
 use crate::id::{LinkId, NodeId};
 use crate::limits;
-use crate::membership::{Group, draw};
+use crate::membership::Group;
 use crate::time::Now;
 use crate::wire::Frame;
 

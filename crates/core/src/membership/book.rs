@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::draw;
 use super::group::{Group, Reach, group_of, hash_group, is_dialable, reach_of};
+use crate::draw;
 use crate::id::NodeId;
 use crate::limits;
 use crate::link::PeerAddress;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Membership;
 use super::book::Table;
 use super::dial::{DRAWS, Purpose, Seed};
 use super::group::{Group, group_of};
-use super::{Membership, draw};
+use crate::draw;
 use crate::id::NodeId;
 use crate::time::Now;
 

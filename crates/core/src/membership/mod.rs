@@ -14,8 +14,7 @@ mod book;
 mod candidate;
 mod config;
 mod dial;
-pub(crate) mod draw;
-mod ends;
+pub(crate) mod ends;
 mod exchange;
 mod group;
 mod links;
@@ -55,6 +54,7 @@ use own::Own;
 use samplers::Samplers;
 use timers::Timers;
 
+use crate::draw;
 use crate::id::{LinkId, NodeId};
 use crate::identity::Signature;
 use crate::limits;

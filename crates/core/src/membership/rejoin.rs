@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::book::Table;
 use super::dial::{ALONE_PAUSE, Purpose, backoff};
-use super::{Fact, Membership, Timer, draw};
+use super::{Fact, Membership, Timer};
+use crate::draw;
 use crate::id::NodeId;
 use crate::time::Now;
 

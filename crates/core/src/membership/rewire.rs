@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::dial::Purpose;
 use super::links::{Link, Role};
-use super::{Fact, Membership, Timer, draw};
+use super::{Fact, Membership, Timer};
+use crate::draw;
 use crate::id::LinkId;
 use crate::link::CloseReason;
 use crate::time::Now;

@@ -7,7 +7,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::draw;
+use crate::draw;
 use crate::id::NodeId;
 use crate::limits;
 

@@ -35,13 +35,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::SeedableRng;
 
 use self::budget::Budget;
 pub use self::config::Config;
 pub use self::fact::{Fact, Misbehaviour, Open};
 use self::neighbour::{Due, Link, Ours, Scope, Theirs};
 use self::snapshot::{Snapshots, created};
+use crate::draw;
 use crate::id::{LinkId, ShortId};
 use crate::inventory::Inventory;
 use crate::limits;
@@ -481,9 +482,8 @@ impl Reconcile {
             .filter(|link| link.ours.is_none() && link.due.is_none())
             .filter(|link| link.agreed.is_none_or(|at| now.since(at) > spared))
             .collect();
-        let count = u64::try_from(candidates.len()).unwrap_or(u64::MAX);
-        let chosen = self.rng.next_u64().checked_rem(count).unwrap_or(0);
-        if let Some(link) = candidates.get_mut(usize::try_from(chosen).unwrap_or(0)) {
+        let chosen = draw::below(&mut self.rng, candidates.len());
+        if let Some(link) = candidates.get_mut(chosen) {
             link.due = Some(Due {
                 at: now,
                 fresh: false,
@@ -493,10 +493,7 @@ impl Reconcile {
 
     /// `now` and 0.7 to 1.3 intervals.
     fn next_periodic(&mut self, now: Mono) -> Mono {
-        let percent = self.rng.next_u32() % 61;
-        let percent = percent.saturating_add(70);
-        let wait = self.config.interval.saturating_mul(percent);
-        now.plus(wait.checked_div(100).unwrap_or(wait))
+        now.plus(draw::spread(&mut self.rng, self.config.interval, 30))
     }
 
     /// When each session of ours stops counting against `opened_max`, soonest first.

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use std::net::SocketAddr;
 
-use super::reader::{Decode, DecodeError, Encode, Reader, encode_list};
+use super::reader::{Decode, DecodeError, Encode, Reader, encode_each, encode_list};
 use crate::bulletin::Bulletin;
 use crate::id::{BulletinId, NetworkId, NodeId, ShortId};
 use crate::limits;
@@ -331,25 +331,10 @@ impl Frame {
                 floor_log2,
                 minute,
                 digest,
-            } => {
-                seq.encode(out);
-                clock_ms.encode(out);
-                floor_log2.encode(out);
-                minute.encode(out);
-                digest.encode(out);
-            }
-            Self::Pong { seq, clock_ms } => {
-                seq.encode(out);
-                clock_ms.encode(out);
-            }
-            Self::Probe { seq, target } => {
-                seq.encode(out);
-                target.encode(out);
-            }
-            Self::Probed { seq, alive } => {
-                seq.encode(out);
-                alive.encode(out);
-            }
+            } => encode_each(&[seq, clock_ms, floor_log2, minute, digest], out),
+            Self::Pong { seq, clock_ms } => encode_each(&[seq, clock_ms], out),
+            Self::Probe { seq, target } => encode_each(&[seq, target], out),
+            Self::Probed { seq, alive } => encode_each(&[seq, alive], out),
             Self::PeersReq => {}
             Self::Peers { records } => encode_list(records, out),
             Self::Beacon(beacon) => beacon.encode(out),
@@ -358,11 +343,7 @@ impl Frame {
                 root_tag,
                 hops,
                 bulletin,
-            } => {
-                root_tag.encode(out);
-                hops.encode(out);
-                bulletin.encode(out);
-            }
+            } => encode_each(&[root_tag, hops, &**bulletin], out),
             Self::Ihave { entries } => encode_list(entries, out),
             Self::Iwant { ids } | Self::Kept { ids } => encode_list(ids, out),
             Self::Graft { roots, ids } => {
@@ -382,10 +363,9 @@ impl Frame {
                 resume_ms,
                 message,
             } => {
-                session.encode(out);
-                created_until_ms.encode(out);
-                expiry_cutoff_ms.encode(out);
-                resume_ms.encode(out);
+                let head: [&dyn Encode; 4] =
+                    [session, created_until_ms, expiry_cutoff_ms, resume_ms];
+                encode_each(&head, out);
                 out.extend_from_slice(message);
             }
             Self::SyncMsg { session, message } => {

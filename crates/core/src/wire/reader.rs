@@ -225,6 +225,13 @@ pub fn encode_list<T: Encode>(entries: &[T], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends one after the other.
+pub(super) fn encode_each(parts: &[&dyn Encode], out: &mut Vec<u8>) {
+    for part in parts {
+        part.encode(out);
+    }
+}
+
 macro_rules! wire_integer {
     ($($type:ident)*) => {$(
         impl Encode for $type {
