@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bruit_core::engine::{Actions, Engine};
 use bruit_core::event::{Action, Command, Event, Persist};
-use bruit_core::id::{BulletinId, LinkId, NodeId};
+use bruit_core::id::{BulletinId, NodeId};
 use bruit_core::identity::SecretKey;
 use bruit_core::link::{CloseReason, PeerAddress};
 use bruit_core::time::{Mono, Now, Wall};
@@ -24,12 +24,14 @@ use tracing::{debug, error, info, warn};
 
 use crate::access::Access;
 use crate::hub::{Arrival, Asking, Hub};
-use crate::meter::Meter;
+use crate::looks::{Look, Looks};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::store::{Store, StoreError, StoreEvent, Write};
+use crate::traffic::Traffic;
 use crate::transport::{Transport, TransportEvent};
 use crate::verify::Verifier;
+use crate::wall::wall_now;
 
 /// How often the address book is written when nothing else is.
 const SAVE_EVERY: Duration = Duration::from_mins(1);
@@ -51,36 +53,6 @@ pub(crate) enum Order {
     Addresses(oneshot::Sender<()>),
     Access(Access),
     Shutdown(oneshot::Sender<()>),
-}
-
-/// A question about the state between two rounds.
-pub(crate) struct Look(pub(crate) Box<dyn FnOnce(&Looks<'_>) + Send>);
-
-impl std::fmt::Debug for Look {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Look")
-    }
-}
-
-/// What a handle may look at between two rounds.
-#[derive(Debug)]
-pub(crate) struct Looks<'a> {
-    pub(crate) engine: &'a Engine,
-    pub(crate) transport: &'a dyn Transport,
-    pub(crate) traffic: &'a Traffic,
-    pub(crate) dialling: &'a BTreeMap<NodeId, (PeerAddress, Wall)>,
-    pub(crate) now: Now,
-    pub(crate) store_error: Option<&'a StoreError>,
-}
-
-/// Bytes and frames that pass, in all and by link.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Traffic {
-    pub(crate) links: BTreeMap<LinkId, (u64, u64)>,
-    pub(crate) bytes_in: Meter,
-    pub(crate) bytes_out: Meter,
-    pub(crate) bulletins_in: Meter,
-    pub(crate) bulletins_out: Meter,
 }
 
 /// What a listener of application frames registered.
@@ -589,51 +561,4 @@ impl Driver {
             waiting.send(()).ok();
         }
     }
-}
-
-impl Traffic {
-    /// What passes in a second.
-    pub(crate) fn rates(&mut self) -> crate::view::Rates {
-        let now = Instant::now();
-        crate::view::Rates {
-            in_per_s: self.bulletins_in.per_s(now),
-            out_per_s: self.bulletins_out.per_s(now),
-            bytes_in_per_s: self.bytes_in.per_s(now),
-            bytes_out_per_s: self.bytes_out.per_s(now),
-        }
-    }
-
-    fn sent(&mut self, link: LinkId, frame: &bytes::Bytes) {
-        let now = Instant::now();
-        self.bytes_out.count(length(frame), now);
-        if frame.first() == Some(&bruit_core::wire::kind::PUB) {
-            self.bulletins_out.count(1, now);
-        }
-        if let Some((_, bytes_out)) = self.links.get_mut(&link) {
-            *bytes_out += u64::from(length(frame));
-        }
-    }
-
-    fn received(&mut self, link: LinkId, frame: &bytes::Bytes) {
-        let now = Instant::now();
-        self.bytes_in.count(length(frame), now);
-        if frame.first() == Some(&bruit_core::wire::kind::PUB) {
-            self.bulletins_in.count(1, now);
-        }
-        if let Some((bytes_in, _)) = self.links.get_mut(&link) {
-            *bytes_in += u64::from(length(frame));
-        }
-    }
-}
-
-fn length(frame: &bytes::Bytes) -> u32 {
-    u32::try_from(frame.len()).unwrap_or(u32::MAX)
-}
-
-/// This machine's wall clock.
-pub(crate) fn wall_now() -> Wall {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Wall::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -3,9 +3,9 @@
 //! Every subscriber has a queue of its own, bounded by count and bytes. One that does not read loses
 //! the newest and is told how many; nobody else notices.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use crate::driver::wall_now;
 use crate::mailbox::{Mailbox, Taken};
 use crate::meter::Meter;
-use crate::received::{Cursor, Received};
-use crate::store::{Scan, Store, StoreError, StoredBulletin, Write};
+use crate::received::Received;
+use crate::replay::{Past, Replay};
+use crate::store::{Store, StoreError, StoredBulletin, Write};
+use crate::validator::{Question, Validator};
 use crate::view;
 
 /// Most bulletins waiting for one subscriber.
@@ -31,10 +32,6 @@ const QUEUE_MAX: usize = 1_024;
 const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Questions waiting for one validator.
 const QUESTIONS_MAX: usize = 1_024;
-/// Bulletins read from the store at a time.
-const PAGE: usize = 256;
-/// Pause before the store is asked again that had too many reads waiting.
-const READ_AGAIN: Duration = Duration::from_millis(20);
 
 /// What to subscribe to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,15 +249,7 @@ impl Hub {
         if inner.is_closed {
             mailbox.close();
         }
-        let replay = past.map(|past| Replay {
-            since: past.since,
-            after_seq: past.after_seq,
-            topics: ids,
-            store,
-            until_seq: inner.next_seq,
-            page: VecDeque::new(),
-            is_done: false,
-        });
+        let replay = past.map(|past| Replay::new(past, ids, store, inner.next_seq));
         drop(inner);
         Ok(Subscription {
             hub: self.clone(),
@@ -307,7 +296,7 @@ impl Hub {
         }
     }
 
-    fn unvalidate(&self, topic: TopicId, number: u64) {
+    pub(crate) fn unvalidate(&self, topic: TopicId, number: u64) {
         let mut inner = self.inner();
         if let Some(validators) = inner.validators.get_mut(&topic) {
             validators.retain(|validator| validator.number != number);
@@ -403,98 +392,6 @@ impl Inner {
     }
 }
 
-/// Where a replay begins.
-#[derive(Debug, Clone, Copy)]
-struct Past {
-    since: Wall,
-    after_seq: u64,
-    /// The cursor is not known, so that this is no more than near it.
-    is_guess: bool,
-}
-
-impl Past {
-    const fn since(since: Wall) -> Self {
-        Self {
-            since,
-            after_seq: 0,
-            is_guess: false,
-        }
-    }
-
-    /// After the bulletin of `cursor`; where it is not known any more, with what was made at the same
-    /// time or later.
-    fn after(cursor: &Cursor, store: &Store) -> Self {
-        match store.seq_of(&cursor.id) {
-            Some(after_seq) => Self {
-                after_seq,
-                ..Self::since(Wall::default())
-            },
-            None => Self {
-                is_guess: true,
-                ..Self::since(cursor.created)
-            },
-        }
-    }
-}
-
-/// What a subscription reads from the store before it goes live.
-#[derive(Debug)]
-struct Replay {
-    since: Wall,
-    after_seq: u64,
-    topics: Option<Vec<TopicId>>,
-    store: Store,
-    /// Whatever arrived from here on waits in the queue.
-    until_seq: u64,
-    page: VecDeque<StoredBulletin>,
-    is_done: bool,
-}
-
-impl Replay {
-    /// The next bulletin held before the subscription began; none at the end.
-    async fn next(&mut self) -> Result<Option<StoredBulletin>, StoreError> {
-        loop {
-            if let Some(row) = self.page.pop_front() {
-                return Ok(Some(row));
-            }
-            if self.is_done {
-                return Ok(None);
-            }
-            self.fill().await?;
-        }
-    }
-
-    async fn fill(&mut self) -> Result<(), StoreError> {
-        let page = loop {
-            match self.store.scan(self.scan()).await {
-                Err(StoreError::ReadBacklog { .. }) => tokio::time::sleep(READ_AGAIN).await,
-                page => break page?,
-            }
-        };
-        // What has expired is held until the inventory gets round to it, and concerns nobody.
-        let now = wall_now();
-        self.page = page
-            .rows
-            .into_iter()
-            .filter(|row| row.seq < self.until_seq && row.expires > now)
-            .collect();
-        match page.next.filter(|next| *next < self.until_seq) {
-            Some(next) => self.after_seq = next,
-            None => self.is_done = true,
-        }
-        Ok(())
-    }
-
-    fn scan(&self) -> Scan {
-        Scan {
-            topics: self.topics.clone(),
-            after_seq: self.after_seq,
-            since: self.since,
-            limit: PAGE,
-        }
-    }
-}
-
 /// A stream of bulletins. Ends when the node stops, or cannot read what it holds; dropped, it frees
 /// its queue.
 #[derive(Debug)]
@@ -564,50 +461,6 @@ impl Hub {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.unsubscribe(self.number);
-    }
-}
-
-/// The right to judge the bulletins of a topic before they are delivered or relayed. Dropped, it
-/// gives that right back.
-#[derive(Debug)]
-pub struct Validator {
-    hub: Hub,
-    topic: TopicId,
-    number: u64,
-    questions: mpsc::Receiver<Question>,
-}
-
-impl Validator {
-    /// Waits for the next bulletin to judge; none once the node has stopped.
-    pub async fn next(&mut self) -> Option<Question> {
-        self.questions.recv().await
-    }
-}
-
-impl Drop for Validator {
-    fn drop(&mut self) {
-        self.hub.unvalidate(self.topic, self.number);
-    }
-}
-
-/// A bulletin to be judged. Without an answer in time it is ignored.
-#[derive(Debug)]
-pub struct Question {
-    /// The bulletin.
-    pub received: Received,
-    decided: Arc<AtomicBool>,
-    asking: mpsc::UnboundedSender<Asking>,
-}
-
-impl Question {
-    /// Says what is to become of the bulletin. The first of several validators decides.
-    pub fn answer(self, verdict: Verdict) {
-        if !self.decided.swap(true, Ordering::Relaxed) {
-            // The driver is gone when the node has stopped.
-            self.asking
-                .send(Asking::Verdict(self.received.id, verdict))
-                .ok();
-        }
     }
 }
 

@@ -1,16 +1,40 @@
 //! What a node shows of itself, gathered between two rounds of the driver.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bruit_core::engine::Engine;
 use bruit_core::id::NodeId;
-use bruit_core::link;
+use bruit_core::link::{self, PeerAddress};
 use bruit_core::membership::{LinkView, MemberState};
 use bruit_core::network::Network;
-use bruit_core::time::{Mono, Wall};
+use bruit_core::time::{Mono, Now, Wall};
 
 use crate::address::PeerSpec;
-use crate::driver::Looks;
+use crate::store::StoreError;
+use crate::traffic::Traffic;
+use crate::transport::Transport;
 use crate::view;
+
+/// A question about the state between two rounds.
+pub(crate) struct Look(pub(crate) Box<dyn FnOnce(&Looks<'_>) + Send>);
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+/// What a handle may look at between two rounds.
+#[derive(Debug)]
+pub(crate) struct Looks<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) traffic: &'a Traffic,
+    pub(crate) dialling: &'a BTreeMap<NodeId, (PeerAddress, Wall)>,
+    pub(crate) now: Now,
+    pub(crate) store_error: Option<&'a StoreError>,
+}
 
 /// A clock that is further off than this is worth a warning, in milliseconds.
 const CLOCK_OFFSET_MS_MAX: u64 = 60_000;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::access::ParseAccessError;
 use crate::config::{Config, DEFAULT_PORT};
-use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State, wall_now};
+use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State};
 use crate::hub::Hub;
 use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
 use crate::moments::Moments;
@@ -25,6 +25,7 @@ use crate::reach::{self, Addresses};
 use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
+use crate::wall::wall_now;
 
 use super::{Inner, Node};
 
