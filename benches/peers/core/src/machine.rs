@@ -22,14 +22,14 @@ pub(crate) fn cpu_seconds() -> f64 {
 /// both workers on the other one for as long as a wave lasts: without this a run measures how often
 /// that happened.
 pub(crate) fn bind_workers(workers: usize, unbound: bool) -> impl Fn() + Send + Sync + 'static {
-    let (started, all) = (AtomicUsize::new(0), cores());
+    let all = if unbound { vec![] } else { cores() };
+    let started = AtomicUsize::new(0);
     move || {
         let number = started.fetch_add(1, Ordering::Relaxed);
-        if unbound || all.is_empty() {
-        } else if number < workers {
-            run_on(&[all[number % all.len()]]);
-        } else {
-            run_on(&all);
+        match all.get(number % all.len().max(1)) {
+            Some(core) if number < workers => run_on(&[*core]),
+            Some(_) => run_on(&all),
+            None => {}
         }
     }
 }

@@ -16,5 +16,6 @@ mod hostile;
 mod memory;
 mod overload;
 mod replay;
+mod siege;
 mod traffic;
 mod world;
