@@ -7,7 +7,7 @@ use crate::limits;
 /// How soon silence is noticed, and what is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// A link from which nothing was heard for this long is pinged. Default 5 s. Shorter notices
+    /// A link from which nothing was heard for this long, ± 10 %, is pinged. Default 5 s. Shorter notices
     /// sooner; every halving doubles the idle traffic (about 60 bytes of frames per ping).
     pub idle: Duration,
     /// A link that is never silent is pinged this often all the same: round trip, clock, floor and

@@ -21,6 +21,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
+use crate::draw;
 use crate::id::{LinkId, NodeId};
 use crate::membership::Group;
 use crate::membership::timers::Timers;
@@ -102,6 +103,8 @@ struct Link {
     indirect: u32,
     /// When it was last pinged.
     pinged: Mono,
+    /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
+    patience: Duration,
     rtt: Option<Duration>,
     /// Round trips measured, up to [`FIRST_SAMPLES`].
     samples: u32,
@@ -129,7 +132,7 @@ impl Link {
 
     /// When a link that is well is pinged next.
     fn next_ping(&self, config: &Config) -> Mono {
-        let idle = self.heard.plus(config.idle);
+        let idle = self.heard.plus(self.patience);
         idle.min(self.pinged.plus(config.refresh))
     }
 }
@@ -197,6 +200,7 @@ impl Liveness {
             misses: 0,
             indirect: 0,
             pinged: now.mono,
+            patience: self.config.idle,
             rtt: None,
             samples: 0,
             clock: None,
@@ -401,17 +405,30 @@ impl Liveness {
                     self.ask_helpers(id, now, facts);
                 }
             }
-            State::Asking { silent, .. } => {
-                // Helpers that do not even say no tell of our own trouble.
-                let missing = u32::try_from(silent.len()).unwrap_or(u32::MAX);
-                self.worsen(missing);
+            State::Asking { .. } => {
+                // Helpers that do not even say no tell of our own trouble, or of everybody's.
+                self.worsen(1);
                 self.suspect(id, now, facts);
+                self.doubt(now, facts);
             }
             State::Suspect { until } if *until <= now.mono => {
                 self.link_down(id);
                 facts.push(Fact::Dead { link: id });
             }
             State::Suspect { .. } => self.remind(id, now, facts),
+        }
+    }
+
+    /// Pings everybody not heard of just now: when many die at once, the next is found out before its
+    /// turn comes.
+    fn doubt(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        let is_quiet = |link: &Link| {
+            link.state == State::Heard && now.mono.since(link.heard) >= self.config.timeout_min
+        };
+        let quiet = self.links.iter().filter(|(_, link)| is_quiet(link));
+        let quiet: Vec<LinkId> = quiet.map(|(id, _)| *id).collect();
+        for id in quiet {
+            self.ping(id, now, facts);
         }
     }
 
@@ -425,7 +442,7 @@ impl Liveness {
                 *until = (*until).max(now.mono.plus(self.config.suspicion_min));
                 self.remind(id, now, facts);
             }
-            State::Heard if now.mono.since(link.heard) < self.config.idle => {
+            State::Heard if now.mono.since(link.heard) < link.patience => {
                 let due = link.next_ping(&self.config);
                 self.timers.set(Timer::Link(id), due);
             }
@@ -436,6 +453,7 @@ impl Liveness {
     /// Asks a link whether it is there, and expects the answer in time.
     fn ping(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
         let seq = self.rng.next_u32();
+        let patience = draw::spread(&mut self.rng, self.config.idle, 10);
         let Some(link) = self.links.get(&id) else {
             return;
         };
@@ -443,6 +461,7 @@ impl Liveness {
         if let Some(link) = self.links.get_mut(&id) {
             link.ping = Some((seq, now.mono));
             link.pinged = now.mono;
+            link.patience = patience;
             if !matches!(link.state, State::Suspect { .. }) {
                 link.state = State::Waiting;
                 self.timers.set(Timer::Link(id), now.mono.plus(wait));

@@ -95,7 +95,13 @@ impl Liveness {
         };
         let (target, group, wait) = (link.peer, link.group, self.timeout(link));
         let seq = link.ping.map_or(0, |(seq, _)| seq);
-        let good = |other: &Link| matches!(other.state, State::Heard | State::Waiting);
+        // Of whom we heard nothing since we asked it ourselves, no answer can be expected.
+        let has_answered = |other: &Link| other.ping.is_none_or(|(_, sent)| other.heard > sent);
+        let good = |other: &Link| match other.state {
+            State::Heard => true,
+            State::Waiting => has_answered(other),
+            State::Asking { .. } | State::Suspect { .. } => false,
+        };
         let mut others: Vec<(LinkId, Option<Group>)> = self
             .links
             .iter()

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::book::{Inserted, Told, usable};
+use super::book::{Entry, Inserted, Told, usable};
 use super::group::{Reach, group_of, reach_of};
 use super::links::{Link, Role};
 use super::{Fact, Membership, Timer};
@@ -97,7 +97,7 @@ impl Membership {
         let mut ranked: Vec<([u8; 32], &Record)> = self
             .book
             .iter()
-            .filter(|(id, _)| *id != requester && self.is_advertised(id, now))
+            .filter(|(id, entry)| *id != requester && self.is_shown(id, entry, now))
             .map(|(id, entry)| {
                 (
                     *part.clone().update(id.as_bytes()).finalize().as_bytes(),
@@ -115,17 +115,17 @@ impl Membership {
 
     /// Whether we tell others of `id`: its record holds and we know it to be there.
     fn is_advertised(&self, id: &NodeId, now: Now) -> bool {
-        let Some(entry) = self
-            .book
-            .get(id)
-            .filter(|entry| entry.record.body.expires > now.wall)
-        else {
-            return false;
-        };
-        match self.links.of_peer(id).and_then(|link| self.links.get(link)) {
-            Some(link) => link.established.is_some() && !link.suspect,
-            None => entry.is_responsive(self.config.responsive, now),
-        }
+        let entry = self.book.get(id);
+        entry.is_some_and(|entry| self.is_shown(id, entry, now))
+    }
+
+    /// The same of what the book has of `id`.
+    fn is_shown(&self, id: &NodeId, entry: &Entry, now: Now) -> bool {
+        entry.record.body.expires > now.wall
+            && match self.links.of_peer(id).and_then(|link| self.links.get(link)) {
+                Some(link) => link.established.is_some() && !link.suspect,
+                None => entry.is_responsive(self.config.responsive, now),
+            }
     }
 
     /// Asks a neighbour for addresses.

@@ -200,9 +200,9 @@ impl Links {
         self.by_id.values().filter(|link| which(link)).count()
     }
 
-    /// Links that fill an outbound slot.
+    /// Links that fill an outbound slot. A suspected one does not: it is replaced before it is dead.
     pub(super) fn outbound(&self) -> usize {
-        self.count(Link::is_regular_out)
+        self.count(|link| link.is_regular_out() && !link.suspect)
     }
 
     /// Neighbours to count on.

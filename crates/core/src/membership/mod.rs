@@ -473,13 +473,15 @@ impl Membership {
         facts
     }
 
-    /// Liveness suspects the peer: it is no longer advertised and the first to lose its slot.
+    /// Liveness suspects the peer: it is no longer advertised, the first to lose its slot, and another
+    /// is sought for it at once.
     pub fn suspect(&mut self, id: LinkId, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
         if let Some(link) = self.links.get_mut(id) {
             link.suspect = true;
-            self.check_rejoin(now);
+            self.after_loss(now, &mut facts);
         }
-        Vec::new()
+        facts
     }
 
     /// The peer refuted the suspicion.

@@ -72,7 +72,7 @@ impl Membership {
         if let Some((id, _)) = links.iter().find(|(_, link)| waits_in_vain(link, now)) {
             return Some(*id);
         }
-        links.sort_by_key(|(id, link)| (link.rtt.is_none(), link.rtt, *id));
+        links.sort_by_key(|(id, link)| (link.suspect, link.rtt.is_none(), link.rtt, *id));
         if near {
             return links.last().map(|(id, _)| *id);
         }

@@ -551,6 +551,34 @@ fn a_large_book_is_shown_in_the_same_part_all_day_and_another_part_to_others() {
     );
 }
 
+/// Story: a suspected neighbour held its slot until it was dead, up to 24 s in a large network. When most of
+/// the network died, whoever was left dialled nobody, and a link it got all the same was taken for a feeler
+/// and closed after two seconds.
+#[test]
+fn a_suspected_neighbour_is_replaced_before_it_is_dead() {
+    let config = Config {
+        outbound: 2,
+        ..Config::default()
+    };
+    let mut room = room_with(config);
+    for number in [1, 2] {
+        up(&mut room, number, Direction::Out, after(0));
+    }
+    let known = vec![record(3, address(3), after(0))];
+    assert_eq!(tell(&mut room, 1, known, after(1)), 1);
+    let facts = room.suspect(link(2), after(10));
+    assert_eq!(dials(&facts), [node(3)]);
+    let facts = up(&mut room, 3, Direction::Out, after(20));
+    assert!(facts.contains(&Fact::Send {
+        link: link(3),
+        frame: Frame::Mesh { on: true }
+    }));
+    for second in 1..60 {
+        let facts = room.wakeup(after(second * 1_000));
+        assert_eq!(closes(&facts), [], "after {second} s");
+    }
+}
+
 #[test]
 fn at_most_half_the_links_come_from_one_answer_while_others_exist() {
     let mut room = room_with(Config {
