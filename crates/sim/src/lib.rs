@@ -26,11 +26,13 @@ pub mod behaviour;
 pub mod flood;
 pub mod gates;
 pub mod ledger;
+pub mod overlay;
 pub mod stats;
 pub mod terrain;
 pub mod world;
 
 mod checks;
+mod draw;
 mod host;
 mod queue;
 mod wires;
