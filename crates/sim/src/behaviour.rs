@@ -1,10 +1,13 @@
 //! What a node does about what happens to it. The engine is one answer; comparators and adversaries
 //! are others, on the same links, with the same frames.
 
+use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::{Actions, Engine};
-use bruit_core::event::Event;
-use bruit_core::id::NodeId;
+use bruit_core::event::{Action, Event};
+use bruit_core::id::{LinkId, NodeId};
+use bruit_core::link::Class;
 use bruit_core::time::{Mono, Now};
+use bruit_core::wire::{Frame, encode_to_bytes};
 use bytes::Bytes;
 
 /// A state machine in the place of a node's engine.
@@ -39,5 +42,35 @@ impl Behaviour for Engine {
 
     fn address_book(&self) -> Bytes {
         Engine::address_book(self)
+    }
+}
+
+// What comparators do.
+
+/// Sends a frame that steers.
+pub(crate) fn tell(link: LinkId, frame: &Frame) -> Action {
+    Action::Send {
+        link,
+        class: frame.class(),
+        frame: frame.encode(),
+    }
+}
+
+/// Sends a bulletin, encoded as a frame already.
+pub(crate) const fn push(link: LinkId, frame: Bytes) -> Action {
+    Action::Send {
+        link,
+        class: Class::Bulletins,
+        frame,
+    }
+}
+
+/// Hands a bulletin to the application, after so many hops.
+pub(crate) fn deliver(bulletin: Bulletin, from: Option<NodeId>, hops: u8) -> Action {
+    Action::Deliver {
+        encoded: encode_to_bytes(&bulletin),
+        bulletin: Box::new(bulletin),
+        from,
+        hops,
     }
 }

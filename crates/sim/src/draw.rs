@@ -15,3 +15,10 @@ pub(crate) fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
         items.swap(last, below(rng, last + 1));
     }
 }
+
+/// So many of `items` by chance; all, when there are no more.
+pub(crate) fn sample<T>(rng: &mut ChaCha8Rng, mut items: Vec<T>, count: usize) -> Vec<T> {
+    shuffle(rng, &mut items);
+    items.truncate(count);
+    items
+}

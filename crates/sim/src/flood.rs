@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::Actions;
-use bruit_core::event::{Action, Command, Event};
+use bruit_core::event::{Command, Event};
 use bruit_core::id::{BulletinId, LinkId, NodeId};
-use bruit_core::link::Class;
 use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now};
-use bruit_core::wire::{Frame, encode_pub, encode_to_bytes};
+use bruit_core::wire::{Frame, encode_pub};
 use bytes::Bytes;
 
-use crate::behaviour::Behaviour;
+use crate::behaviour::{Behaviour, deliver, push};
 
 /// A node that floods.
 #[derive(Debug)]
@@ -39,19 +38,9 @@ impl Flood {
         }
         let frame = encode_pub(0, hops, &bulletin);
         let others = self.links.keys().filter(|link| Some(**link) != from);
-        let mut actions: Actions = others
-            .map(|link| Action::Send {
-                link: *link,
-                class: Class::Bulletins,
-                frame: frame.clone(),
-            })
-            .collect();
-        actions.push(Action::Deliver {
-            encoded: encode_to_bytes(&bulletin),
-            bulletin: Box::new(bulletin),
-            from: from.and_then(|link| self.links.get(&link).copied()),
-            hops,
-        });
+        let mut actions: Actions = others.map(|link| push(*link, frame.clone())).collect();
+        let from = from.and_then(|link| self.links.get(&link).copied());
+        actions.push(deliver(bulletin, from, hops));
         actions
     }
 }
