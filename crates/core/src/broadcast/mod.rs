@@ -5,6 +5,7 @@
 //! it asks for it, and thereby mends the tree. Rules R1–R10 of `docs/protocol.md` stand at the
 //! code that keeps them.
 
+mod alert;
 mod announce;
 mod config;
 mod facts;
@@ -31,6 +32,7 @@ use crate::work::Stamp;
 pub use config::Config;
 pub use facts::{Copy, Fact, Push};
 
+use alert::Alert;
 use announce::Announcements;
 use facts::{announce_frames, request_frames};
 use guess::Guesses;
@@ -51,6 +53,7 @@ pub struct Broadcast {
     wanted: Wanted,
     guesses: Guesses,
     announcements: Announcements,
+    alert: Alert,
     kept: Kept,
     /// Bulletins being fetched from the store, and for whom.
     loading: BTreeMap<BulletinId, Vec<LinkId>>,
@@ -82,6 +85,7 @@ impl Broadcast {
             wanted: Wanted::new(config.wanted_max, config.in_flight_max),
             guesses: Guesses::new(),
             announcements: Announcements::default(),
+            alert: Alert::new(),
             kept: Kept::new(config.kept_gather),
             links: BTreeMap::new(),
             loading: BTreeMap::new(),
@@ -248,7 +252,7 @@ impl Broadcast {
             .and_then(|link| self.links.get(&link))
             .map(|link| link.rtt);
         let wait = fraction(lateness, 3, 2);
-        wait.saturating_add(fraction(rtt.unwrap_or_default(), 1, 2))
+        wait.saturating_add(fraction(rtt.unwrap_or_default(), 1, 4))
             .saturating_add(Self::SLACK)
             .clamp(min, max)
     }

@@ -29,6 +29,9 @@ impl Broadcast {
     ) -> Vec<Fact> {
         let mut facts = Vec::new();
         let mut refused = Vec::new();
+        if along_tree && !ids.is_empty() {
+            self.alert.raise(now);
+        }
         for id in ids {
             let short = id.short();
             let Some(neighbour) = self.links.get_mut(&link) else {

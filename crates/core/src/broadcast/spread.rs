@@ -50,7 +50,7 @@ impl Broadcast {
         now: Mono,
     ) -> (Vec<Fact>, Bytes) {
         let id = *bulletin.get().id();
-        let found = self.wanted.remove(&id.short());
+        let found = self.wanted.came(&id.short(), copy.link);
         let waited = found.map_or(Duration::ZERO, |found| copy.at.since(found.since));
         let is_meshed = self
             .links
@@ -207,8 +207,12 @@ impl Broadcast {
             let waiting = self.announcements.along(link, now, &self.recent);
             facts.extend(announce_frames(link, &waiting));
         }
+        let is_settled = root.is_some_and(Root::is_warm);
+        if is_settled && passing.was_missing {
+            self.alert.raise(now);
+        }
         // What was missing here is likely to be missing around us.
-        let is_warm = root.is_some_and(Root::is_warm) && !passing.was_missing;
+        let is_warm = is_settled && !passing.was_missing && !self.alert.covers_one_more(now);
         let number = self.recent.insert(passing);
         let entry = IhaveEntry {
             id: short,

@@ -74,6 +74,8 @@ pub(crate) struct Wanted {
     parked: BTreeMap<LinkId, VecDeque<ShortId>>,
     /// Ids each link told of first.
     told: BTreeMap<LinkId, usize>,
+    /// How often each link let us wait in vain since it last brought what it was asked for.
+    failed: BTreeMap<LinkId, u8>,
     max: usize,
     in_flight_max: usize,
 }
@@ -85,6 +87,8 @@ impl Wanted {
     const SOURCES_MAX: usize = 8;
     /// Neighbours asked for one id at the same time.
     const ASKED_MAX: usize = 2;
+    /// Failures counted: patience with a link is halved so often at most.
+    const FAILED_MAX: u8 = 4;
     /// Pause after all sources were asked in vain, doubled each round.
     const ROUND: Duration = Duration::from_millis(500);
     /// Most doublings of that pause: about half a minute.
@@ -97,6 +101,7 @@ impl Wanted {
             in_flight: BTreeMap::new(),
             parked: BTreeMap::new(),
             told: BTreeMap::new(),
+            failed: BTreeMap::new(),
             max,
             in_flight_max,
         }
@@ -156,7 +161,15 @@ impl Wanted {
         self.wants.insert(id, want);
     }
 
-    /// Forgets `id`: it came, or is not worth having. Returns since when it was wanted.
+    /// Forgets `id`, which `link` brought.
+    pub(crate) fn came(&mut self, id: &ShortId, link: LinkId) -> Option<Found> {
+        if self.wants.get(id)?.asked.contains(&link) {
+            self.failed.remove(&link);
+        }
+        self.remove(id)
+    }
+
+    /// Forgets `id`, which came or is not worth having.
     pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Found> {
         let want = self.wants.remove(id)?;
         self.due.remove(&(want.due, *id));
@@ -248,6 +261,12 @@ impl Wanted {
         }
         self.in_flight.remove(&link);
         self.parked.remove(&link);
+        self.failed.remove(&link);
+    }
+
+    /// How often `link` let us wait in vain.
+    fn failures(&self, link: LinkId) -> u8 {
+        self.failed.get(&link).copied().unwrap_or(0)
     }
 
     /// The requests due at `now`. `patience` says how long to wait for a neighbour's answer.
@@ -276,13 +295,15 @@ impl Wanted {
         let has_room = |source: &&LinkId| {
             self.in_flight.get(*source).copied().unwrap_or(0) < self.in_flight_max
         };
-        let Some(link) = want.sources.iter().filter(unasked).find(has_room).copied() else {
+        let sources = want.sources.iter().filter(unasked).filter(has_room);
+        let failures = |link: &&LinkId| self.failed.get(*link).copied().unwrap_or(0);
+        let Some(link) = sources.min_by_key(failures).copied() else {
             match want.sources.iter().find(unasked).copied() {
                 Some(busy) if want.asked.is_empty() => self.park(id, busy),
                 _ => self.pause(id, now),
             }
             if let Some(link) = given_up {
-                self.answered(link);
+                self.let_us_wait(link);
             }
             return;
         };
@@ -297,10 +318,12 @@ impl Wanted {
             id,
             instead_of,
         });
-        let due = now.plus(patience(link));
-        self.schedule(id, due);
+        // Who let us wait before is not waited for as long.
+        let parts = 1_u32.checked_shl(self.failures(link).into()).unwrap_or(1);
+        let patience = patience(link).checked_div(parts).unwrap_or_default();
+        self.schedule(id, now.plus(patience));
         if let Some(link) = given_up {
-            self.answered(link);
+            self.let_us_wait(link);
         }
     }
 
@@ -315,8 +338,15 @@ impl Wanted {
         let asked = std::mem::take(&mut want.asked);
         self.schedule(id, now.plus(pause));
         for link in asked {
-            self.answered(link);
+            self.let_us_wait(link);
         }
+    }
+
+    /// Notes that `link` was asked in vain.
+    fn let_us_wait(&mut self, link: LinkId) {
+        let failed = self.failed.entry(link).or_default();
+        *failed = failed.saturating_add(1).min(Self::FAILED_MAX);
+        self.answered(link);
     }
 
     /// Everyone who has it has too much to answer: goes on when `link` has answered others.
@@ -382,6 +412,40 @@ mod tests {
             ..first
         };
         assert_eq!(wanted.due(at(1_030), |_| SECOND), [second]);
+    }
+
+    #[test]
+    fn who_let_us_wait_is_asked_after_others_and_not_waited_for_as_long() {
+        let mut wanted = Wanted::new(10, 10);
+        let id = |number| ShortId::from_bytes([number; 16]);
+        let ask = Ask::Graft(5);
+        let told_by = |wanted: &mut Wanted, number, links: &[u64], now| {
+            for other in links {
+                wanted.add(id(number), link(*other), ask, at(now), at(now));
+            }
+        };
+        let asked = |wanted: &mut Wanted, now| -> Vec<u64> {
+            let requests = wanted.due(at(now), |_| SECOND);
+            requests
+                .iter()
+                .map(|request| request.link.number())
+                .collect()
+        };
+        // Two that withhold and one that does not.
+        told_by(&mut wanted, 1, &[1, 2, 3], 0);
+        for (now, expected) in [(0, 1), (1_000, 2), (2_000, 3)] {
+            assert_eq!(asked(&mut wanted, now), [expected]);
+        }
+        wanted.came(&id(1), link(3));
+        told_by(&mut wanted, 2, &[1, 3], 3_000);
+        assert_eq!(asked(&mut wanted, 3_000), [3], "it brought the last one");
+        wanted.came(&id(2), link(3));
+        told_by(&mut wanted, 3, &[1, 2], 4_000);
+        assert_eq!(asked(&mut wanted, 4_000), [2]);
+        assert_eq!(asked(&mut wanted, 5_000), [1]);
+        assert_eq!(wanted.next_due(), Some(at(5_500)), "half the patience");
+        wanted.came(&id(3), link(1));
+        assert!(wanted.failed.is_empty(), "who answers begins anew");
     }
 
     #[test]
