@@ -11,6 +11,10 @@ pub struct Config {
     /// Links this node opens. Default 6: with as many from others about 12 in all, which survives
     /// 80 % of the network failing at once. More costs an idle link's pings and announcements each.
     pub outbound: usize,
+    /// Links in all below which this node opens more than `outbound`, up to twice as many. Default 10:
+    /// whoever joins late is dialled by few, and who has six links is the last to hear, the first to be
+    /// cut off, and the one whom withholding neighbours surround.
+    pub links_min: usize,
     /// Outbound links that are tried first after a restart. Default 2: an attacker who fills the
     /// address book while a node is down still does not own all its links.
     pub anchors: usize,
@@ -79,6 +83,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             outbound: 6,
+            links_min: 10,
             anchors: 2,
             inbound_max: 48,
             inbound_per_subnet: 2,
@@ -164,6 +169,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         for (field, got, min, max) in [
             ("outbound", self.outbound, 1, limits::OUTBOUND_MAX),
+            ("links_min", self.links_min, 0, limits::OUTBOUND_MAX),
             ("anchors", self.anchors, 0, limits::ANCHORS_MAX),
             ("inbound_max", self.inbound_max, 0, limits::INBOUND_MAX),
             (

@@ -22,6 +22,8 @@ const FILL_PAUSE_MICROS: u64 = 125_000;
 const REFILL_PAUSE: Duration = Duration::from_secs(5);
 /// Pause of the rejoin loop while there is no link at all.
 pub(super) const ALONE_PAUSE: Duration = Duration::from_secs(15);
+/// So many links more are opened at a time where others open too few.
+const EXTRA_STEP: usize = 2;
 /// After an hour lost peers are tried this many times more rarely.
 const LOST_SLOWER: u32 = 4;
 
@@ -74,6 +76,8 @@ pub(super) struct Dials {
     /// Dials to fill slots that may still be made, as of a moment.
     pub(super) fills: u32,
     pub(super) fills_at: Mono,
+    /// Outbound links beyond the usual number, as others open too few.
+    pub(super) extra: usize,
     pub(super) rewire_near: bool,
     pub(super) samplers_next: bool,
 }
@@ -209,10 +213,20 @@ impl Membership {
 
     /// Links to fill.
     pub(super) fn target(&self) -> usize {
-        self.config
-            .only
-            .as_ref()
-            .map_or(self.config.outbound, Vec::len)
+        let usual = self.config.outbound.saturating_add(self.dials.extra);
+        self.config.only.as_ref().map_or(usual, Vec::len)
+    }
+
+    /// Opens more links where others open too few to us, and fewer when they no longer do.
+    pub(super) fn balance(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        let (live, enough) = (self.links.live(), self.config.links_min);
+        if live < enough {
+            let most = self.config.outbound.min(enough);
+            self.dials.extra = self.dials.extra.saturating_add(EXTRA_STEP).min(most);
+            self.refill(now, facts);
+        } else if live > enough.saturating_add(EXTRA_STEP) {
+            self.dials.extra = self.dials.extra.saturating_sub(1);
+        }
     }
 
     /// Dials until enough neighbours are linked or on their way.

@@ -678,6 +678,7 @@ impl Membership {
         if let Some(id) = draw::pick(&mut self.rng, &due).copied() {
             self.ask(id, now, facts);
         }
+        self.balance(now, facts);
         if self.has_useless_outbound(now) {
             self.rewire(now, facts);
         }

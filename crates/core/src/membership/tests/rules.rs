@@ -551,6 +551,51 @@ fn a_large_book_is_shown_in_the_same_part_all_day_and_another_part_to_others() {
     );
 }
 
+#[test]
+fn whom_others_do_not_dial_opens_more_links_and_gives_them_up_when_they_do() {
+    let mut room = room();
+    for number in 1..=6 {
+        up(&mut room, number, Direction::Out, after(0));
+    }
+    for from in [1, 2] {
+        let known = (1..=10).map(|number| {
+            let number = 100 * from + number;
+            record(number, address(number), after(0))
+        });
+        assert_eq!(tell(&mut room, from, known.collect(), after(1)), 10);
+    }
+    let mut opened = 6;
+    for second in 1..=180 {
+        for peer in dials(&room.wakeup(after(second * 1_000))) {
+            let number = (101..=210).find(|number| node(*number) == peer);
+            up(
+                &mut room,
+                number.unwrap(),
+                Direction::Out,
+                after(second * 1_000),
+            );
+            opened += 1;
+        }
+    }
+    println!("{opened} dialled, {} outbound", room.links.outbound());
+    assert!(
+        (10..=12).contains(&room.links.outbound()),
+        "{}",
+        room.links.outbound()
+    );
+    for number in 20..40 {
+        up(&mut room, number, Direction::In, after(181_000));
+    }
+    for second in 182..=3_600 {
+        let now = after(second * 1_000);
+        let dialled = dials(&room.wakeup(now));
+        for peer in dialled {
+            room.dial_failed(peer, now);
+        }
+    }
+    assert_eq!(room.links.outbound(), 6);
+}
+
 /// Story: a suspected neighbour held its slot until it was dead, up to 24 s in a large network. When most of
 /// the network died, whoever was left dialled nobody, and a link it got all the same was taken for a feeler
 /// and closed after two seconds.
@@ -843,7 +888,11 @@ fn anchors_and_book_survive_a_restart() {
 
 #[test]
 fn a_feeler_tries_an_address_and_leaves() {
-    let mut room = room();
+    let config = Config {
+        links_min: 6,
+        ..Config::default()
+    };
+    let mut room = room_with(config);
     for number in 1..=6 {
         up(&mut room, number, Direction::Out, after(0));
     }
