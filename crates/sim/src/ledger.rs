@@ -59,6 +59,17 @@ impl Totals {
     }
 }
 
+/// A node delivered what it had delivered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Double {
+    /// When it did.
+    pub at: Mono,
+    /// Which node.
+    pub node: usize,
+    /// What.
+    pub bulletin: BulletinNumber,
+}
+
 /// The book of a world.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -66,8 +77,8 @@ pub struct Ledger {
     numbers: BTreeMap<BulletinId, usize>,
     pub(crate) totals: Totals,
     pub(crate) bytes_by_kind: BTreeMap<u8, u64>,
-    /// Bulletins a node delivered a second time: never, in a right world.
-    pub(crate) doubles: u64,
+    /// None, in a right world.
+    doubles: Vec<Double>,
 }
 
 impl Ledger {
@@ -87,15 +98,20 @@ impl Ledger {
             self.totals.deliveries += 1;
         }
         // What an adversary made is nobody's publication.
-        let Some(entry) = self.numbers.get(id).map(|at| &mut self.entries[*at]) else {
+        let Some(number) = self.numbers.get(id).copied() else {
             return;
         };
+        let entry = &mut self.entries[number];
         if entry.after_us[node] == NOT_YET {
             let after = now.since(entry.at).as_micros();
             entry.after_us[node] = u32::try_from(after).unwrap_or(NOT_YET - 1);
             entry.hops[node] = hops;
         } else {
-            self.doubles += 1;
+            self.doubles.push(Double {
+                at: now,
+                node,
+                bulletin: BulletinNumber(number),
+            });
         }
     }
 
@@ -123,6 +139,22 @@ impl Ledger {
     /// Whether `node` has it.
     pub fn has(&self, bulletin: BulletinNumber, node: usize) -> bool {
         self.entries[bulletin.0].after_us[node] != NOT_YET
+    }
+
+    /// Who published it.
+    pub fn publisher(&self, bulletin: BulletinNumber) -> usize {
+        self.entries[bulletin.0].publisher
+    }
+
+    /// When it was published.
+    pub fn published_at(&self, bulletin: BulletinNumber) -> Mono {
+        self.entries[bulletin.0].at
+    }
+
+    /// After how many milliseconds `node` had it; none when it has not.
+    pub fn delay_ms(&self, bulletin: BulletinNumber, node: usize) -> Option<f64> {
+        let after = self.entries[bulletin.0].after_us[node];
+        (after != NOT_YET).then(|| f64::from(after) / 1_000.0)
     }
 
     /// After how many milliseconds each node but the publisher had it, of those that have it.
@@ -167,6 +199,11 @@ impl Ledger {
 
     /// How often a node delivered what it had delivered before.
     pub const fn doubles(&self) -> u64 {
-        self.doubles
+        self.doubles.len() as u64
+    }
+
+    /// Each of these times.
+    pub fn doubled(&self) -> &[Double] {
+        &self.doubles
     }
 }

@@ -118,7 +118,19 @@ pub struct World {
     bulletins: Bulletins,
     checks: Checks,
     ledger: Ledger,
+    blames: Vec<Blame>,
     trace: blake3::Hasher,
+}
+
+/// A node closed a link because the other side broke the protocol, as it sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blame {
+    /// When.
+    pub at: Mono,
+    /// Who says so.
+    pub by: usize,
+    /// Who is said to have.
+    pub whom: usize,
 }
 
 impl World {
@@ -147,6 +159,7 @@ impl World {
             bulletins: Bulletins::new(),
             checks: Checks::default(),
             ledger: Ledger::default(),
+            blames: Vec::new(),
             trace: blake3::Hasher::new(),
         };
         for _ in 0..count {

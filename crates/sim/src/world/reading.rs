@@ -1,11 +1,12 @@
 //! What can be read off a world.
 
+use bruit_core::bulletin::Bulletin;
 use bruit_core::event::Notice;
 use bruit_core::identity::SecretKey;
-use bruit_core::time::Mono;
+use bruit_core::time::{Mono, Wall};
 use bruit_core::work::Stamp;
 
-use super::World;
+use super::{Blame, EPOCH_MS, World};
 use crate::ledger::{BulletinNumber, Ledger};
 
 impl World {
@@ -26,6 +27,21 @@ impl World {
     /// The moment it has come to.
     pub const fn now(&self) -> Mono {
         self.now
+    }
+
+    /// The right time of day: what a node reads whose clock is not wrong.
+    pub fn wall(&self) -> Wall {
+        Wall::from_millis(EPOCH_MS.saturating_add(self.now.as_micros() / 1_000))
+    }
+
+    /// A bulletin, once its publisher has taken it in.
+    pub fn bulletin(&self, bulletin: BulletinNumber) -> Option<&Bulletin> {
+        self.bulletins.get(&self.ledger.id(bulletin))
+    }
+
+    /// Every link that was closed because somebody is said to have broken the protocol.
+    pub fn blames(&self) -> &[Blame] {
+        &self.blames
     }
 
     /// Who got what.

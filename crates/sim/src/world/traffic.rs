@@ -8,7 +8,7 @@ use bruit_core::link::{Class, CloseReason, Direction, PeerAddress};
 use bruit_core::wire::{self, kind};
 use bytes::Bytes;
 
-use super::{Happening, World, address};
+use super::{Blame, Happening, World, address};
 use crate::wires::End;
 
 /// Bytes that may be under way on a link's control stream.
@@ -157,6 +157,13 @@ impl World {
         let Some((node, other)) = self.listening(end) else {
             return;
         };
+        if reason == CloseReason::Score {
+            self.blames.push(Blame {
+                at: self.now,
+                by: node,
+                whom: other,
+            });
+        }
         if self.is_cut(node, other) {
             self.will_be_silent(end.other());
         } else if let Some(wire) = self.wires.get(end.wire) {
