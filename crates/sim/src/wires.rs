@@ -106,13 +106,14 @@ impl Wires {
         self.0.get_mut(wire)?.as_deref_mut()
     }
 
-    /// Takes note that `end` listens no more.
+    /// Takes note that `end` listens no more. What waited there is gone with it.
     pub(crate) fn shut(&mut self, end: End) {
         let Some(place) = self.0.get_mut(end.wire) else {
             return;
         };
         if let Some(wire) = place {
             wire.is_open[end.side] = false;
+            wire.held[end.side].clear();
             if wire.is_open == [false; 2] {
                 *place = None;
             }

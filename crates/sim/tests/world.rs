@@ -81,6 +81,19 @@ fn what_is_held_at_a_cut_takes_the_uplink_once() {
     );
 }
 
+/// Story: what a node had sent into a cut went on from there when the cut healed, although the node had
+/// died meanwhile.
+#[test]
+fn what_waits_at_a_cut_dies_with_its_sender() {
+    let mut world = pair(Terrain::default());
+    world.cut(|_, _| true);
+    let bulletin = world.publish(0, b"last words");
+    world.kill(0);
+    world.heal();
+    world.run(SECOND * 5);
+    assert_eq!(world.ledger().reached(bulletin), 1);
+}
+
 #[test]
 fn a_one_way_cut_is_a_cut_for_one_direction_alone() {
     let mut world = pair(Terrain::default());
