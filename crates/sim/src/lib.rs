@@ -3,7 +3,8 @@
 //! Each node is a [`behaviour::Behaviour`], usually the engine itself. [`world::World`] jumps from event
 //! to event: what a node sends crosses a link of the [`terrain`], is lost and comes late as QUIC
 //! would have it, and what a node writes is in its store after a restart. [`ledger`] keeps who got
-//! which bulletin when; [`stats`] says it in numbers.
+//! which bulletin when; [`stats`] says it in numbers. A [`scenario`] is a file that says what to [`run`],
+//! the [`oracles`] say whether what is promised held, and a [`report`] what came of it.
 //!
 //! # Examples
 //! ```
@@ -27,12 +28,17 @@ pub mod flood;
 pub mod gates;
 pub mod ledger;
 pub mod mesh;
+pub mod oracles;
 pub mod overlay;
 pub mod plumtree;
+pub mod report;
+pub mod run;
+pub mod scenario;
 pub mod stats;
 pub mod terrain;
 pub mod world;
 
+mod chance;
 mod checks;
 mod draw;
 mod host;

@@ -1,5 +1,7 @@
 //! Order statistics and what is made of several runs.
 
+use serde::{Deserialize, Serialize};
+
 /// The value below which the share `q` of `sorted` lies: the nearest rank, a member of `sorted`.
 /// None of nothing.
 ///
@@ -49,6 +51,31 @@ impl Summary {
     }
 }
 
+/// One figure over several runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The median: of an even number of runs the mean of the two in the middle.
+    pub median: f64,
+    /// The smallest.
+    pub least: f64,
+    /// The largest.
+    pub most: f64,
+}
+
+impl Spread {
+    /// Of `values`; none when there are none.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let upper = *values.get(values.len() / 2)?;
+        let lower = values[(values.len() - 1) / 2];
+        Some(Self {
+            median: f64::midpoint(lower, upper),
+            least: values[0],
+            most: values[values.len() - 1],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +108,21 @@ mod tests {
         };
         assert_eq!(summary, expected);
         assert_eq!(Summary::of(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_spread_has_the_middle_and_the_ends() {
+        let spread = |values: &[f64]| Spread::of(values.to_vec());
+        let of = |median, least, most| {
+            Some(Spread {
+                median,
+                least,
+                most,
+            })
+        };
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[7.0]), of(7.0, 7.0, 7.0));
+        assert_eq!(spread(&[9.0, 1.0, 4.0]), of(4.0, 1.0, 9.0));
+        assert_eq!(spread(&[9.0, 1.0, 4.0, 6.0]), of(5.0, 1.0, 9.0));
     }
 }

@@ -87,7 +87,7 @@ impl Birth<'_> {
 }
 
 /// Makes the behaviour of a node at the beginning of each of its lives.
-type Maker = Box<dyn FnMut(&Birth<'_>) -> Box<dyn Behaviour>>;
+pub(crate) type Maker = Box<dyn FnMut(&Birth<'_>) -> Box<dyn Behaviour>>;
 
 /// Whether what the first node sends does not reach the second.
 type Cut = Box<dyn Fn(usize, usize) -> bool>;

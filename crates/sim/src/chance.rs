@@ -1,0 +1,107 @@
+//! What is drawn about a world from outside: who dies, who publishes. Its numbers are its own, so that a
+//! draw more does not change what happens inside.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
+/// Draws, the same for the same seed.
+#[derive(Debug)]
+pub(crate) struct Chance(ChaCha8Rng);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        // Not the stream the world draws from.
+        Self(ChaCha8Rng::seed_from_u64(!seed))
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        let drawn = self.0.next_u64() % bound.max(1) as u64;
+        usize::try_from(drawn).unwrap_or(0)
+    }
+
+    /// This share of `all`, at least one unless the share is nothing, in order.
+    pub(crate) fn share(&mut self, mut all: Vec<usize>, share: f64) -> Vec<usize> {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a part of a length"
+        )]
+        let wanted = (all.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
+        let least = usize::from(share > 0.0).min(all.len());
+        let count = wanted.max(least);
+        for place in 0..count {
+            let other = place + self.below(all.len() - place);
+            all.swap(place, other);
+        }
+        all.truncate(count);
+        all.sort_unstable();
+        all
+    }
+
+    /// A graph in which each of `nodes` has `degree` neighbours, or one more or less: each pair once,
+    /// nobody with itself, all in one part.
+    pub(crate) fn graph(&mut self, nodes: usize, degree: usize) -> Vec<(usize, usize)> {
+        let mut edges = std::collections::BTreeSet::new();
+        let mut links = vec![0; nodes];
+        let mut link = |a: usize, b: usize, links: &mut Vec<usize>| {
+            if a != b && edges.insert((a.min(b), a.max(b))) {
+                links[a] += 1;
+                links[b] += 1;
+            }
+        };
+        // A ring by chance keeps it in one part.
+        let mut ring: Vec<usize> = (0..nodes).collect();
+        for place in 1..nodes {
+            ring.swap(place, self.below(place + 1));
+        }
+        for place in 0..nodes {
+            link(ring[place], ring[(place + 1) % nodes], &mut links);
+        }
+        for node in 0..nodes {
+            let mut tries = 0;
+            while links[node] < degree && tries < 100 {
+                let other = self.below(nodes);
+                if links[other] < degree {
+                    link(node, other, &mut links);
+                }
+                tries += 1;
+            }
+        }
+        edges.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_as_large_as_it_says_and_at_least_one() {
+        let mut chance = Chance::new(1);
+        let sizes = [(0.0, 0), (0.001, 1), (0.3, 30), (1.0, 100)];
+        for (share, size) in sizes {
+            let drawn = chance.share((0..100).collect(), share);
+            assert_eq!(drawn.len(), size, "{share}");
+            assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        assert_eq!(chance.share(Vec::new(), 0.5), []);
+    }
+
+    #[test]
+    fn a_graph_has_the_degree_it_is_asked_for() {
+        for (nodes, degree) in [(200, 8), (50, 3), (3, 2)] {
+            let edges = Chance::new(2).graph(nodes, degree);
+            let mut links = vec![0; nodes];
+            for (a, b) in &edges {
+                assert!(a < b);
+                links[*a] += 1;
+                links[*b] += 1;
+            }
+            let short = links.iter().filter(|count| **count < degree).count();
+            assert!(links.iter().all(|count| *count <= degree), "{links:?}");
+            assert!(short * 20 <= nodes, "{short} of {nodes} have fewer");
+        }
+    }
+}

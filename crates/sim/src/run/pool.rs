@@ -1,0 +1,48 @@
+//! Several runs at once: each in a thread of its own, as many as there are cores.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::{Meter, Outcome};
+use crate::scenario::Scenario;
+
+/// The outcomes of a scenario: for each case, one for each seed.
+pub type Outcomes = Vec<Vec<Outcome>>;
+
+/// Runs every case of `scenario` with every one of `seeds`. One seed: one case after the other, so that
+/// time and memory of each can be told; several: side by side.
+///
+/// # Panics
+/// When a run does.
+pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
+    let cases = &scenario.cases;
+    let jobs = cases.len() * seeds.len();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = if seeds.len() == 1 { 1 } else { cores.min(jobs) };
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            if job >= jobs {
+                return;
+            }
+            let (case, seed) = (&cases[job / seeds.len()], seeds[job % seeds.len()]);
+            // A world stays in the thread that made it.
+            let outcome = super::run(&case.setup, seed, meter, threads == 1);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((job, outcome));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(job, _)| *job);
+    let outcomes: Vec<Outcome> = done.into_iter().map(|(_, outcome)| outcome).collect();
+    let cases = outcomes.chunks(seeds.len().max(1));
+    cases.map(<[Outcome]>::to_vec).collect()
+}

@@ -1,0 +1,61 @@
+//! What nodes do in a run. A protocol is plugged in here: a word, and what makes its nodes.
+
+use bruit_core::time::Mono;
+
+use crate::flood::Flood;
+use crate::scenario::Setup;
+use crate::world::{Maker, World};
+
+use super::withholding::Withholding;
+
+/// What the nodes of a run do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The engine: what a daemon runs.
+    Rootcast,
+    /// Flooding, over links that are given.
+    Flood,
+}
+
+impl Protocol {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Rootcast, Self::Flood];
+
+    /// Its word in scenarios and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rootcast => "rootcast",
+            Self::Flood => "flood",
+        }
+    }
+
+    /// The protocol of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|protocol| protocol.as_str() == word)
+    }
+
+    /// Whether its nodes find, keep and mend their links themselves. Of one that does not, no more is
+    /// promised than that nothing is delivered twice.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Rootcast)
+    }
+}
+
+/// The nodes of `setup`, none linked yet.
+pub(super) fn world(setup: &Setup, seed: u64, withholding: &Withholding) -> World {
+    let settings = setup.settings();
+    let network = settings.config.network.clone();
+    let withholding = withholding.clone();
+    let maker: Maker = match setup.protocol {
+        Protocol::Rootcast => Box::new(move |birth| withholding.engine(birth)),
+        Protocol::Flood => Box::new(move |_| Box::new(Flood::new(network.clone()))),
+    };
+    World::of(setup.nodes, seed, settings, maker)
+}
+
+/// When a network of `setup` has settled.
+pub(super) fn settled_at(setup: &Setup) -> Mono {
+    Mono::ZERO.plus(setup.start.within).plus(setup.start.settle)
+}

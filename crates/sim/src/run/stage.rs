@@ -1,0 +1,293 @@
+//! The network of a run, and what is done to it: it starts, nodes publish, faults begin and end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bruit_core::time::Mono;
+
+use super::meter::Meter;
+use super::protocol::{self, Protocol};
+use super::withholding::Withholding;
+use crate::chance::Chance;
+use crate::ledger::BulletinNumber;
+use crate::oracles;
+use crate::scenario::{Cut, FaultKind, Publishers, Setup};
+use crate::world::World;
+
+/// How often is looked whether a network is in one part, or whole again.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often progress is told.
+const TOLD: Duration = Duration::from_secs(1);
+
+/// A network in a run.
+pub(super) struct Stage<'a> {
+    setup: &'a Setup,
+    pub(super) world: World,
+    chance: Chance,
+    withholding: Withholding,
+    meter: &'a Meter,
+    /// The links of a protocol that makes none itself.
+    links: Vec<(usize, usize)>,
+    /// Since when each node runs.
+    pub(super) up_since: Vec<Mono>,
+    /// Milliseconds each wall clock is ahead.
+    ahead_ms: Vec<i64>,
+    /// Whom a fault befell, by its number and time.
+    befallen: BTreeMap<(usize, u32), Vec<usize>>,
+    /// How long after the start of the last node the network was in one part.
+    pub(super) formed: Option<Duration>,
+    repair: Option<Repair>,
+}
+
+/// How long it takes until everything published before a moment is everywhere, in one network.
+struct Repair {
+    since: Mono,
+    /// Bulletins published by then.
+    published: usize,
+    /// The first so many are everywhere.
+    complete: usize,
+    took: Option<Duration>,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(setup: &'a Setup, seed: u64, meter: &'a Meter) -> Self {
+        let mut chance = Chance::new(seed);
+        let withholding = Withholding::draw(setup, &mut chance);
+        let links = given_links(setup, seed, &mut chance);
+        Self {
+            setup,
+            world: protocol::world(setup, seed, &withholding),
+            chance,
+            withholding,
+            meter,
+            links,
+            up_since: vec![Mono::ZERO; setup.nodes],
+            ahead_ms: vec![0; setup.nodes],
+            befallen: BTreeMap::new(),
+            formed: None,
+            repair: None,
+        }
+    }
+
+    /// The nodes that do as they should.
+    pub(super) fn is_honest(&self, node: usize) -> bool {
+        self.withholding.is_honest(node)
+    }
+
+    /// How long the network took to mend after the last fault.
+    pub(super) fn repaired(&self) -> Option<Duration> {
+        self.repair.as_ref()?.took
+    }
+
+    /// Starts every node and lets the network settle.
+    pub(super) fn start(&mut self) {
+        let start = self.setup.start;
+        if self.setup.protocol.is_whole() {
+            let count = u32::try_from(self.setup.nodes).unwrap_or(u32::MAX);
+            let pause = start.within / count.max(1);
+            for node in 1..self.setup.nodes {
+                for introducer in self.introducers(node) {
+                    self.world.join(node, introducer);
+                }
+                self.run(pause);
+            }
+        } else {
+            self.link();
+        }
+        self.until(Mono::ZERO.plus(start.within));
+        let started = self.world.now();
+        let settled = protocol::settled_at(self.setup);
+        while self.world.now() < settled {
+            if self.world.components().len() == 1 {
+                self.formed = Some(self.world.now().since(started));
+                break;
+            }
+            self.run(LOOK.min(settled.since(self.world.now())));
+        }
+        self.until(settled);
+    }
+
+    /// Whom `node` is told of.
+    fn introducers(&mut self, node: usize) -> Vec<usize> {
+        let start = self.setup.start;
+        let Some(island) = start.island else {
+            return vec![self.chance.below(start.introducers.min(node))];
+        };
+        let (place, shore) = (node % island, node - node % island);
+        let mut told = Vec::new();
+        if place > 0 {
+            told.push(shore + self.chance.below(place));
+        }
+        if place < start.bridges && shore > 0 {
+            told.push(self.chance.below(shore));
+        }
+        told
+    }
+
+    /// Opens every given link that is not there.
+    fn link(&mut self) {
+        for (a, b) in &self.links {
+            let are_up = self.world.is_alive(*a) && self.world.is_alive(*b);
+            if are_up && !self.world.neighbours(*a).contains(b) {
+                self.world.link(*a, *b);
+            }
+        }
+    }
+
+    /// Lets the world run to `moment`.
+    pub(super) fn until(&mut self, moment: Mono) {
+        while self.world.now() < moment {
+            let step = if self.is_mending() { LOOK } else { TOLD };
+            self.run(step.min(moment.since(self.world.now())));
+            self.look();
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        self.world.run(time);
+        self.meter.add(self.setup.nodes, time);
+    }
+
+    /// Has the publisher of bulletin `number` publish it; none when nobody runs.
+    pub(super) fn publish(&mut self, number: usize) -> Option<BulletinNumber> {
+        let nodes = self.setup.nodes;
+        let wanted = match self.setup.traffic.publishers {
+            Publishers::Some(count) => {
+                let count = count.min(nodes);
+                (number % count) * nodes / count
+            }
+            Publishers::All => number % nodes,
+            Publishers::Random => self.chance.below(nodes),
+        };
+        let mut from_there = (0..nodes).map(|step| (wanted + step) % nodes);
+        let publisher = from_there.find(|node| self.world.is_alive(*node))?;
+        let mut body = (number as u64).to_be_bytes().to_vec();
+        body.resize(self.setup.traffic.body_bytes, 0);
+        Some(self.world.publish(publisher, &body))
+    }
+
+    /// Fault `fault` begins, for the `time`th time.
+    pub(super) fn begin(&mut self, fault: usize, time: u32) {
+        match self.setup.faults[fault].kind {
+            FaultKind::Kill(share) => {
+                let running = self.world.alive();
+                let killed = self.chance.share(running, share);
+                for node in &killed {
+                    self.world.kill(*node);
+                }
+                self.befallen.insert((fault, time), killed);
+            }
+            FaultKind::Cut(cut) => self.cut(cut),
+            FaultKind::Clock(share, ahead_ms) => {
+                let all = (0..self.setup.nodes).collect();
+                let wrong = self.chance.share(all, share);
+                self.turn_clocks(&wrong, ahead_ms);
+                self.befallen.insert((fault, time), wrong);
+            }
+            // They were born for it.
+            FaultKind::Withhold(_) => {}
+        }
+    }
+
+    /// Fault `fault` ends, for the `time`th time.
+    pub(super) fn end(&mut self, fault: usize, time: u32) {
+        let befallen = self.befallen.remove(&(fault, time)).unwrap_or_default();
+        match self.setup.faults[fault].kind {
+            FaultKind::Kill(_) => {
+                for node in befallen {
+                    self.world.restart(node);
+                    self.up_since[node] = self.world.now();
+                }
+                self.link();
+            }
+            FaultKind::Cut(_) => {
+                self.world.heal();
+                self.link();
+            }
+            FaultKind::Clock(_, ahead_ms) => self.turn_clocks(&befallen, -ahead_ms),
+            FaultKind::Withhold(_) => {}
+        }
+    }
+
+    fn cut(&mut self, cut: Cut) {
+        let last = self.setup.nodes - 1;
+        match cut {
+            Cut::Halves => self.world.cut(|a, b| a % 2 != b % 2),
+            Cut::Thirds => self.world.cut(|a, b| a % 3 != b % 3),
+            Cut::One => self.world.cut(move |a, b| (a == last) != (b == last)),
+            Cut::OneWay => self.world.cut(|from, to| from % 2 == 0 && to % 2 == 1),
+            Cut::Pairs(share) => {
+                let salt = self.chance.below(usize::MAX);
+                self.world.cut(move |a, b| is_drawn(salt, a, b, share));
+            }
+        }
+    }
+
+    fn turn_clocks(&mut self, nodes: &[usize], by_ms: i64) {
+        for node in nodes {
+            self.ahead_ms[*node] += by_ms;
+            self.world.set_clock(*node, self.ahead_ms[*node]);
+        }
+    }
+
+    /// The last fault is over: from here on it is mended.
+    pub(super) fn mend(&mut self) {
+        self.repair = Some(Repair {
+            since: self.world.now(),
+            published: self.world.ledger().published(),
+            complete: 0,
+            took: None,
+        });
+    }
+
+    fn is_mending(&self) -> bool {
+        let repair = self.repair.as_ref();
+        repair.is_some_and(|repair| repair.took.is_none())
+    }
+
+    fn look(&mut self) {
+        let Some(repair) = self.repair.as_mut().filter(|repair| repair.took.is_none()) else {
+            return;
+        };
+        let withholding = &self.withholding;
+        let is_honest = |node| withholding.is_honest(node);
+        while repair.complete < repair.published
+            && oracles::is_everywhere(&self.world, BulletinNumber(repair.complete), &is_honest)
+        {
+            repair.complete += 1;
+        }
+        if repair.complete == repair.published && self.world.components().len() == 1 {
+            repair.took = Some(self.world.now().since(repair.since));
+        }
+    }
+}
+
+/// The links of a protocol that makes none itself: a graph by chance, or those the engine makes of the
+/// same nodes at the same places.
+fn given_links(setup: &Setup, seed: u64, chance: &mut Chance) -> Vec<(usize, usize)> {
+    if setup.protocol.is_whole() {
+        return Vec::new();
+    }
+    if let Some(degree) = setup.degree {
+        return chance.graph(setup.nodes, degree);
+    }
+    let engines = Setup {
+        protocol: Protocol::Rootcast,
+        ..setup.clone()
+    };
+    let meter = Meter::default();
+    let mut stage = Stage::new(&engines, seed, &meter);
+    stage.start();
+    stage.world.edges()
+}
+
+/// Whether the pair, whichever way round, is among the `share` that was drawn.
+fn is_drawn(salt: usize, a: usize, b: usize, share: f64) -> bool {
+    let mut hasher = blake3::Hasher::new();
+    for number in [salt, a.min(b), a.max(b)] {
+        hasher.update(&(number as u64).to_be_bytes());
+    }
+    let hash = hasher.finalize();
+    let byte = u16::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]);
+    f64::from(byte) < share * 65_536.0
+}

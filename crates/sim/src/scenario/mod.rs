@@ -1,0 +1,245 @@
+//! Scenarios: what a run is made of, written down in a commented TOML file.
+//!
+//! A file says everything once, and each `[[case]]` what is different in it: one row of the report. What is
+//! not said is as in [`Setup::default`]. Those in `crates/sim/scenarios` are built in, and the one called
+//! `first` explains every key it uses.
+
+mod fault;
+mod reader;
+mod setup;
+
+pub use fault::{Cut, Fault, FaultKind};
+pub use reader::Problem;
+pub use setup::{NodeConfig, Publishers, Setup, Start, Traffic};
+
+use crate::report::column;
+use reader::Section;
+
+/// A scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name: what it is called by, or its file without the ending.
+    pub name: String,
+    /// What it shows, in a few words.
+    pub title: String,
+    /// Which question it answers, and against what its figures may be held.
+    pub about: String,
+    /// The rows of its report.
+    pub cases: Vec<Case>,
+    /// What is drawn over what, where its cases are a sweep.
+    pub plot: Option<Plot>,
+}
+
+/// One row of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// What it is called, differently from all others.
+    pub name: String,
+    /// What is run.
+    pub setup: Setup,
+}
+
+/// What is drawn over what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plot {
+    /// The swept key, such as `traffic.rate`.
+    pub x: &'static str,
+    /// The columns, one drawing each.
+    pub y: Vec<&'static str>,
+}
+
+/// The scenarios that are built in, with their names.
+const BUILT_IN: [(&str, &str); 1] = [("first", include_str!("../../scenarios/first.toml"))];
+
+impl Scenario {
+    /// The names of those that are built in.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The text of the one built in as `name`.
+    pub fn built_in(name: &str) -> Option<&'static str> {
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+        found.map(|(_, text)| *text)
+    }
+
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it: what is not TOML, an unknown key, a value that is not allowed.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Problem> {
+        reader::read(text, |root| {
+            let title = root.text("title")?;
+            let about = root.text("about")?.unwrap_or_default();
+            let mut base = Setup::default();
+            base.read(root)?;
+            let cases = root.sections("case", |section| case(&base, section))?;
+            let alone = || {
+                let name = base.protocol.as_str().to_owned();
+                let setup = base.clone();
+                vec![Case { name, setup }]
+            };
+            let cases = cases.unwrap_or_else(alone);
+            distinct(&cases, root)?;
+            Ok(Self {
+                name: name.to_owned(),
+                title: title.unwrap_or_else(|| name.to_owned()),
+                about,
+                cases,
+                plot: root.section("plot", plot)?,
+            })
+        })
+    }
+
+    /// Roughly how many seconds one run of it takes on one core.
+    pub fn effort_s(&self) -> f64 {
+        self.cases.iter().map(|case| effort_s(&case.setup)).sum()
+    }
+}
+
+/// Node seconds of quiet that a core simulates in a second, about.
+const QUIET_PER_S: f64 = 20_000.0;
+/// Deliveries that a core simulates in a second, about.
+const DELIVERIES_PER_S: f64 = 15_000.0;
+
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+fn effort_s(setup: &Setup) -> f64 {
+    let nodes = setup.nodes as f64;
+    let quiet = nodes * setup.length().as_secs_f64() / QUIET_PER_S;
+    quiet + nodes * setup.bulletins() as f64 / DELIVERIES_PER_S
+}
+
+fn case(base: &Setup, section: &mut Section<'_>) -> Result<Case, Problem> {
+    let name = section.text("name")?.ok_or_else(|| {
+        let fix = "write name = \"…\", as it is to stand in the table";
+        section.problem("name", "a case needs a name", fix)
+    })?;
+    let mut setup = base.clone();
+    setup.read(section)?;
+    Ok(Case { name, setup })
+}
+
+fn distinct(cases: &[Case], root: &Section<'_>) -> Result<(), Problem> {
+    let is_double = |(at, case): &(usize, &Case)| {
+        let mut before = cases[..*at].iter();
+        before.any(|other| other.name == case.name)
+    };
+    match cases.iter().enumerate().find(is_double) {
+        Some((_, Case { name, .. })) => {
+            let what = format!("two cases are called \"{name}\"");
+            Err(root.problem("case", what, "give each a name of its own"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn plot(section: &mut Section<'_>) -> Result<Plot, Problem> {
+    let x = section.word("x", &setup::SWEPT)?;
+    let x = x.ok_or_else(|| {
+        let fix = "write x = \"traffic.rate\", or another key that the cases sweep";
+        section.problem("x", "it is not said over what", fix)
+    })?;
+    let y = section.words("y", &column::keys())?;
+    let y = y.ok_or_else(|| {
+        let fix = "write y = [\"p99_ms\"], or other columns of the report";
+        section.problem("y", "it is not said what is drawn", fix)
+    })?;
+    Ok(Plot { x, y })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::run::Protocol;
+
+    #[test]
+    fn a_case_says_only_what_is_different() {
+        let text = "nodes = 40\nterrain.loss = 0.01\n\
+                    [[fault]]\nkind = 'kill'\nshare = 0.5\nat_s = 3\nfor_s = 4\nevery_s = 10\ntimes = 2\n\
+                    [[case]]\nname = 'as it is'\n\
+                    [[case]]\nname = 'other'\nnodes = 50\nprotocol = 'flood'\ndegree = 4\nfault = []\n\
+                    terrain.shape = 'same'\ntraffic.publishers = 'random'\n";
+        let scenario = Scenario::parse("x", text).unwrap();
+        let [first, second] = scenario.cases.as_slice() else {
+            panic!("{scenario:?}");
+        };
+        assert_eq!((first.setup.nodes, second.setup.nodes), (40, 50));
+        assert_eq!(first.setup.number("terrain.loss"), Some(0.01));
+        assert_eq!(second.setup.number("terrain.loss"), Some(0.01));
+        assert_eq!(second.setup.protocol, Protocol::Flood);
+        assert_eq!(second.setup.traffic.publishers, Publishers::Random);
+        assert_eq!(second.setup.faults, []);
+        let seconds = |seconds| Duration::from_secs(seconds);
+        let spells: Vec<_> = first.setup.faults[0].spells().collect();
+        assert_eq!(
+            spells,
+            [
+                (seconds(3), Some(seconds(7))),
+                (seconds(13), Some(seconds(17)))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_without_cases_is_one_case() {
+        let scenario = Scenario::parse("x", "nodes = 1_000").unwrap();
+        let cases: Vec<_> = scenario.cases.iter().collect();
+        assert!(
+            matches!(cases[..], [case] if case.name == "rootcast" && case.setup.nodes == 1_000)
+        );
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let cut = |at: u32, rest: &str| {
+            format!("[[fault]]\nkind = 'cut'\nshape = 'one'\nat_s = {at}\n{rest}\n")
+        };
+        let overlapping = cut(3, "") + &cut(5, "");
+        let apart = cut(3, "for_s = 2") + &cut(5, "");
+        let refused = [
+            ("[[case]]\nname = 'a'\n[[case]]\nname = 'a'", "case"),
+            ("[[case]]\nnodes = 3", "case.name"),
+            ("degree = 100", "degree"),
+            ("traffic.rate = 10_000\nnodes = 10_000", "traffic"),
+            ("[plot]\nx = 'nodes'", "plot.y"),
+            ("[plot]\nx = 'node'\ny = ['p99_ms']", "plot.x"),
+            ("[plot]\nx = 'nodes'\ny = ['p98']", "plot.y"),
+            ("[[fault]]\nkind = 'kill'", "fault.share"),
+            (
+                "[[fault]]\nkind = 'withhold'\nshare = 1\nfor_s = 3",
+                "fault.for_s",
+            ),
+            (
+                "[[fault]]\nkind = 'cut'\nshape = 'one'\nshare = 0.5",
+                "fault.share",
+            ),
+            (&overlapping, "fault"),
+            (
+                "protocol = 'flood'\n[[fault]]\nkind = 'withhold'\nshare = 1",
+                "protocol",
+            ),
+        ];
+        for (text, key) in refused {
+            assert_eq!(Scenario::parse("x", text).unwrap_err().key, key, "{text}");
+        }
+        assert!(Scenario::parse("x", &apart).is_ok());
+    }
+
+    #[test]
+    fn every_scenario_that_is_built_in_is_sound_and_takes_a_minute_or_two() {
+        for name in Scenario::names() {
+            let text = Scenario::built_in(name).unwrap();
+            let scenario = Scenario::parse(name, text).unwrap_or_else(|problem| {
+                panic!("{name}: {problem}; {}", problem.fix);
+            });
+            assert!(!scenario.about.is_empty(), "{name}");
+            assert!(
+                scenario.effort_s() < 150.0,
+                "{name}: {}",
+                scenario.effort_s()
+            );
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Everything one run is made of: how many nodes, how they start, what lies between them, who says what,
+//! and what befalls them. A scenario says it once; each of its cases says what is different.
+
+use std::time::Duration;
+
+use bruit_core::config::Config;
+use bruit_core::membership;
+
+use super::fault::{self, Fault, FaultKind};
+use super::reader::{Problem, Section};
+use crate::run::Protocol;
+use crate::terrain::{Distances, Terrain};
+use crate::world::Settings;
+
+/// One run, but for its seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// How many nodes.
+    pub nodes: usize,
+    /// What they do.
+    pub protocol: Protocol,
+    /// Links of each node where the protocol makes none: so many over a graph by chance; none: those the
+    /// engine makes in the same world.
+    pub degree: Option<usize>,
+    /// How the network comes to be.
+    pub start: Start,
+    /// What lies between nodes.
+    pub terrain: Terrain,
+    /// Who says what.
+    pub traffic: Traffic,
+    /// What each node is told.
+    pub node: NodeConfig,
+    /// What befalls the network.
+    pub faults: Vec<Fault>,
+}
+
+/// How a network comes to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Start {
+    /// Nodes start one after the other within this time.
+    pub within: Duration,
+    /// Each is told of one of the first so many.
+    pub introducers: usize,
+    /// Instead: nodes form islands of this size, and each is told of one before it on its own.
+    pub island: Option<usize>,
+    /// Nodes of each island that are told of one on another island as well.
+    pub bridges: usize,
+    /// Then nothing is done to it for this time.
+    pub settle: Duration,
+}
+
+/// Who says what, and when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Traffic {
+    /// Who.
+    pub publishers: Publishers,
+    /// Bulletins a second, of all publishers together.
+    pub rate: f64,
+    /// Bytes of a bulletin's content.
+    pub body_bytes: usize,
+    /// Bulletins of the first so many seconds grow the trees and are not measured.
+    pub warm: Duration,
+    /// Those of the next so many seconds are.
+    pub measured: Duration,
+    /// Then nothing is published: what is late may still come.
+    pub drain: Duration,
+}
+
+/// Who publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publishers {
+    /// So many nodes, spread evenly, in turn.
+    Some(usize),
+    /// Every node in turn.
+    All,
+    /// For each bulletin one by chance.
+    Random,
+}
+
+/// What is different from the defaults in every node's configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The quick timers of many nodes on one machine.
+    pub is_local: bool,
+    /// Links a node opens.
+    pub outbound: Option<usize>,
+    /// Links others may open to it.
+    pub inbound: Option<usize>,
+}
+
+impl Default for Setup {
+    /// A hundred engines on [`Terrain::continental`], ten of which publish.
+    fn default() -> Self {
+        Self {
+            nodes: 100,
+            protocol: Protocol::Rootcast,
+            degree: None,
+            start: Start {
+                within: Duration::from_secs(10),
+                introducers: 20,
+                island: None,
+                bridges: 0,
+                settle: Duration::from_mins(1),
+            },
+            terrain: Terrain::continental(),
+            traffic: Traffic {
+                publishers: Publishers::Some(10),
+                rate: 10.0,
+                body_bytes: 1_024,
+                warm: Duration::from_secs(10),
+                measured: Duration::from_secs(10),
+                drain: Duration::from_secs(10),
+            },
+            node: NodeConfig::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Most nodes of a scenario.
+const NODES_MAX: usize = 100_000;
+/// Bytes of a bulletin's content: from its number, by which no two are alike.
+const BODY_BYTES: std::ops::RangeInclusive<usize> = 8..=65_536;
+/// Most nodes times bulletins of a run: the book of who got what takes five bytes each.
+const BOOK_MAX: f64 = 4e8;
+/// What may stand under `plot` as `x`.
+pub(super) const SWEPT: [&str; 10] = [
+    "nodes",
+    "degree",
+    "terrain.delay_ms",
+    "terrain.jitter_ms",
+    "terrain.loss",
+    "terrain.duplication",
+    "terrain.uplink_bytes_per_s",
+    "traffic.publishers",
+    "traffic.rate",
+    "traffic.body_bytes",
+];
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+impl Setup {
+    /// Takes over what `section` says.
+    pub(super) fn read(&mut self, section: &mut Section<'_>) -> Result<(), Problem> {
+        set(&mut self.nodes, section.whole("nodes", 2..=NODES_MAX)?);
+        let words = Protocol::ALL.map(Protocol::as_str);
+        let protocol = section.word("protocol", &words)?;
+        set(&mut self.protocol, protocol.and_then(Protocol::from_word));
+        if let Some(degree) = section.whole("degree", 1..=1_000)? {
+            self.degree = Some(degree);
+        }
+        section.section("start", |section| self.start.read(section))?;
+        section.section("terrain", |section| terrain(&mut self.terrain, section))?;
+        section.section("traffic", |section| self.traffic.read(section))?;
+        section.section("node", |section| self.node.read(section))?;
+        set(&mut self.faults, section.sections("fault", Fault::read)?);
+        self.check(section)
+    }
+
+    /// What no key by itself tells.
+    fn check(&self, section: &Section<'_>) -> Result<(), Problem> {
+        if let Some(at) = fault::overlapping_cuts(&self.faults) {
+            let what = format!(
+                "{} s after settling two cuts hold at once",
+                at.as_secs_f64()
+            );
+            let fix = "give the first a for_s that ends before the second begins";
+            return Err(section.problem("fault", what, fix));
+        }
+        let withholds = |fault: &Fault| matches!(fault.kind, FaultKind::Withhold(_));
+        if self.protocol != Protocol::Rootcast && self.faults.iter().any(withholds) {
+            let what = format!("nodes of \"{}\" cannot withhold", self.protocol.as_str());
+            let fix = "write protocol = \"rootcast\", or take that fault out";
+            return Err(section.problem("protocol", what, fix));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+        let book = self.nodes as f64 * self.bulletins() as f64;
+        if book > BOOK_MAX {
+            let what = format!("{book:.0} deliveries would have to be booked");
+            let fix = format!("publish less, or with fewer nodes: at most {BOOK_MAX:.0}");
+            return Err(section.problem("traffic", what, fix));
+        }
+        if let Some(degree) = self.degree.filter(|degree| *degree >= self.nodes) {
+            let what = format!("{} nodes cannot have {degree} neighbours each", self.nodes);
+            return Err(section.problem("degree", what, "write a smaller degree"));
+        }
+        Ok(())
+    }
+
+    /// Bulletins that are published, warm ones included.
+    pub fn bulletins(&self) -> usize {
+        let seconds = (self.traffic.warm + self.traffic.measured).as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a day of bulletins at the highest rate"
+        )]
+        let count = (seconds * self.traffic.rate).ceil() as usize;
+        count
+    }
+
+    /// How long a run takes in its own time, from the first node to the end.
+    pub fn length(&self) -> Duration {
+        self.start.within + self.start.settle + self.busy() + self.traffic.drain
+    }
+
+    /// From settling until nothing is published any more and nothing more begins or ends.
+    pub fn busy(&self) -> Duration {
+        let spells = self.faults.iter().flat_map(Fault::spells);
+        let last = spells.map(|(begin, end)| end.unwrap_or(begin)).max();
+        let traffic = self.traffic.warm + self.traffic.measured;
+        traffic.max(last.unwrap_or_default())
+    }
+
+    /// What the world is made with.
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings {
+            terrain: self.terrain,
+            ..Settings::default()
+        };
+        self.node.apply(&mut settings.config);
+        settings
+    }
+
+    /// The number that stands at one of the keys a plot may have as `x`.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    pub fn number(&self, key: &str) -> Option<f64> {
+        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+        Some(match key {
+            "nodes" => self.nodes as f64,
+            "degree" => self.degree? as f64,
+            "terrain.delay_ms" => millis(delays(self.terrain.distances).0),
+            "terrain.jitter_ms" => millis(self.terrain.jitter),
+            "terrain.loss" => self.terrain.loss,
+            "terrain.duplication" => self.terrain.duplication,
+            "terrain.uplink_bytes_per_s" => self.terrain.uplink_bytes_per_s? as f64,
+            "traffic.publishers" => match self.traffic.publishers {
+                Publishers::Some(count) => count as f64,
+                Publishers::All | Publishers::Random => self.nodes as f64,
+            },
+            "traffic.rate" => self.traffic.rate,
+            "traffic.body_bytes" => self.traffic.body_bytes as f64,
+            _ => return None,
+        })
+    }
+}
+
+impl Start {
+    fn read(&mut self, section: &mut Section<'_>) -> Result<(), Problem> {
+        set(&mut self.within, section.seconds("within_s")?);
+        let introducers = section.whole("introducers", 1..=NODES_MAX)?;
+        set(&mut self.introducers, introducers);
+        if let Some(island) = section.whole("island", 2..=NODES_MAX)? {
+            self.island = Some(island);
+        }
+        set(&mut self.bridges, section.whole("bridges", 0..=NODES_MAX)?);
+        set(&mut self.settle, section.seconds("settle_s")?);
+        Ok(())
+    }
+}
+
+impl Traffic {
+    fn read(&mut self, section: &mut Section<'_>) -> Result<(), Problem> {
+        let publishers = section.whole_or_word("publishers", 1..=NODES_MAX, &["all", "random"])?;
+        let publishers = publishers.map(|publishers| match publishers {
+            Ok(count) => Publishers::Some(count),
+            Err("all") => Publishers::All,
+            Err(_) => Publishers::Random,
+        });
+        set(&mut self.publishers, publishers);
+        set(&mut self.rate, section.number("rate", 0.001..=10_000.0)?);
+        let body_bytes = section.whole("body_bytes", BODY_BYTES)?;
+        set(&mut self.body_bytes, body_bytes);
+        set(&mut self.warm, section.seconds("warm_s")?);
+        set(&mut self.measured, section.seconds("measured_s")?);
+        set(&mut self.drain, section.seconds("drain_s")?);
+        Ok(())
+    }
+}
+
+impl NodeConfig {
+    fn read(&mut self, section: &mut Section<'_>) -> Result<(), Problem> {
+        let profile = section.word("profile", &["wan", "local"])?;
+        set(
+            &mut self.is_local,
+            profile.map(|profile| profile == "local"),
+        );
+        for (key, least, place) in [
+            ("outbound", 1, &mut self.outbound),
+            ("inbound", 0, &mut self.inbound),
+        ] {
+            if let Some(links) = section.whole(key, least..=64)? {
+                *place = Some(links);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(self, config: &mut Config) {
+        if self.is_local {
+            config.membership = membership::Config::local();
+        }
+        set(&mut config.membership.outbound, self.outbound);
+        set(&mut config.membership.inbound_max, self.inbound);
+    }
+}
+
+/// The least delay, and how much more there can be.
+fn delays(distances: Distances) -> (Duration, Duration) {
+    match distances {
+        Distances::Same(delay) => (delay, Duration::ZERO),
+        Distances::Uniform(least, most) => (least, most.saturating_sub(least)),
+        Distances::Plane { base, across } => (base, across),
+    }
+}
+
+fn terrain(terrain: &mut Terrain, section: &mut Section<'_>) -> Result<(), Problem> {
+    let old = match terrain.distances {
+        Distances::Same(_) => "same",
+        Distances::Uniform(..) => "uniform",
+        Distances::Plane { .. } => "plane",
+    };
+    let shape = section.word("shape", &["same", "uniform", "plane"])?;
+    let (mut base, mut more) = delays(terrain.distances);
+    set(&mut base, section.millis("delay_ms")?);
+    set(&mut more, section.millis("more_ms")?);
+    terrain.distances = match shape.unwrap_or(old) {
+        "same" => Distances::Same(base),
+        "uniform" => Distances::Uniform(base, base + more),
+        _ => Distances::Plane { base, across: more },
+    };
+    set(&mut terrain.jitter, section.millis("jitter_ms")?);
+    set(&mut terrain.loss, section.number("loss", 0.0..=0.9)?);
+    let duplication = section.number("duplication", 0.0..=1.0)?;
+    set(&mut terrain.duplication, duplication);
+    if let Some(rate) = section.whole("uplink_bytes_per_s", 0..=1_000_000_000_000)? {
+        terrain.uplink_bytes_per_s = (rate > 0).then_some(rate as u64);
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Scenarios, from their text to their report, in small worlds.
+
+use bruit_sim::report::{Report, column, table};
+use bruit_sim::run::{self, Meter};
+use bruit_sim::scenario::Scenario;
+
+/// A network that is quick to simulate.
+const SMALL: &str = "nodes = 20\n[start]\nwithin_s = 2\nsettle_s = 10\n\
+                     [traffic]\npublishers = 3\nwarm_s = 2\nmeasured_s = 2\ndrain_s = 5\n";
+
+fn report(text: &str, seeds: &[u64]) -> Report {
+    let scenario = Scenario::parse("test", text).unwrap_or_else(|problem| panic!("{problem}"));
+    let setups = scenario.cases.iter().map(|case| &case.setup);
+    let meter = Meter::of(setups, seeds.len());
+    let outcomes = run::all(&scenario, seeds, &meter);
+    assert!(meter.percent() >= 99, "{}", meter.percent());
+    Report::new(&scenario, seeds, &outcomes)
+}
+
+#[track_caller]
+fn median(report: &Report, case: &str, column: &str) -> f64 {
+    let row = report.cases.iter().find(|row| row.name == case);
+    let spread = row.and_then(|row| row.columns.get(column));
+    let spread = spread.unwrap_or_else(|| panic!("{case} has no {column}"));
+    spread.median
+}
+
+#[track_caller]
+fn assert_kept(report: &Report) {
+    assert_eq!(report.broken(), 0, "{}", table::text(report));
+}
+
+/// Without what is about this machine.
+fn determined(mut report: Report) -> Report {
+    for row in &mut report.cases {
+        row.columns.retain(|key, _| {
+            let column = column::find(key);
+            column.is_some_and(|column| !column.is_local)
+        });
+    }
+    report
+}
+
+#[test]
+fn a_quiet_network_delivers_everything_and_breaks_nothing() {
+    let report = report(SMALL, &[1]);
+    assert_kept(&report);
+    assert!(median(&report, "rootcast", "delivery_ratio") >= 1.0);
+    assert!(median(&report, "rootcast", "p99_ms") < 500.0);
+    assert!(median(&report, "rootcast", "redundancy") < 1.0);
+    assert!(median(&report, "rootcast", "formed_s") < 5.0);
+    let row = &report.cases[0];
+    assert!(!row.columns.contains_key("repair_s"), "nothing befell it");
+    assert!(row.delays_ms.windows(2).all(|pair| pair[0] <= pair[1]));
+    assert!(row.bytes_by_kind.contains_key("pub"), "{row:?}");
+}
+
+#[test]
+fn same_seeds_same_report_and_other_seeds_another() {
+    let run = |seeds: &[u64]| determined(report(SMALL, seeds));
+    let three = run(&[5, 6, 7]);
+    assert_eq!(three, run(&[5, 6, 7]));
+    assert_ne!(three.cases, run(&[8, 9, 10]).cases);
+    let p99 = three.cases[0].columns["p99_ms"];
+    assert!(p99.least < p99.median && p99.median < p99.most, "{p99:?}");
+}
+
+#[test]
+fn flooding_goes_over_the_links_the_engine_made_or_over_a_graph_of_its_own() {
+    let text = SMALL.to_owned()
+        + "[[case]]\nname = 'rootcast'\n\
+           [[case]]\nname = 'same links'\nprotocol = 'flood'\n\
+           [[case]]\nname = 'graph'\nprotocol = 'flood'\ndegree = 6\n";
+    let report = report(&text, &[1]);
+    assert_kept(&report);
+    let p50 = |case| median(&report, case, "p50_ms");
+    assert!(p50("same links") <= p50("rootcast"), "{report:?}");
+    // Sixty links carry a bulletin both ways, but for those by which each of 19 nodes had it first.
+    let redundancy = median(&report, "graph", "redundancy");
+    assert!(
+        (4.1..=120.0 / 19.0 - 2.0).contains(&redundancy),
+        "{redundancy}"
+    );
+}
+
+#[test]
+fn every_fault_is_survived_and_its_repair_is_timed() {
+    let fault = |name: &str, fault: &str| {
+        format!("[[case]]\nname = '{name}'\n[[case.fault]]\nat_s = 2\n{fault}\n")
+    };
+    let text = SMALL.replace("drain_s = 5", "drain_s = 60")
+        + &fault("killed", "kind = 'kill'\nshare = 0.3")
+        + &fault("away", "kind = 'kill'\nshare = 0.3\nfor_s = 10")
+        + &fault(
+            "churn",
+            "kind = 'kill'\nshare = 0.05\nfor_s = 5\nevery_s = 1\ntimes = 10",
+        )
+        + &fault("halves", "kind = 'cut'\nshape = 'halves'\nfor_s = 40")
+        + &fault("thirds", "kind = 'cut'\nshape = 'thirds'\nfor_s = 40")
+        + &fault("one", "kind = 'cut'\nshape = 'one'\nfor_s = 40")
+        + &fault("one way", "kind = 'cut'\nshape = 'one-way'\nfor_s = 40")
+        + &fault("pairs", "kind = 'cut'\nshape = 'pairs'\nfor_s = 40")
+        + &fault("clocks", "kind = 'clock'\nshare = 0.3\nahead_s = 60")
+        + &fault("withheld", "kind = 'withhold'\nshare = 0.3");
+    let report = report(&text, &[1]);
+    assert_kept(&report);
+    for row in &report.cases {
+        let ratio = median(&report, &row.name, "delivery_ratio");
+        assert!(ratio >= 1.0, "{}: {ratio}", row.name);
+        let repair = median(&report, &row.name, "repair_s");
+        assert!(repair < 30.0, "{}: {repair}", row.name);
+    }
+}
+
+#[test]
+fn islands_with_a_bridge_each_become_one_network() {
+    let text = SMALL.replace("settle_s = 10", "settle_s = 30\nisland = 5\nbridges = 1");
+    let bridged = report(&text, &[1]);
+    assert_kept(&bridged);
+    assert!(median(&bridged, "rootcast", "formed_s") < 30.0);
+    let text = text.replace("bridges = 1", "bridges = 0");
+    let apart = report(&text, &[1]);
+    assert!(!apart.cases[0].columns.contains_key("formed_s"));
+    assert!(
+        apart.broken() > 0,
+        "who is on an island of its own lacks the rest"
+    );
+    assert!(median(&apart, "rootcast", "delivery_ratio") < 0.5);
+}
