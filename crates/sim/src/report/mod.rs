@@ -6,6 +6,7 @@
 pub mod column;
 pub mod compare;
 mod kind;
+pub mod plot;
 pub mod table;
 
 use std::collections::BTreeMap;
