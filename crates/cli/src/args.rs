@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Validate(cmd::validate::Validate),
     /// Run a network of real nodes on this machine and watch it
     Demo(cmd::demo::Demo),
+    /// Simulate a network: run a scenario, compare reports
+    Sim(cmd::sim::Sim),
     /// Show or check the configuration
     Config(cmd::config::Config),
     /// Print completions for a shell

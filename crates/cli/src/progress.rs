@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 
 /// Waits for `work`; from the second on, a terminal shows `what` and for how long.
 pub(crate) async fn shown<T>(what: &str, work: impl Future<Output = T>) -> T {
+    told(|| what.to_owned(), work).await
+}
+
+/// As [`shown`], where `what` is asked anew every second.
+pub(crate) async fn told<T>(what: impl Fn() -> String, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     if !std::io::stderr().is_terminal() {
         return work.await;
@@ -22,7 +27,8 @@ pub(crate) async fn shown<T>(what: &str, work: impl Future<Output = T>) -> T {
             return done;
         }
         is_shown = true;
-        write(&format!("\r{what} ({} s)", start.elapsed().as_secs()));
+        let seconds = start.elapsed().as_secs();
+        write(&format!("\r\x1b[K{} ({seconds} s)", what()));
     }
 }
 

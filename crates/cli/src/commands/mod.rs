@@ -12,6 +12,7 @@ pub(crate) mod members;
 pub(crate) mod peers;
 pub(crate) mod publish;
 pub(crate) mod run;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
 pub(crate) mod topics;
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sub(command) => command.run(&global).await,
         Command::Validate(command) => command.run(&global).await,
         Command::Demo(command) => command.run(&global).await,
+        Command::Sim(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&global),

@@ -1,0 +1,50 @@
+//! `bruit sim`: networks in virtual time, from a scenario to a report.
+
+mod compare;
+mod list;
+mod scenario;
+
+use clap::{Args, Subcommand};
+
+use crate::args::Global;
+use crate::failure::Failure;
+
+/// Simulate a network: run a scenario, list those there are, compare two reports. The nodes run what a
+/// daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
+/// did not hold.
+#[derive(Debug, Args)]
+#[command(
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  bruit sim list\n  bruit sim first\n  bruit sim dissemination --runs 5 --out before\n  \
+                  bruit sim mine.toml --seed 7 --json\n  bruit sim compare before after\n\n\
+                  docs/simulation.md says how a scenario is written and what each column means."
+)]
+pub(crate) struct Sim {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Option<scenario::Run>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the scenarios that are built in
+    #[command(after_help = "Examples:\n  bruit sim list\n  bruit sim list --json")]
+    List,
+    /// Compare two reports: cases by name, each column with the difference
+    Compare(compare::Compare),
+}
+
+impl Sim {
+    pub(crate) async fn run(self, global: &Global) -> Result<(), Failure> {
+        match (self.command, self.run) {
+            (Some(Command::List), None) => list::print(global.json),
+            (Some(Command::Compare(command)), None) => command.run(global.json),
+            (None, Some(run)) => run.run(global.json).await,
+            _ => Err(Failure::usage(
+                "a scenario, or what is to be done without one: not both",
+                "see `bruit sim --help`; a file called `list` is `./list`",
+            )),
+        }
+    }
+}
