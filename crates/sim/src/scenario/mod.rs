@@ -48,8 +48,24 @@ pub struct Plot {
     pub y: Vec<&'static str>,
 }
 
-/// The scenarios that are built in, with their names.
-const BUILT_IN: [(&str, &str); 1] = [("first", include_str!("../../scenarios/first.toml"))];
+/// The scenarios that are built in, with their names, the one to begin with first.
+const BUILT_IN: [(&str, &str); 9] = [
+    ("first", include_str!("../../scenarios/first.toml")),
+    (
+        "dissemination",
+        include_str!("../../scenarios/dissemination.toml"),
+    ),
+    ("churn", include_str!("../../scenarios/churn.toml")),
+    (
+        "partitions",
+        include_str!("../../scenarios/partitions.toml"),
+    ),
+    ("loss", include_str!("../../scenarios/loss.toml")),
+    ("clocks", include_str!("../../scenarios/clocks.toml")),
+    ("senders", include_str!("../../scenarios/senders.toml")),
+    ("scale", include_str!("../../scenarios/scale.toml")),
+    ("islands", include_str!("../../scenarios/islands.toml")),
+];
 
 impl Scenario {
     /// The names of those that are built in.
