@@ -22,6 +22,7 @@ pub use meter::Meter;
 pub use pool::{Outcomes, all};
 pub use protocol::Protocol;
 
+use memory::Memory;
 use stage::Stage;
 
 /// What one run came to. What was counted was counted from the first measured bulletin to the end.
@@ -92,12 +93,11 @@ fn steps(setup: &Setup) -> Vec<(Duration, Step)> {
 /// Runs `setup` with `seed`. Same setup, same seed: same outcome, but for the time it took here and the
 /// memory.
 pub fn one(setup: &Setup, seed: u64, meter: &Meter) -> Outcome {
-    run(setup, seed, meter, false)
+    run(setup, seed, meter, None)
 }
 
-fn run(setup: &Setup, seed: u64, meter: &Meter, measures_memory: bool) -> Outcome {
+fn run(setup: &Setup, seed: u64, meter: &Meter, memory: Option<&mut Memory>) -> Outcome {
     let began = Instant::now();
-    let before_kb = memory::resident_kb().filter(|_| measures_memory);
     let mut stage = Stage::new(setup, seed, meter);
     stage.start();
     let settled = protocol::settled_at(setup);
@@ -122,11 +122,7 @@ fn run(setup: &Setup, seed: u64, meter: &Meter, measures_memory: bool) -> Outcom
     }
     stage.until(settled.plus(setup.busy()).plus(setup.traffic.drain));
     let mut outcome = measure::outcome(&stage, setup, &measured, &from);
-    let after_kb = memory::resident_kb();
-    outcome.memory_kb = before_kb
-        .zip(after_kb)
-        .map(|(before, after)| measure::per_node(after - before, setup.nodes))
-        .filter(|kb| *kb > 0.0);
+    outcome.memory_kb = memory.and_then(|memory| memory.per_node(setup.nodes));
     outcome.broken = broken(stage, setup.protocol);
     outcome.wall_time = began.elapsed();
     outcome

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use super::memory::Memory;
 use super::{Meter, Outcome};
 use crate::scenario::Scenario;
 
@@ -23,6 +24,7 @@ pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let work = || {
+        let mut memory = Memory::new().filter(|_| threads == 1);
         loop {
             let job = next.fetch_add(1, Ordering::Relaxed);
             if job >= jobs {
@@ -30,7 +32,7 @@ pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
             }
             let (case, seed) = (&cases[job / seeds.len()], seeds[job % seeds.len()]);
             // A world stays in the thread that made it.
-            let outcome = super::run(&case.setup, seed, meter, threads == 1);
+            let outcome = super::run(&case.setup, seed, meter, memory.as_mut());
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((job, outcome));
         }
