@@ -60,7 +60,7 @@ pub struct Row {
     pub columns: BTreeMap<String, Spread>,
     /// Bytes by kind of frame, over all seeds.
     pub bytes_by_kind: BTreeMap<String, Spread>,
-    /// Delays in milliseconds at each of [`SHARES`], the median over all seeds.
+    /// Delays in milliseconds at each of [`shares`], the median over all seeds.
     pub delays_ms: Vec<f64>,
     /// How often a promise was not kept, in all seeds together.
     pub broken_count: usize,
