@@ -217,7 +217,7 @@ mod tests {
         let refused = [
             ("[[case]]\nname = 'a'\n[[case]]\nname = 'a'", "case"),
             ("[[case]]\nnodes = 3", "case.name"),
-            ("degree = 100", "degree"),
+            ("degree = 51", "degree"),
             ("traffic.rate = 10_000\nnodes = 10_000", "traffic"),
             ("[plot]\nx = 'nodes'", "plot.y"),
             ("[plot]\nx = 'node'\ny = ['p99_ms']", "plot.x"),

@@ -150,7 +150,7 @@ impl Setup {
         let words = Protocol::ALL.map(Protocol::as_str);
         let protocol = section.word("protocol", &words)?;
         set(&mut self.protocol, protocol.and_then(Protocol::from_word));
-        if let Some(degree) = section.whole("degree", 1..=1_000)? {
+        if let Some(degree) = section.whole("degree", 2..=1_000)? {
             self.degree = Some(degree);
         }
         section.section("start", |section| self.start.read(section))?;
@@ -184,9 +184,14 @@ impl Setup {
             let fix = format!("publish less, or with fewer nodes: at most {BOOK_MAX:.0}");
             return Err(section.problem("traffic", what, fix));
         }
-        if let Some(degree) = self.degree.filter(|degree| *degree >= self.nodes) {
-            let what = format!("{} nodes cannot have {degree} neighbours each", self.nodes);
-            return Err(section.problem("degree", what, "write a smaller degree"));
+        let most = self.nodes / 2;
+        if let Some(degree) = self.degree.filter(|degree| *degree > most) {
+            let what = format!(
+                "{degree} links each are too many among {} nodes",
+                self.nodes
+            );
+            let fix = format!("write at most half of the nodes, {most}");
+            return Err(section.problem("degree", what, fix));
         }
         Ok(())
     }
