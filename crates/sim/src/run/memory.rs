@@ -1,7 +1,8 @@
 //! How much memory this process has in use, where the system tells.
 
 /// What a process that simulates one world after the other takes. Memory that one world gave back is taken
-/// by the next, so that a world can be told to have grown only when it takes more than any before.
+/// by the next, though not to the last byte: what a world takes can be told only when it is well more than
+/// any before it took.
 #[derive(Debug)]
 pub(super) struct Memory {
     /// Before the first world.
@@ -12,6 +13,8 @@ pub(super) struct Memory {
 
 /// Worlds of fewer nodes are lost in what else a process takes.
 const NODES_MIN: usize = 1_000;
+/// How many times as much as any before is well more.
+const WELL_MORE: f64 = 1.25;
 
 impl Memory {
     /// None where the system does not tell.
@@ -29,9 +32,10 @@ impl Memory {
     }
 
     fn grown(&mut self, now_kb: f64, nodes: usize) -> Option<f64> {
-        let has_grown = now_kb > self.most_kb && nodes >= NODES_MIN;
+        let (taken_kb, before_kb) = (now_kb - self.base_kb, self.most_kb - self.base_kb);
         self.most_kb = now_kb.max(self.most_kb);
-        has_grown.then(|| super::measure::per_node(now_kb - self.base_kb, nodes))
+        let is_told = taken_kb > before_kb * WELL_MORE && nodes >= NODES_MIN;
+        is_told.then(|| super::measure::per_node(taken_kb, nodes))
     }
 }
 
@@ -63,7 +67,7 @@ mod tests {
         };
         assert_eq!(memory.grown(110_000.0, 1_000), Some(100.0));
         assert_eq!(memory.grown(90_000.0, 1_000), None);
-        assert_eq!(memory.grown(110_000.0, 1_000), None);
+        assert_eq!(memory.grown(120_000.0, 1_000), None);
         assert_eq!(memory.grown(410_000.0, 2_000), Some(200.0));
         assert_eq!(memory.grown(900_000.0, 999), None);
     }
