@@ -39,38 +39,6 @@ impl Chance {
         all.sort_unstable();
         all
     }
-
-    /// A graph in which each of `nodes` has `degree` neighbours, or one more or less: each pair once,
-    /// nobody with itself, all in one part.
-    pub(crate) fn graph(&mut self, nodes: usize, degree: usize) -> Vec<(usize, usize)> {
-        let mut edges = std::collections::BTreeSet::new();
-        let mut links = vec![0; nodes];
-        let mut link = |a: usize, b: usize, links: &mut Vec<usize>| {
-            if a != b && edges.insert((a.min(b), a.max(b))) {
-                links[a] += 1;
-                links[b] += 1;
-            }
-        };
-        // A ring by chance keeps it in one part.
-        let mut ring: Vec<usize> = (0..nodes).collect();
-        for place in 1..nodes {
-            ring.swap(place, self.below(place + 1));
-        }
-        for place in 0..nodes {
-            link(ring[place], ring[(place + 1) % nodes], &mut links);
-        }
-        for node in 0..nodes {
-            let mut tries = 0;
-            while links[node] < degree && tries < 100 {
-                let other = self.below(nodes);
-                if links[other] < degree {
-                    link(node, other, &mut links);
-                }
-                tries += 1;
-            }
-        }
-        edges.into_iter().collect()
-    }
 }
 
 #[cfg(test)]
@@ -87,21 +55,5 @@ mod tests {
             assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
         }
         assert_eq!(chance.share(Vec::new(), 0.5), []);
-    }
-
-    #[test]
-    fn a_graph_has_the_degree_it_is_asked_for() {
-        for (nodes, degree) in [(200, 8), (50, 3), (3, 2)] {
-            let edges = Chance::new(2).graph(nodes, degree);
-            let mut links = vec![0; nodes];
-            for (a, b) in &edges {
-                assert!(a < b);
-                links[*a] += 1;
-                links[*b] += 1;
-            }
-            let short = links.iter().filter(|count| **count < degree).count();
-            assert!(links.iter().all(|count| *count <= degree), "{links:?}");
-            assert!(short * 20 <= nodes, "{short} of {nodes} have fewer");
-        }
     }
 }

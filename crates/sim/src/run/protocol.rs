@@ -3,6 +3,8 @@
 use bruit_core::time::Mono;
 
 use crate::flood::Flood;
+use crate::mesh::{self, Mesh};
+use crate::plumtree::{self, Plumtree};
 use crate::scenario::Setup;
 use crate::world::{Maker, World};
 
@@ -15,17 +17,23 @@ pub enum Protocol {
     Rootcast,
     /// Flooding, over links that are given.
     Flood,
+    /// A mesh as gossipsub has it, over links that are given.
+    Mesh,
+    /// Plumtree with one tree for all senders, over links that are given.
+    Plumtree,
 }
 
 impl Protocol {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Rootcast, Self::Flood];
+    pub const ALL: [Self; 4] = [Self::Rootcast, Self::Flood, Self::Mesh, Self::Plumtree];
 
     /// Its word in scenarios and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rootcast => "rootcast",
             Self::Flood => "flood",
+            Self::Mesh => "mesh",
+            Self::Plumtree => "plumtree",
         }
     }
 
@@ -51,6 +59,14 @@ pub(super) fn world(setup: &Setup, seed: u64, withholding: &Withholding) -> Worl
     let maker: Maker = match setup.protocol {
         Protocol::Rootcast => Box::new(move |birth| withholding.engine(birth)),
         Protocol::Flood => Box::new(move |_| Box::new(Flood::new(network.clone()))),
+        Protocol::Mesh => Box::new(move |birth| {
+            let mesh = Mesh::new(network.clone(), mesh::Config::default(), birth.seed);
+            Box::new(mesh)
+        }),
+        Protocol::Plumtree => Box::new(move |_| {
+            let tree = Plumtree::new(network.clone(), plumtree::Config::default());
+            Box::new(tree)
+        }),
     };
     World::of(setup.nodes, seed, settings, maker)
 }

@@ -11,6 +11,7 @@ use super::withholding::Withholding;
 use crate::chance::Chance;
 use crate::ledger::BulletinNumber;
 use crate::oracles;
+use crate::overlay::{self, Edge};
 use crate::scenario::{Cut, FaultKind, Publishers, Setup};
 use crate::world::World;
 
@@ -27,7 +28,7 @@ pub(super) struct Stage<'a> {
     withholding: Withholding,
     meter: &'a Meter,
     /// The links of a protocol that makes none itself.
-    links: Vec<(usize, usize)>,
+    links: Vec<Edge>,
     /// Since when each node runs.
     pub(super) up_since: Vec<Mono>,
     /// Milliseconds each wall clock is ahead.
@@ -53,7 +54,7 @@ impl<'a> Stage<'a> {
     pub(super) fn new(setup: &'a Setup, seed: u64, meter: &'a Meter) -> Self {
         let mut chance = Chance::new(seed);
         let withholding = Withholding::draw(setup, &mut chance);
-        let links = given_links(setup, seed, &mut chance);
+        let links = given_links(setup, seed);
         Self {
             setup,
             world: protocol::world(setup, seed, &withholding),
@@ -128,7 +129,7 @@ impl<'a> Stage<'a> {
     fn link(&mut self) {
         for (a, b) in &self.links {
             let are_up = self.world.is_alive(*a) && self.world.is_alive(*b);
-            if are_up && !self.world.neighbours(*a).contains(b) {
+            if are_up && !self.world.are_linked(*a, *b) {
                 self.world.link(*a, *b);
             }
         }
@@ -264,12 +265,12 @@ impl<'a> Stage<'a> {
 
 /// The links of a protocol that makes none itself: a graph by chance, or those the engine makes of the
 /// same nodes at the same places.
-fn given_links(setup: &Setup, seed: u64, chance: &mut Chance) -> Vec<(usize, usize)> {
+fn given_links(setup: &Setup, seed: u64) -> Vec<Edge> {
     if setup.protocol.is_whole() {
         return Vec::new();
     }
     if let Some(degree) = setup.degree {
-        return chance.graph(setup.nodes, degree);
+        return overlay::random_regular(setup.nodes, degree, seed);
     }
     let engines = Setup {
         protocol: Protocol::Rootcast,

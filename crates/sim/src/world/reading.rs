@@ -8,6 +8,7 @@ use bruit_core::work::Stamp;
 
 use super::{Blame, EPOCH_MS, World};
 use crate::ledger::{BulletinNumber, Ledger};
+use crate::wires::End;
 
 impl World {
     /// Adds to the trace what `node` did.
@@ -93,6 +94,13 @@ impl World {
         neighbours
             .filter_map(|id| self.numbers.get(&id).copied())
             .collect()
+    }
+
+    /// Whether a connection between two nodes is open, whatever they make of it.
+    pub fn are_linked(&self, a: usize, b: usize) -> bool {
+        let ends = self.hosts[a].links.iter().map(|link| End::of(*link));
+        let mut others = ends.filter_map(|end| Some(self.wires.get(end.wire)?.ends(end.side).1));
+        others.any(|other| other == b)
     }
 
     /// Sizes of the parts into which the running nodes fall, the largest first.
