@@ -329,3 +329,23 @@ async fn a_restarted_node_catches_up_and_delivers_nothing_twice() {
     assert!(more.is_err());
     b.shutdown().await;
 }
+
+/// Story: a node that was restarted found its own port still taken, as its earlier run had not quite let
+/// go of it.
+#[tokio::test]
+async fn a_port_that_is_about_to_be_free_is_waited_for() {
+    let earlier = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let listen = earlier.local_addr().expect("an address");
+    let release = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(earlier);
+    });
+    let config = Config {
+        listen: Some(listen),
+        ..local()
+    };
+    let node = Node::spawn(config).await.expect("starts");
+    assert_eq!(node.addresses(), [listen]);
+    release.await.expect("ends");
+    node.shutdown().await;
+}

@@ -1,5 +1,8 @@
 //! Nodes that do not do as they should.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bruit_core::engine::{Actions, Engine};
 use bruit_core::event::{Action, Event};
 use bruit_core::id::NodeId;
@@ -14,13 +17,38 @@ use crate::behaviour::Behaviour;
 #[derive(Debug)]
 pub struct Withholder {
     engine: Engine,
-    from: Mono,
+    when: When,
+}
+
+/// When it withholds.
+#[derive(Debug)]
+enum When {
+    From(Mono),
+    While(Arc<AtomicBool>),
 }
 
 impl Withholder {
     /// A node that does as it should until `from`.
     pub const fn new(engine: Engine, from: Mono) -> Self {
-        Self { engine, from }
+        Self {
+            engine,
+            when: When::From(from),
+        }
+    }
+
+    /// A node that does as it should unless `switch` is on.
+    pub const fn switched(engine: Engine, switch: Arc<AtomicBool>) -> Self {
+        Self {
+            engine,
+            when: When::While(switch),
+        }
+    }
+
+    fn withholds(&self, now: Now) -> bool {
+        match &self.when {
+            When::From(from) => now.mono >= *from,
+            When::While(switch) => switch.load(Ordering::Relaxed),
+        }
     }
 
     /// Where a PUB frame says how many hops it has come.
@@ -34,7 +62,7 @@ impl Withholder {
 impl Behaviour for Withholder {
     fn handle(&mut self, event: Event, now: Now) -> Actions {
         let mut actions = self.engine.handle(event, now);
-        if now.mono >= self.from {
+        if self.withholds(now) {
             actions.retain(|action| match action {
                 Action::Send { frame, .. } => !Self::is_relayed(frame),
                 _ => true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bruit_core::config::ConfigError;
 use bruit_core::engine::Engine;
@@ -13,6 +13,7 @@ use bruit_core::id::NodeId;
 use bruit_core::identity::SecretKey;
 use bruit_core::time::{Mono, Now, Wall};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::access::ParseAccessError;
 use crate::config::{Config, DEFAULT_PORT};
@@ -33,6 +34,9 @@ use super::{Inner, Node};
 const ORDERS_MAX: usize = 4_096;
 /// Ports tried after the default one.
 const PORTS_TRIED: u16 = 100;
+/// How long a port that was asked for may be taken, and how often is looked.
+const PORT_PATIENCE: Duration = Duration::from_secs(1);
+const PORT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -212,22 +216,28 @@ async fn bind(
     listen: Option<SocketAddr>,
     secret_key: [u8; 32],
 ) -> Result<IrohTransport, StartError> {
-    if let Some(address) = listen {
-        return Ok(IrohTransport::bind(IrohConfig {
+    let bind_to = |address| {
+        IrohTransport::bind(IrohConfig {
             secret_key,
             listen: vec![address],
         })
-        .await?);
+    };
+    if let Some(address) = listen {
+        let began = Instant::now();
+        loop {
+            match bind_to(address).await {
+                // Whoever ran here before may be about to let go of it.
+                Err(BindError::PortTaken { .. }) if began.elapsed() < PORT_PATIENCE => {
+                    sleep(PORT_PAUSE).await;
+                }
+                bound => return Ok(bound?),
+            }
+        }
     }
     let mut port = DEFAULT_PORT;
     loop {
         let any = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
-        match IrohTransport::bind(IrohConfig {
-            secret_key,
-            listen: vec![any],
-        })
-        .await
-        {
+        match bind_to(any).await {
             Err(BindError::PortTaken { .. }) if port < DEFAULT_PORT + PORTS_TRIED => port += 1,
             bound => return Ok(bound?),
         }

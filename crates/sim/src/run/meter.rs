@@ -22,7 +22,16 @@ impl Meter {
         }
     }
 
-    pub(super) fn add(&self, nodes: usize, time: Duration) {
+    /// Of so many networks, each of so many nodes that live so long.
+    pub fn over(networks: impl Iterator<Item = (usize, Duration, u64)>) -> Self {
+        let all = networks.map(|(nodes, time, count)| weight(nodes, time) * count);
+        Self {
+            all: all.sum(),
+            done: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn add(&self, nodes: usize, time: Duration) {
         self.done.fetch_add(weight(nodes, time), Ordering::Relaxed);
     }
 

@@ -19,6 +19,7 @@ use crate::oracles::{self, Broken};
 use crate::scenario::Setup;
 
 pub use meter::Meter;
+pub(crate) use pool::side_by_side;
 pub use pool::{Outcomes, all};
 pub use protocol::Protocol;
 

@@ -21,30 +21,48 @@ pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
     let jobs = cases.len() * seeds.len();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = if seeds.len() == 1 { 1 } else { cores.min(jobs) };
+    let outcomes = side_by_side(
+        jobs,
+        threads,
+        || Memory::new().filter(|_| threads == 1),
+        |memory, job| {
+            let (case, seed) = (&cases[job / seeds.len()], seeds[job % seeds.len()]);
+            // A world stays in the thread that made it.
+            super::run(&case.setup, seed, meter, memory.as_mut())
+        },
+    );
+    let cases = outcomes.chunks(seeds.len().max(1));
+    cases.map(<[Outcome]>::to_vec).collect()
+}
+
+/// Does jobs 0 to `jobs` on so many threads, each of which keeps a state of its own; answers what came of
+/// them, in order.
+pub(crate) fn side_by_side<S, T: Send>(
+    jobs: usize,
+    threads: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let work = || {
-        let mut memory = Memory::new().filter(|_| threads == 1);
+    let worker = || {
+        let mut state = state();
         loop {
             let job = next.fetch_add(1, Ordering::Relaxed);
             if job >= jobs {
                 return;
             }
-            let (case, seed) = (&cases[job / seeds.len()], seeds[job % seeds.len()]);
-            // A world stays in the thread that made it.
-            let outcome = super::run(&case.setup, seed, meter, memory.as_mut());
+            let outcome = work(&mut state, job);
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.push((job, outcome));
         }
     };
     thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(work);
+            scope.spawn(worker);
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(job, _)| *job);
-    let outcomes: Vec<Outcome> = done.into_iter().map(|(_, outcome)| outcome).collect();
-    let cases = outcomes.chunks(seeds.len().max(1));
-    cases.map(<[Outcome]>::to_vec).collect()
+    done.into_iter().map(|(_, outcome)| outcome).collect()
 }

@@ -1,6 +1,7 @@
 //! `bruit sim`: networks in virtual time, from a scenario to a report.
 
 mod compare;
+mod gates;
 mod list;
 mod scenario;
 
@@ -9,14 +10,14 @@ use clap::{Args, Subcommand};
 use crate::args::Global;
 use crate::failure::Failure;
 
-/// Simulate a network: run a scenario, list those there are, compare two reports. The nodes run what a
-/// daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
+/// Simulate a network: run a scenario, list those there are, compare two reports, hold the protocol to its
+/// figures. The nodes run what a daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
 /// did not hold.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,
     after_help = "Examples:\n  bruit sim list\n  bruit sim first\n  bruit sim dissemination --runs 5 --out before\n  \
-                  bruit sim mine.toml --seed 7 --json\n  bruit sim compare before after\n\n\
+                  bruit sim mine.toml --seed 7 --json\n  bruit sim compare before after\n  bruit sim gates --quick\n\n\
                   docs/simulation.md says how a scenario is written and what each column means."
 )]
 pub(crate) struct Sim {
@@ -33,6 +34,8 @@ enum Command {
     List,
     /// Compare two reports: cases by name, each column with the difference
     Compare(compare::Compare),
+    /// Hold the protocol to its figures: exit code 1 names those that fall short
+    Gates(gates::Gates),
 }
 
 impl Sim {
@@ -40,6 +43,7 @@ impl Sim {
         match (self.command, self.run) {
             (Some(Command::List), None) => list::print(global.json),
             (Some(Command::Compare(command)), None) => command.run(global.json),
+            (Some(Command::Gates(command)), None) => command.run(global.json).await,
             (None, Some(run)) => run.run(global.json).await,
             _ => Err(Failure::usage(
                 "a scenario, or what is to be done without one: not both",

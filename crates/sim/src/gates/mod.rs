@@ -1,0 +1,264 @@
+//! What the protocol is held to: figures that many networks show, beside their bounds.
+
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::run::{Meter, side_by_side};
+use crate::stats::quantile;
+
+mod sync;
+mod trial;
+
+use trial::Figures;
+
+/// How much is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Nodes of the networks that go through everything.
+    pub nodes: usize,
+    /// How many such networks, each of a seed of its own.
+    pub networks: u64,
+    /// How long they are split in halves.
+    pub apart: Duration,
+    /// Networks that only form: their nodes, and how many of them.
+    pub formed: Vec<(usize, u64)>,
+    /// The first seed.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// Ten minutes on two cores.
+    pub fn quick() -> Self {
+        Self {
+            nodes: 10_000,
+            networks: 5,
+            apart: Duration::from_mins(1),
+            formed: vec![(100, 100), (1_000, 5)],
+            seed: 1,
+        }
+    }
+
+    /// Some hours.
+    pub fn full() -> Self {
+        Self {
+            nodes: 10_000,
+            networks: 20,
+            apart: Duration::from_mins(10),
+            formed: vec![(100, 100), (1_000, 100), (10_000, 80)],
+            seed: 1,
+        }
+    }
+
+    /// What tells how far [`run`] has come.
+    pub fn meter(&self) -> Meter {
+        let whole = (self.nodes, trial::length(self), self.networks);
+        let formed = self.formed.iter();
+        let formed = formed.map(|(nodes, count)| (*nodes, trial::formation(), *count));
+        Meter::over(formed.chain([whole]))
+    }
+}
+
+/// A figure and its bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// What was measured.
+    pub value: f64,
+    /// What it is held to.
+    pub bound: f64,
+    /// Whether it holds.
+    pub pass: bool,
+    /// `at most` or `at least`: how it is held to its bound.
+    pub rule: &'static str,
+    /// What value and bound are counted in.
+    pub unit: &'static str,
+    /// Nodes of each network that was tried.
+    pub nodes: usize,
+    /// How many networks were.
+    pub networks: u64,
+}
+
+/// One network of a plan.
+enum Job {
+    Whole(u64),
+    Formed(usize, u64),
+    Sync,
+}
+
+/// What came of it.
+enum Outcome {
+    Whole(Box<Figures>),
+    Formed(usize, usize),
+    Sync(sync::Sessions),
+}
+
+/// Tries everything of `plan`, on all cores.
+pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
+    // The longest first.
+    let mut jobs: Vec<Job> = (0..plan.networks)
+        .map(|run| Job::Whole(plan.seed + run))
+        .collect();
+    for (nodes, count) in plan.formed.iter().rev() {
+        jobs.extend((0..*count).map(|run| Job::Formed(*nodes, plan.seed + run)));
+    }
+    jobs.push(Job::Sync);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let outcomes = side_by_side(
+        jobs.len(),
+        cores,
+        || (),
+        |(), job| match jobs[job] {
+            Job::Whole(seed) => Outcome::Whole(Box::new(trial::run(plan, seed, meter))),
+            Job::Formed(nodes, seed) => Outcome::Formed(nodes, trial::parts(nodes, seed, meter)),
+            Job::Sync => Outcome::Sync(sync::sessions(plan.seed)),
+        },
+    );
+    let mut gates = Vec::new();
+    for (nodes, networks) in &plan.formed {
+        let parts = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Formed(size, parts) if size == nodes => Some(*parts),
+            _ => None,
+        });
+        let worst = parts.max().unwrap_or_default();
+        gates.push(component(
+            format!("component-{nodes}"),
+            worst,
+            *nodes,
+            *networks,
+        ));
+    }
+    let figures: Vec<&Figures> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Whole(figures) => Some(&**figures),
+            _ => None,
+        })
+        .collect();
+    gates.extend(judged(plan, &figures));
+    for outcome in &outcomes {
+        if let Outcome::Sync(sessions) = outcome {
+            gates.extend(sync_gates(*sessions));
+        }
+    }
+    gates
+}
+
+/// The gates of networks that went through everything: of shares and counts the worst network's; of delays
+/// the percentile over the deliveries of all.
+fn judged(plan: &Plan, all: &[&Figures]) -> Vec<Gate> {
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let gate = |name: &str, value: f64, rule: &'static str, bound: f64, unit: &'static str| Gate {
+        name: name.to_owned(),
+        value,
+        bound,
+        pass: if rule == AT_MOST {
+            value <= bound
+        } else {
+            value >= bound
+        },
+        rule,
+        unit,
+        nodes: plan.nodes,
+        networks: plan.networks,
+    };
+    let least = |figure: fn(&Figures) -> f64| {
+        all.iter()
+            .map(|one| figure(one))
+            .fold(f64::INFINITY, f64::min)
+    };
+    let most = |figure: fn(&Figures) -> f64| all.iter().map(|one| figure(one)).fold(0.0, f64::max);
+    let p99 = |figure: fn(&Figures) -> &[f64]| {
+        let mut delays: Vec<f64> = all.iter().flat_map(|one| figure(one)).copied().collect();
+        delays.sort_by(f64::total_cmp);
+        quantile(&delays, 0.99).unwrap_or(f64::INFINITY)
+    };
+    let parts = all.iter().map(|one| one.parts).max().unwrap_or_default();
+    let slower = p99(|one| &one.warm_ms) / p99(|one| &one.flood_ms);
+    vec![
+        component("component".to_owned(), parts, plan.nodes, plan.networks),
+        gate(
+            "kill-30",
+            least(|one| one.after_30),
+            AT_LEAST,
+            0.9999,
+            "share",
+        ),
+        gate(
+            "kill-80",
+            least(|one| one.after_80),
+            AT_LEAST,
+            0.999,
+            "share",
+        ),
+        gate(
+            "merge",
+            most(|one| one.merged.as_secs_f64()),
+            AT_MOST,
+            30.0,
+            "s",
+        ),
+        gate(
+            "warm-redundancy",
+            most(|one| one.redundancy),
+            AT_MOST,
+            0.05,
+            "copies",
+        ),
+        gate("warm-p99", slower, AT_MOST, 1.1, "of flooding"),
+        gate(
+            "withhold-delivery",
+            least(|one| one.withheld),
+            AT_LEAST,
+            1.0,
+            "share",
+        ),
+        gate(
+            "withhold-first",
+            p99(|one| &one.withheld_first_ms),
+            AT_MOST,
+            450.0,
+            "ms",
+        ),
+    ]
+}
+
+const AT_MOST: &str = "at most";
+const AT_LEAST: &str = "at least";
+
+#[expect(clippy::cast_precision_loss, reason = "a count")]
+fn component(name: String, parts: usize, nodes: usize, networks: u64) -> Gate {
+    Gate {
+        name,
+        value: parts as f64,
+        bound: 1.0,
+        pass: parts == 1,
+        rule: AT_MOST,
+        unit: "parts",
+        nodes,
+        networks,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+fn sync_gates(sessions: sync::Sessions) -> [Gate; 2] {
+    let gate = |name: &str, bytes: u64, bound: f64| Gate {
+        name: name.to_owned(),
+        value: bytes as f64,
+        bound,
+        pass: bytes as f64 <= bound,
+        rule: AT_MOST,
+        unit: "bytes",
+        nodes: 2,
+        networks: 1,
+    };
+    let recent = 2_000.0 + 100.0 * sync::RECENT as f64;
+    [
+        gate("sync-equal", sessions.equal, 400.0),
+        gate("sync-recent", sessions.recent, recent),
+    ]
+}

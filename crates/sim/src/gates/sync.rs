@@ -1,0 +1,66 @@
+//! What it costs two nodes to find out what one of them lacks.
+
+use std::time::Duration;
+
+use bruit_core::wire::kind;
+
+use crate::world::{Settings, World};
+
+/// Bulletins both hold.
+const HELD: usize = 1_000;
+/// Bulletins published while one was away.
+pub(super) const RECENT: usize = 10;
+
+/// Bytes of the sessions of two nodes that meet again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sessions {
+    /// When both hold the same.
+    pub(super) equal: u64,
+    /// When one lacks the newest few.
+    pub(super) recent: u64,
+}
+
+pub(super) fn sessions(seed: u64) -> Sessions {
+    let mut world = World::new(2, seed, Settings::default());
+    world.join(1, 0);
+    world.run(Duration::from_secs(5));
+    publish(&mut world, HELD);
+    let mut meet_again = |missed| {
+        world.kill(1);
+        // Until the other one has noticed.
+        world.run(Duration::from_mins(1));
+        publish(&mut world, missed);
+        let before = session_bytes(&world);
+        world.restart(1);
+        world.join(1, 0);
+        world.run(Duration::from_secs(5));
+        let all = world.ledger().published();
+        let has_all = (0..all).all(|number| {
+            world
+                .ledger()
+                .reached(crate::ledger::BulletinNumber(number))
+                == 2
+        });
+        assert!(has_all, "two nodes that met again have the same");
+        session_bytes(&world) - before
+    };
+    Sessions {
+        equal: meet_again(0),
+        recent: meet_again(RECENT),
+    }
+}
+
+fn publish(world: &mut World, count: usize) {
+    for number in 0..count {
+        let body = (world.ledger().published() + number).to_be_bytes();
+        world.publish(0, &body);
+        world.run(Duration::from_millis(20));
+    }
+    world.run(Duration::from_secs(2));
+}
+
+fn session_bytes(world: &World) -> u64 {
+    let kinds = [kind::SYNC_OPEN, kind::SYNC_MSG, kind::SYNC_DONE];
+    let bytes = world.ledger().bytes_by_kind();
+    kinds.iter().filter_map(|kind| bytes.get(kind)).sum()
+}

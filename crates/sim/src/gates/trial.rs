@@ -1,0 +1,293 @@
+//! One network that goes through everything: it settles, its trees grow, neighbours withhold, it is split,
+//! loses three nodes in ten, gets them back, and loses eight in ten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::Plan;
+use crate::adversary::Withholder;
+use crate::behaviour::Behaviour;
+use crate::flood::Flood;
+use crate::ledger::BulletinNumber;
+use crate::run::Meter;
+use crate::terrain::Terrain;
+use crate::world::{Birth, Settings, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Nodes that all others are told of, each of one.
+const INTRODUCERS: usize = 20;
+/// The network starts within this time.
+const STARTING: Duration = Duration::from_secs(10);
+/// How long it settles before anything is done to it: two exchanges of addresses.
+const SETTLING: Duration = Duration::from_mins(1);
+/// Nodes that publish, each once a second.
+const PUBLISHERS: usize = 10;
+/// Rounds in which each publishes once: to grow trees, to measure them, and while others withhold.
+const ROUNDS: (usize, usize, usize) = (10, 10, 2);
+/// Time for what was published last.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How many of a hundred nodes withhold.
+const WITHHOLDING: usize = 30;
+/// How long what is withheld may take until it counts as lost.
+const WITHHELD_LONGEST: Duration = Duration::from_secs(30);
+/// How long a healed network may take to be one again.
+const MERGE_LONGEST: Duration = Duration::from_mins(2);
+/// Two rounds of maintenance: what is asked of every neighbour once in half a minute has been asked twice.
+const KILL_30_WITHIN: Duration = Duration::from_mins(1);
+const KILL_80_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes of a bulletin's content.
+const BODY_BYTES: usize = 1_024;
+
+/// What one network showed.
+#[derive(Debug, Clone)]
+pub(super) struct Figures {
+    /// Into how many parts it fell once settled.
+    pub(super) parts: usize,
+    /// Copies beyond the first for each delivery, along grown trees.
+    pub(super) redundancy: f64,
+    /// Delays of all deliveries along grown trees, and by flooding over the same links, in milliseconds.
+    pub(super) warm_ms: Vec<f64>,
+    pub(super) flood_ms: Vec<f64>,
+    /// The share of deliveries that came about while three in ten relayed nothing.
+    pub(super) withheld: f64,
+    /// Delays of the first bulletin of each tree then.
+    pub(super) withheld_first_ms: Vec<f64>,
+    /// How long it took to be in one part after a split; the longest that was waited, if it never was.
+    pub(super) merged: Duration,
+    /// The share of deliveries that came about in time after three in ten had died, and eight in ten.
+    pub(super) after_30: f64,
+    pub(super) after_80: f64,
+}
+
+/// How long a network of `plan` lives, at most.
+pub(super) fn length(plan: &Plan) -> Duration {
+    let (warm, measured, withheld) = ROUNDS;
+    let publishing = u32::try_from(warm + measured + withheld).unwrap_or(u32::MAX);
+    formation() + SECOND * publishing + DRAIN * 8 + plan.apart + KILL_80_WITHIN * 3 + SETTLING / 2
+}
+
+/// How long a network takes to settle.
+pub(super) fn formation() -> Duration {
+    STARTING + SETTLING
+}
+
+/// Into how many parts a network of `nodes` falls once settled.
+pub(super) fn parts(nodes: usize, seed: u64, meter: &Meter) -> usize {
+    let mut trial = Trial::new(nodes, seed, meter);
+    trial.settle();
+    trial.world.components().len()
+}
+
+/// Takes a network of `plan` through everything.
+pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
+    let mut trial = Trial::new(plan.nodes, seed, meter);
+    trial.settle();
+    let parts = trial.world.components().len();
+    let (warm, measured, withheld) = ROUNDS;
+    trial.publish(warm);
+    trial.run(DRAIN);
+    let before = trial.world.ledger().totals();
+    let bulletins = trial.publish(measured);
+    trial.run(DRAIN);
+    let redundancy = trial.world.ledger().totals().since(before).redundancy();
+    let warm_ms = trial.delays(&bulletins);
+    let flood_ms = trial.flooded(seed);
+
+    trial.withhold.store(true, Ordering::Relaxed);
+    let bulletins = trial.publish(withheld);
+    let withheld = trial.delivered(&bulletins, WITHHELD_LONGEST);
+    let withheld_first_ms = trial.delays(&bulletins[..PUBLISHERS]);
+    trial.withhold.store(false, Ordering::Relaxed);
+    trial.run(DRAIN);
+
+    let merged = trial.split(plan.apart);
+    let (killed, after_30) = trial.kill(30, KILL_30_WITHIN);
+    for node in killed {
+        trial.world.restart(node);
+    }
+    trial.run(SETTLING / 2);
+    let (_, after_80) = trial.kill(80, KILL_80_WITHIN);
+    Figures {
+        parts,
+        redundancy,
+        warm_ms,
+        flood_ms,
+        withheld,
+        withheld_first_ms,
+        merged,
+        after_30,
+        after_80,
+    }
+}
+
+struct Trial<'a> {
+    world: World,
+    meter: &'a Meter,
+    /// Whether those that may withhold do.
+    withhold: Arc<AtomicBool>,
+    published: usize,
+}
+
+impl<'a> Trial<'a> {
+    fn new(nodes: usize, seed: u64, meter: &'a Meter) -> Self {
+        let withhold = Arc::new(AtomicBool::new(false));
+        let switch = withhold.clone();
+        let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
+            let is_publisher =
+                (0..PUBLISHERS).any(|number| publisher(number, nodes) == birth.number);
+            // Spread evenly over the order of joining, as honest nodes are.
+            if !is_publisher && birth.number * 61 % 100 < WITHHOLDING {
+                Box::new(Withholder::switched(birth.engine(), switch.clone()))
+            } else {
+                Box::new(birth.engine())
+            }
+        };
+        Self {
+            world: World::of(nodes, seed, settings(), maker),
+            meter,
+            withhold,
+            published: 0,
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        self.world.run(time);
+        self.meter.add(self.world.len(), time);
+    }
+
+    fn settle(&mut self) {
+        let nodes = self.world.len();
+        let pause = STARTING / u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
+        for node in 1..nodes {
+            let introducer = self.world.below(INTRODUCERS.min(node));
+            self.world.join(node, introducer);
+            self.run(pause);
+        }
+        self.run(SETTLING);
+    }
+
+    /// Each publisher publishes once in a round of a second.
+    fn publish(&mut self, rounds: usize) -> Vec<BulletinNumber> {
+        let turns = (0..rounds).flat_map(|_| 0..PUBLISHERS);
+        let publishers: Vec<usize> = turns
+            .map(|number| publisher(number, self.world.len()))
+            .collect();
+        self.publish_from(&publishers)
+    }
+
+    /// One bulletin each, a tenth of a second apart.
+    fn publish_from(&mut self, publishers: &[usize]) -> Vec<BulletinNumber> {
+        let mut bulletins = Vec::new();
+        for publisher in publishers {
+            let mut body = self.published.to_be_bytes().to_vec();
+            body.resize(BODY_BYTES, 0);
+            self.published += 1;
+            bulletins.push(self.world.publish(*publisher, &body));
+            self.run(SECOND / 10);
+        }
+        bulletins
+    }
+
+    fn delays(&self, bulletins: &[BulletinNumber]) -> Vec<f64> {
+        let ledger = self.world.ledger();
+        let delays = bulletins
+            .iter()
+            .flat_map(|number| ledger.delays_ms(*number));
+        delays.collect()
+    }
+
+    /// The delays of one round when everybody sends everything to all neighbours, over the same links.
+    fn flooded(&self, seed: u64) -> Vec<f64> {
+        let network = settings().config.network;
+        let maker =
+            move |_: &Birth<'_>| -> Box<dyn Behaviour> { Box::new(Flood::new(network.clone())) };
+        let mut flood = Trial {
+            // The same seed: every node lies where it lies in the other world.
+            world: World::of(self.world.len(), seed, settings(), maker),
+            meter: &Meter::default(),
+            withhold: Arc::default(),
+            published: 0,
+        };
+        for (a, b) in self.world.edges() {
+            flood.world.link(a, b);
+        }
+        flood.run(SECOND * 2);
+        let bulletins = flood.publish(1);
+        flood.run(DRAIN);
+        flood.delays(&bulletins)
+    }
+
+    /// The share of deliveries due to running nodes that came about `within` so much time from now.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    fn delivered(&mut self, bulletins: &[BulletinNumber], within: Duration) -> f64 {
+        let alive = self.world.alive();
+        let due = alive.len() * bulletins.len();
+        let end = self.world.now().plus(within);
+        loop {
+            let ledger = self.world.ledger();
+            let has = |node: &usize| {
+                let had = bulletins
+                    .iter()
+                    .filter(|number| ledger.has(**number, *node));
+                had.count()
+            };
+            let got: usize = alive.iter().map(has).sum();
+            let left = end.since(self.world.now());
+            if got == due || left.is_zero() {
+                return got as f64 / due as f64;
+            }
+            self.run(left.min(SECOND / 2));
+        }
+    }
+
+    /// Splits the network into halves for `apart`; answers how long it takes to be one again.
+    fn split(&mut self, apart: Duration) -> Duration {
+        self.world.cut(|a, b| (a % 2) != (b % 2));
+        self.run(apart);
+        let was_split = self.world.components().len() > 1;
+        self.world.heal();
+        let healed = self.world.now();
+        // Links that have not died yet are no second part: nothing was shown then.
+        while was_split && self.world.now().since(healed) < MERGE_LONGEST {
+            self.run(SECOND / 2);
+            if self.world.components().len() == 1 {
+                return self.world.now().since(healed);
+            }
+        }
+        MERGE_LONGEST
+    }
+
+    /// Kills `percent` of all at once. Answers whom, and which share of ten bulletins that survivors
+    /// publish in the second after reaches them `within` so much time.
+    fn kill(&mut self, percent: usize, within: Duration) -> (Vec<usize>, f64) {
+        let count = self.world.len();
+        let mut killed = Vec::new();
+        while killed.len() < count * percent / 100 {
+            let node = self.world.below(count);
+            if self.world.is_alive(node) {
+                self.world.kill(node);
+                killed.push(node);
+            }
+        }
+        let alive = self.world.alive();
+        let publishers: Vec<usize> = (0..PUBLISHERS)
+            .map(|number| alive[publisher(number, alive.len())])
+            .collect();
+        let bulletins = self.publish_from(&publishers);
+        let share = self.delivered(&bulletins, within.saturating_sub(SECOND));
+        (killed, share)
+    }
+}
+
+/// Publisher `number` of a network of `nodes`.
+fn publisher(number: usize, nodes: usize) -> usize {
+    number % PUBLISHERS * nodes / PUBLISHERS
+}
+
+fn settings() -> Settings {
+    Settings {
+        terrain: Terrain::continental(),
+        ..Settings::default()
+    }
+}
