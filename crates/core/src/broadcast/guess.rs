@@ -36,12 +36,14 @@ impl Guesses {
     pub(super) fn beside(
         &mut self,
         requests: &[Request],
+        is_settled: impl Fn(u64) -> bool,
         links: &BTreeMap<LinkId, Neighbour>,
         rng: &mut ChaCha8Rng,
         now: Mono,
     ) -> Vec<Request> {
         let begins = |request: &&Request| {
-            matches!(request.ask, Ask::Graft(_)) && request.instead_of.is_none()
+            matches!(request.ask, Ask::Graft(tag) if is_settled(tag))
+                && request.instead_of.is_none()
         };
         let mut guesses = Vec::new();
         for request in requests.iter().filter(begins) {
@@ -95,7 +97,8 @@ mod tests {
     fn beside(requests: &[Request]) -> Vec<Request> {
         let links = (1..=7).map(|number| (LinkId::new(number), neighbour(number < 7)));
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        Guesses::new().beside(requests, &links.collect(), &mut rng, Mono::ZERO)
+        let is_settled = |tag| tag == 7;
+        Guesses::new().beside(requests, is_settled, &links.collect(), &mut rng, Mono::ZERO)
     }
 
     #[test]
@@ -113,6 +116,7 @@ mod tests {
     #[test]
     fn only_what_a_tree_did_not_bring_is_guessed_at_and_only_once() {
         assert_eq!(beside(&[request(1, Ask::Want)]), []);
+        assert_eq!(beside(&[request(1, Ask::Graft(8))]), [], "it still grows");
         let again = Request {
             instead_of: Some(LinkId::new(2)),
             ..request(1, Ask::Graft(7))

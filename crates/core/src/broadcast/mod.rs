@@ -252,7 +252,13 @@ impl Broadcast {
             .and_then(|link| self.links.get(&link))
             .map(|link| link.rtt);
         let wait = fraction(lateness, 3, 2);
-        wait.saturating_add(fraction(rtt.unwrap_or_default(), 1, 4))
+        // While a tree grows, what comes along it is often overtaken by announcements.
+        let part = if root.is_some_and(roots::Root::is_warm) {
+            4
+        } else {
+            2
+        };
+        wait.saturating_add(fraction(rtt.unwrap_or_default(), 1, part))
             .saturating_add(Self::SLACK)
             .clamp(min, max)
     }
@@ -357,9 +363,10 @@ impl Broadcast {
                 .saturating_add(Self::SLACK)
                 .max(Self::PATIENCE_MIN)
         });
+        let is_settled = |tag| self.roots.get(tag).is_some_and(roots::Root::is_warm);
         let guesses = self
             .guesses
-            .beside(&requests, &self.links, &mut self.rng, now);
+            .beside(&requests, is_settled, &self.links, &mut self.rng, now);
         requests.extend(guesses);
         let mut facts = request_frames(requests);
         for (link, entries) in self.announcements.due(now, &self.recent) {

@@ -199,6 +199,15 @@ impl Broadcast {
                     .as_ref()
                     .is_none_or(|quickest| quickest.contains(link))
         });
+        if quickest.is_some()
+            && let Some(root) = self.roots.get_mut(tag)
+        {
+            // Who is announced the first one is announced the next ones as well, until it asks.
+            for (link, _) in &lazy {
+                root.choke(*link);
+            }
+        }
+        let root = self.roots.get(tag);
         let mut facts = Vec::with_capacity(eager.len());
         for (link, _) in eager {
             passing.note_holder(link);

@@ -32,7 +32,7 @@ impl Plan {
     /// Ten minutes on two cores.
     pub fn quick() -> Self {
         Self {
-            nodes: 10_000,
+            nodes: 3_000,
             networks: 5,
             apart: Duration::from_mins(1),
             formed: vec![(100, 100), (1_000, 5)],
