@@ -19,6 +19,8 @@ const FIRSTS: usize = 4;
 const FIRSTS_TO_LEAD: usize = 2;
 /// Backups kept per root.
 const BACKUPS_MAX: usize = 3;
+/// A bulletin that follows another of its root so soon is taken for the second of many.
+const SOON: Duration = Duration::from_secs(3);
 /// More late bulletins than this among the last sixteen (a fifth of them) and a parent is demoted.
 const LATE_MAX: u32 = 3;
 
@@ -33,6 +35,10 @@ pub(crate) struct Root {
     backups: Vec<Backup>,
     /// Who told us not to push, in order.
     choked: Vec<LinkId>,
+    /// Who was announced the first bulletin and has not asked, in order: is announced the next as well.
+    announced: Vec<LinkId>,
+    /// When the latest bulletin came.
+    latest: Mono,
     /// Whom we told not to push, and have not asked to push again since.
     silenced: Vec<LinkId>,
     /// One bit per bulletin: the parent was not the first to bring it.
@@ -83,7 +89,7 @@ impl Root {
 
     /// Whether `link` asked not to be pushed this root.
     pub(crate) fn is_choked(&self, link: LinkId) -> bool {
-        self.choked.binary_search(&link).is_ok()
+        self.choked.binary_search(&link).is_ok() || self.announced.contains(&link)
     }
 
     pub(crate) fn choke(&mut self, link: LinkId) {
@@ -92,7 +98,22 @@ impl Root {
         }
     }
 
+    /// Takes `links` as having choked this root until they ask for it.
+    pub(crate) fn announce_to(&mut self, links: impl Iterator<Item = LinkId>) {
+        self.announced = links.collect();
+    }
+
+    /// Notes that a bulletin is here at `now`. One that follows soon after another has its root worth a
+    /// proper tree: it goes to everybody, and whoever brings a copy first is on the shortest way.
+    fn note_bulletin(&mut self, now: Mono) {
+        if self.count > 0 && now.since(self.latest) < SOON {
+            self.announced.clear();
+        }
+        self.latest = now;
+    }
+
     pub(crate) fn unchoke(&mut self, link: LinkId) {
+        self.announced.retain(|other| *other != link);
         if let Ok(at) = self.choked.binary_search(&link) {
             self.choked.remove(at);
         }
@@ -265,6 +286,7 @@ impl Roots {
     /// Notes a bulletin injected here: the tree's root is ourselves.
     pub(crate) fn injected(&mut self, tag: u64, now: Mono) {
         if let Some(root) = self.entry(tag, now) {
+            root.note_bulletin(now);
             root.count = root.count.saturating_add(1);
         }
     }
@@ -275,6 +297,7 @@ impl Roots {
         let Some(root) = self.entry(tag, now) else {
             return Change::None;
         };
+        root.note_bulletin(now);
         let parent = root.parent;
         let change = root.first(link, waited);
         match parent {
@@ -368,6 +391,29 @@ mod tests {
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(1)));
         roots.first(TAG, link(2), Duration::ZERO, Mono::ZERO);
         assert_eq!(roots.get(TAG).and_then(Root::parent), Some(link(2)));
+    }
+
+    #[test]
+    fn who_is_announced_the_first_one_is_not_pushed_the_next_until_it_asks_or_there_are_many() {
+        let second = |seconds| Mono::ZERO.plus(Duration::from_secs(seconds));
+        let mut roots = roots();
+        let bulletin =
+            |roots: &mut Roots, at| roots.first(TAG, link(1), Duration::ZERO, second(at));
+        bulletin(&mut roots, 0);
+        let root = roots.get_mut(TAG).expect("it is known now");
+        root.announce_to([2, 3].map(link).into_iter());
+        root.unchoke(link(3));
+        bulletin(&mut roots, 10);
+        let is_choked = |roots: &Roots| {
+            [2, 3].map(|number| {
+                roots
+                    .get(TAG)
+                    .is_some_and(|root| root.is_choked(link(number)))
+            })
+        };
+        assert_eq!(is_choked(&roots), [true, false]);
+        bulletin(&mut roots, 12);
+        assert_eq!(is_choked(&roots), [false, false], "worth a proper tree");
     }
 
     #[test]

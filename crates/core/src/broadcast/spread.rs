@@ -202,10 +202,7 @@ impl Broadcast {
         if quickest.is_some()
             && let Some(root) = self.roots.get_mut(tag)
         {
-            // Who is announced the first one is announced the next ones as well, until it asks.
-            for (link, _) in &lazy {
-                root.choke(*link);
-            }
+            root.announce_to(lazy.iter().map(|(link, _)| *link));
         }
         let root = self.roots.get(tag);
         let mut facts = Vec::with_capacity(eager.len());
