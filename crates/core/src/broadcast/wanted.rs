@@ -83,8 +83,8 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Ids awaited that one link announced before anyone else.
     const ANNOUNCED_MAX: usize = 5_000;
-    /// Sources remembered per id.
-    const SOURCES_MAX: usize = 8;
+    /// Sources remembered per id: more than those among a node's neighbours who may withhold it.
+    const SOURCES_MAX: usize = 32;
     /// Neighbours asked for one id at the same time.
     const ASKED_MAX: usize = 2;
     /// Failures counted: patience with a link is halved so often at most.
@@ -446,6 +446,23 @@ mod tests {
         assert_eq!(wanted.next_due(), Some(at(5_500)), "half the patience");
         wanted.came(&id(3), link(1));
         assert!(wanted.failed.is_empty(), "who answers begins anew");
+    }
+
+    /// Story: eight sources were remembered. Of a node with fifty neighbours, fifteen of which withheld, eight
+    /// of those had announced first, and who would have sent it was not asked for half a minute.
+    #[test]
+    fn fifteen_that_withhold_do_not_hide_the_one_that_does_not() {
+        let mut wanted = Wanted::new(10, 10);
+        for number in 1..=16 {
+            wanted.add(ID, link(number), Ask::Graft(5), at(0), at(0));
+        }
+        let mut asked = Vec::new();
+        for now in (0..20_000).step_by(100) {
+            let requests = wanted.due(at(now), |_| Duration::from_millis(100));
+            asked.extend(requests.iter().map(|request| (now, request.link)));
+        }
+        let honest = asked.iter().find(|(_, other)| *other == link(16));
+        assert!(matches!(honest, Some((0..=2_000, _))), "{honest:?}");
     }
 
     #[test]
