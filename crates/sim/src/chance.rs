@@ -2,7 +2,9 @@
 //! draw more does not change what happens inside.
 
 use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
+
+use crate::draw;
 
 /// Draws, the same for the same seed.
 #[derive(Debug)]
@@ -16,8 +18,7 @@ impl Chance {
 
     /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        let drawn = self.0.next_u64() % bound.max(1) as u64;
-        usize::try_from(drawn).unwrap_or(0)
+        draw::below(&mut self.0, bound)
     }
 
     /// This share of `all`, at least one unless the share is nothing, in order.

@@ -1,4 +1,4 @@
-//! Random choices of comparators, in whole numbers so that every machine draws alike.
+//! Random choices, in whole numbers so that every machine draws alike.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;

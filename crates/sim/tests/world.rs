@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bruit_sim::ledger::BulletinNumber;
 use bruit_sim::terrain::{Distances, Terrain};
 use bruit_sim::world::{Settings, World};
 
@@ -25,6 +26,23 @@ fn pair(terrain: Terrain) -> World {
     world
 }
 
+/// The same two, who send 100,000 bytes a second.
+fn narrow_pair() -> World {
+    pair(Terrain {
+        uplink_bytes_per_s: Some(100_000),
+        ..Terrain::default()
+    })
+}
+
+/// Half a second for its 50,000 bytes, and the way.
+fn assert_came_through_a_narrow_uplink(world: &World, bulletin: BulletinNumber) {
+    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+    assert!(
+        matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
+        "{delays:?}"
+    );
+}
+
 #[test]
 fn a_bulletin_takes_as_long_as_its_way() {
     let mut world = pair(Terrain::default());
@@ -36,18 +54,10 @@ fn a_bulletin_takes_as_long_as_its_way() {
 
 #[test]
 fn a_narrow_uplink_takes_its_time() {
-    let mut world = pair(Terrain {
-        uplink_bytes_per_s: Some(100_000),
-        ..Terrain::default()
-    });
+    let mut world = narrow_pair();
     let bulletin = world.publish(0, &vec![7; 50_000]);
     world.run(SECOND * 2);
-    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
-    // Half a second for its bytes, and the way.
-    assert!(
-        matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
-        "{delays:?}"
-    );
+    assert_came_through_a_narrow_uplink(&world, bulletin);
 }
 
 #[test]
@@ -66,19 +76,12 @@ fn a_short_cut_delays_and_loses_nothing() {
 /// Story: what was held at a cut had kept the uplink busy already, and did so again.
 #[test]
 fn what_is_held_at_a_cut_takes_the_uplink_once() {
-    let mut world = pair(Terrain {
-        uplink_bytes_per_s: Some(100_000),
-        ..Terrain::default()
-    });
+    let mut world = narrow_pair();
     world.cut(|_, _| true);
     let bulletin = world.publish(0, &vec![7; 50_000]);
     world.heal();
     world.run(SECOND * 2);
-    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
-    assert!(
-        matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
-        "{delays:?}"
-    );
+    assert_came_through_a_narrow_uplink(&world, bulletin);
 }
 
 /// Story: what a node had sent into a cut went on from there when the cut healed, although the node had

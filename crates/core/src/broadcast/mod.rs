@@ -253,11 +253,7 @@ impl Broadcast {
             .map(|link| link.rtt);
         let wait = fraction(lateness, 3, 2);
         // While a tree grows, what comes along it is often overtaken by announcements.
-        let part = if root.is_some_and(roots::Root::is_warm) {
-            4
-        } else {
-            2
-        };
+        let part = if self.roots.is_settled(tag) { 4 } else { 2 };
         wait.saturating_add(fraction(rtt.unwrap_or_default(), 1, part))
             .saturating_add(Self::SLACK)
             .clamp(min, max)
@@ -363,7 +359,7 @@ impl Broadcast {
                 .saturating_add(Self::SLACK)
                 .max(Self::PATIENCE_MIN)
         });
-        let is_settled = |tag| self.roots.get(tag).is_some_and(roots::Root::is_warm);
+        let is_settled = |tag| self.roots.is_settled(tag);
         let guesses = self
             .guesses
             .beside(&requests, is_settled, &self.links, &mut self.rng, now);

@@ -35,7 +35,7 @@ pub(crate) struct Root {
     backups: Vec<Backup>,
     /// Who told us not to push, in order.
     choked: Vec<LinkId>,
-    /// Who was announced the first bulletin and has not asked, in order: is announced the next as well.
+    /// Who was announced the first bulletin and has not asked: is announced the next as well.
     announced: Vec<LinkId>,
     /// When the latest bulletin came.
     latest: Mono,
@@ -77,8 +77,7 @@ impl Root {
         self.lateness
     }
 
-    /// Whether enough has come along this root for its tree to have settled.
-    pub(crate) const fn is_warm(&self) -> bool {
+    const fn is_warm(&self) -> bool {
         self.count >= 4 && self.late.count_ones() <= LATE_MAX
     }
 
@@ -103,8 +102,8 @@ impl Root {
         self.announced = links.collect();
     }
 
-    /// Notes that a bulletin is here at `now`. One that follows soon after another has its root worth a
-    /// proper tree: it goes to everybody, and whoever brings a copy first is on the shortest way.
+    /// Notes that a bulletin is here at `now`. When one follows another soon, the root is worth a proper
+    /// tree: it goes to everybody, so that whoever brings the first copy is on the shortest way.
     fn note_bulletin(&mut self, now: Mono) {
         if self.count > 0 && now.since(self.latest) < SOON {
             self.announced.clear();
@@ -249,6 +248,11 @@ impl Roots {
     /// The root of `tag`, if it is known.
     pub(crate) fn get_mut(&mut self, tag: u64) -> Option<&mut Root> {
         self.by_tag.get_mut(&tag)
+    }
+
+    /// Whether enough has come along `tag` for its tree to have settled.
+    pub(crate) fn is_settled(&self, tag: u64) -> bool {
+        self.get(tag).is_some_and(Root::is_warm)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -497,7 +501,7 @@ mod tests {
         for number in [1, 1, 1, 1, 1, 2, 1] {
             roots.first(TAG, link(number), Duration::ZERO, Mono::ZERO);
         }
-        assert!(roots.get(TAG).is_some_and(Root::is_warm));
+        assert!(roots.is_settled(TAG));
     }
 
     #[test]

@@ -204,7 +204,6 @@ impl Broadcast {
         {
             root.announce_to(lazy.iter().map(|(link, _)| *link));
         }
-        let root = self.roots.get(tag);
         let mut facts = Vec::with_capacity(eager.len());
         for (link, _) in eager {
             passing.note_holder(link);
@@ -213,7 +212,7 @@ impl Broadcast {
             let waiting = self.announcements.along(link, now, &self.recent);
             facts.extend(announce_frames(link, &waiting));
         }
-        let is_settled = root.is_some_and(Root::is_warm);
+        let is_settled = self.roots.is_settled(tag);
         if is_settled && passing.was_missing {
             self.alert.raise(now);
         }

@@ -264,11 +264,6 @@ impl Wanted {
         self.failed.remove(&link);
     }
 
-    /// How often `link` let us wait in vain.
-    fn failures(&self, link: LinkId) -> u8 {
-        self.failed.get(&link).copied().unwrap_or(0)
-    }
-
     /// The requests due at `now`. `patience` says how long to wait for a neighbour's answer.
     pub(crate) fn due(&mut self, now: Mono, patience: impl Fn(LinkId) -> Duration) -> Vec<Request> {
         let mut requests = Vec::new();
@@ -296,8 +291,8 @@ impl Wanted {
             self.in_flight.get(*source).copied().unwrap_or(0) < self.in_flight_max
         };
         let sources = want.sources.iter().filter(unasked).filter(has_room);
-        let failures = |link: &&LinkId| self.failed.get(*link).copied().unwrap_or(0);
-        let Some(link) = sources.min_by_key(failures).copied() else {
+        let failures = |link: &LinkId| self.failed.get(link).copied().unwrap_or(0);
+        let Some(link) = sources.min_by_key(|link| failures(link)).copied() else {
             match want.sources.iter().find(unasked).copied() {
                 Some(busy) if want.asked.is_empty() => self.park(id, busy),
                 _ => self.pause(id, now),
@@ -319,7 +314,7 @@ impl Wanted {
             instead_of,
         });
         // Who let us wait before is not waited for as long.
-        let parts = 1_u32.checked_shl(self.failures(link).into()).unwrap_or(1);
+        let parts = 1_u32.checked_shl(failures(&link).into()).unwrap_or(1);
         let patience = patience(link).checked_div(parts).unwrap_or_default();
         self.schedule(id, now.plus(patience));
         if let Some(link) = given_up {

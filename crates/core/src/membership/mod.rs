@@ -14,7 +14,7 @@ mod book;
 mod candidate;
 mod config;
 mod dial;
-pub(crate) mod ends;
+mod ends;
 mod exchange;
 mod group;
 mod links;

@@ -152,7 +152,54 @@ fn judged(plan: &Plan, all: &[&Figures]) -> Vec<Gate> {
     if all.is_empty() {
         return Vec::new();
     }
-    let gate = |name: &str, value: f64, rule: &'static str, bound: f64, unit: &'static str| Gate {
+    let values = |figure: fn(&Figures) -> f64| all.iter().map(move |one| figure(one));
+    let least = |figure| values(figure).fold(f64::INFINITY, f64::min);
+    let most = |figure| values(figure).fold(0.0, f64::max);
+    let slower = p99(all, |one| &one.warm_ms) / p99(all, |one| &one.flood_ms);
+    let first = p99(all, |one| &one.withheld_first_ms);
+    let parts = all.iter().map(|one| one.parts).max().unwrap_or_default();
+    let measured = [
+        (
+            "kill-30",
+            least(|one| one.after_30),
+            AT_LEAST,
+            0.9999,
+            "share",
+        ),
+        (
+            "kill-80",
+            least(|one| one.after_80),
+            AT_LEAST,
+            0.999,
+            "share",
+        ),
+        (
+            "merge",
+            most(|one| one.merged.as_secs_f64()),
+            AT_MOST,
+            30.0,
+            "s",
+        ),
+        (
+            "warm-redundancy",
+            most(|one| one.redundancy),
+            AT_MOST,
+            0.05,
+            "copies",
+        ),
+        ("warm-p99", slower, AT_MOST, 1.1, "of flooding"),
+        (
+            "withhold-delivery",
+            least(|one| one.withheld),
+            AT_LEAST,
+            1.0,
+            "share",
+        ),
+        ("withhold-first", first, AT_MOST, 450.0, "ms"),
+    ];
+    let (nodes, networks) = (plan.nodes, plan.networks);
+    let mut gates = vec![component("component".to_owned(), parts, nodes, networks)];
+    gates.extend(measured.map(|(name, value, rule, bound, unit)| Gate {
         name: name.to_owned(),
         value,
         bound,
@@ -163,68 +210,16 @@ fn judged(plan: &Plan, all: &[&Figures]) -> Vec<Gate> {
         },
         rule,
         unit,
-        nodes: plan.nodes,
-        networks: plan.networks,
-    };
-    let least = |figure: fn(&Figures) -> f64| {
-        all.iter()
-            .map(|one| figure(one))
-            .fold(f64::INFINITY, f64::min)
-    };
-    let most = |figure: fn(&Figures) -> f64| all.iter().map(|one| figure(one)).fold(0.0, f64::max);
-    let p99 = |figure: fn(&Figures) -> &[f64]| {
-        let mut delays: Vec<f64> = all.iter().flat_map(|one| figure(one)).copied().collect();
-        delays.sort_by(f64::total_cmp);
-        quantile(&delays, 0.99).unwrap_or(f64::INFINITY)
-    };
-    let parts = all.iter().map(|one| one.parts).max().unwrap_or_default();
-    let slower = p99(|one| &one.warm_ms) / p99(|one| &one.flood_ms);
-    vec![
-        component("component".to_owned(), parts, plan.nodes, plan.networks),
-        gate(
-            "kill-30",
-            least(|one| one.after_30),
-            AT_LEAST,
-            0.9999,
-            "share",
-        ),
-        gate(
-            "kill-80",
-            least(|one| one.after_80),
-            AT_LEAST,
-            0.999,
-            "share",
-        ),
-        gate(
-            "merge",
-            most(|one| one.merged.as_secs_f64()),
-            AT_MOST,
-            30.0,
-            "s",
-        ),
-        gate(
-            "warm-redundancy",
-            most(|one| one.redundancy),
-            AT_MOST,
-            0.05,
-            "copies",
-        ),
-        gate("warm-p99", slower, AT_MOST, 1.1, "of flooding"),
-        gate(
-            "withhold-delivery",
-            least(|one| one.withheld),
-            AT_LEAST,
-            1.0,
-            "share",
-        ),
-        gate(
-            "withhold-first",
-            p99(|one| &one.withheld_first_ms),
-            AT_MOST,
-            450.0,
-            "ms",
-        ),
-    ]
+        nodes,
+        networks,
+    }));
+    gates
+}
+
+fn p99(all: &[&Figures], figure: fn(&Figures) -> &[f64]) -> f64 {
+    let mut delays: Vec<f64> = all.iter().flat_map(|one| figure(one)).copied().collect();
+    delays.sort_by(f64::total_cmp);
+    quantile(&delays, 0.99).unwrap_or(f64::INFINITY)
 }
 
 const AT_MOST: &str = "at most";

@@ -22,6 +22,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::behaviour::Behaviour;
 use crate::checks::Checks;
+use crate::draw;
 use crate::host::{Bulletins, Host, Image};
 use crate::ledger::{BulletinNumber, Ledger};
 use crate::queue::Queue;
@@ -210,8 +211,7 @@ impl World {
 
     /// A number below `bound`, by chance.
     pub fn below(&mut self, bound: usize) -> usize {
-        let drawn = self.rng.next_u64() % bound.max(1) as u64;
-        usize::try_from(drawn).unwrap_or(0)
+        draw::below(&mut self.rng, bound)
     }
 
     // What is done to it.

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::{output, progress};
+use crate::output;
 
 /// Hold the protocol to its figures: many networks in virtual time, on all cores. Shares and counts are the
 /// worst network's, delays the 99th percentile over the deliveries of all of them.
@@ -42,20 +42,10 @@ impl Gates {
         };
         let began = Instant::now();
         let meter = Arc::new(plan.meter());
-        let told = {
-            let meter = meter.clone();
-            move || format!("gates: {} % simulated", meter.percent())
-        };
-        let work = tokio::task::spawn_blocking(move || gates::run(&plan, &meter));
-        let gates = progress::told(told, work).await.map_err(|error| {
-            let message = format!("the simulation broke off: {error}");
-            Failure::new(
-                Exit::Negative,
-                "crashed",
-                message,
-                "report this, with the seed",
-            )
-        })?;
+        let gates = super::simulated("gates".to_owned(), meter.clone(), move || {
+            gates::run(&plan, &meter)
+        })
+        .await?;
         let answer = Answer {
             gates,
             seconds: began.elapsed().as_secs(),

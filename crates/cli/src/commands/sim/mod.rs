@@ -5,10 +5,14 @@ mod gates;
 mod list;
 mod scenario;
 
+use std::sync::Arc;
+
+use bruit_sim::run::Meter;
 use clap::{Args, Subcommand};
 
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::progress;
 
 /// Simulate a network: run a scenario, list those there are, compare two reports, hold the protocol to its
 /// figures. The nodes run what a daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
@@ -36,6 +40,21 @@ enum Command {
     Compare(compare::Compare),
     /// Hold the protocol to its figures: exit code 1 names those that fall short
     Gates(gates::Gates),
+}
+
+/// Does `work` in a thread of its own; a terminal is told how far `meter` is.
+async fn simulated<T: Send + 'static>(
+    name: String,
+    meter: Arc<Meter>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let told = move || format!("{name}: {} % simulated", meter.percent());
+    let done = progress::told(told, tokio::task::spawn_blocking(work)).await;
+    done.map_err(|error| {
+        let message = format!("the simulation broke off: {error}");
+        let fix = "report this, with the seed";
+        Failure::new(Exit::Negative, "crashed", message, fix)
+    })
 }
 
 impl Sim {

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::config::keys::nearest;
 use crate::failure::{Exit, Failure};
-use crate::{output, progress};
+use crate::output;
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -81,28 +81,14 @@ impl Run {
     }
 }
 
-/// Runs it in a thread of its own; a terminal is told how far it is.
 async fn simulate(scenario: Scenario, seeds: Vec<u64>) -> Result<Report, Failure> {
     let setups = scenario.cases.iter().map(|case| &case.setup);
     let meter = Arc::new(Meter::of(setups, seeds.len()));
-    let told = {
-        let (name, meter) = (scenario.name.clone(), meter.clone());
-        move || format!("{name}: {} % simulated", meter.percent())
-    };
-    let work = tokio::task::spawn_blocking(move || {
+    super::simulated(scenario.name.clone(), meter.clone(), move || {
         let outcomes = run::all(&scenario, &seeds, &meter);
         Report::new(&scenario, &seeds, &outcomes)
-    });
-    let done = progress::told(told, work).await;
-    done.map_err(|error| {
-        let message = format!("the simulation broke off: {error}");
-        Failure::new(
-            Exit::Negative,
-            "crashed",
-            message,
-            "report this, with the seed",
-        )
     })
+    .await
 }
 
 /// Answers the names of the files it wrote.
