@@ -63,7 +63,7 @@ impl Failure {
         let fix = match error.kind() {
             io::ErrorKind::NotFound => format!("check the path {path}"),
             io::ErrorKind::NotADirectory => {
-                format!("a part of {path} is a file: choose another folder with --data")
+                format!("a part of {path} is a file: name another folder")
             }
             io::ErrorKind::PermissionDenied => format!("give this user access to {path}"),
             io::ErrorKind::ReadOnlyFilesystem => {

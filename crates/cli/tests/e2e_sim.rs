@@ -264,3 +264,18 @@ fn a_promise_that_is_not_kept_makes_the_exit_code_one() {
     }
     assert_eq!(broken["bulletin"].as_str().unwrap().len(), 64);
 }
+
+/// Story: whoever named a folder below a file with --out was told to choose another one with --data.
+#[test]
+fn a_folder_that_cannot_be_is_not_blamed_on_the_data_folder() {
+    let desk = Desk::new();
+    desk.file("file", "");
+    let done = desk.sim(&["first", "--out", "file/below", "--json"]);
+    let error = done.error();
+    assert_eq!((done.code, &error["code"]), (2, &"file".into()));
+    let fix = error["fix"].as_str().unwrap();
+    assert!(
+        fix.contains("another folder") && !fix.contains("--data"),
+        "{fix}"
+    );
+}
