@@ -1,12 +1,14 @@
 //! The configuration of an engine: one struct per room, checked once.
 
+use serde::{Deserialize, Serialize};
+
 use crate::network::Network;
 use crate::{
     broadcast, floor, intake, inventory, liveness, membership, outbox, reconcile, reputation,
 };
 
 /// Everything an engine can be told. [`Config::validate`] makes of it what an engine takes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Config {
     /// Whose network.
     pub network: Network,

@@ -7,12 +7,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::LinkId;
 use crate::time::Mono;
 use crate::work::{Density, Price};
 
 /// When a node counts itself as loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Bulletin bytes a minute this node relays gladly. Default 120 MB: 2 MB/s.
     pub budget_bytes_per_min: u64,

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::broadcast::Copy;
 use crate::bulletin::Bulletin;
@@ -44,7 +45,7 @@ impl<T> Verified<T> {
 }
 
 /// What intake allows itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Jobs under way at once; more are refused as `Busy` and asked for again. Default 4,096.
     pub jobs_max: usize,

@@ -16,6 +16,7 @@ pub mod id;
 pub mod identity;
 pub mod intake;
 pub mod inventory;
+pub mod journal;
 pub mod limits;
 pub mod link;
 pub mod liveness;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::broadcast::Push;
 use crate::id::{LinkId, ShortId};
@@ -12,7 +13,7 @@ use crate::link::Class;
 use crate::time::Mono;
 
 /// How much may wait.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Frames waiting on one stream of a link. Default 512.
     pub frames_max: usize,

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::NodeId;
 use crate::time::Mono;
 
 /// How peers are held to account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// How long a peer that broke the protocol is not linked with again. Default 24 h.
     pub discouraged_for: Duration,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
 
 /// How soon silence is noticed, and what is made of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// A link from which nothing was heard for this long, ± 10 %, is pinged. Default 5 s. Shorter notices
     /// sooner; every halving doubles the idle traffic (about 60 bytes of frames per ping).

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::NodeId;
 use crate::limits;
 
 /// How a node finds, keeps and gives up its neighbours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Links this node opens. Default 6: with as many from others about 12 in all, which survives
     /// 80 % of the network failing at once. More costs an idle link's pings and announcements each.
