@@ -111,6 +111,9 @@ fn a_scenario_is_run_and_the_same_seed_gives_the_same_report() {
         .sim(&["small.toml", "--json", "--seed", "2"])
         .ok()
         .json();
+    let traces = [&first, &other].map(|report| &report["cases"][0]["traces"]);
+    assert_eq!(traces[0][0].as_str().unwrap().len(), 64);
+    assert_ne!(traces[0], traces[1]);
     assert_ne!(determined(first)["cases"], determined(other)["cases"]);
 }
 
@@ -132,7 +135,7 @@ fn a_report_is_written_where_it_is_told_to_and_nowhere_else() {
         .ok();
     assert!(
         done.out
-            .contains("in a/b: report.json, table.txt, delays.svg"),
+            .contains("in a/b: report.json, table.txt, delays.svg, recording-1-rootcast.jsonl.gz"),
         "{}",
         done.out
     );
@@ -150,6 +153,8 @@ fn a_report_is_written_where_it_is_told_to_and_nowhere_else() {
             .unwrap()
             .starts_with("<svg")
     );
+    let recording = fs::read(out.join("recording-1-rootcast.jsonl.gz")).unwrap();
+    assert_eq!(recording[..2], [0x1f, 0x8b], "gzip");
 }
 
 #[test]

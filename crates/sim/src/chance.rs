@@ -55,6 +55,6 @@ mod tests {
             assert_eq!(drawn.len(), size, "{share}");
             assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
         }
-        assert_eq!(chance.share(Vec::new(), 0.5), []);
+        assert_eq!(chance.share(Vec::new(), 0.5), [0; 0]);
     }
 }

@@ -31,6 +31,7 @@ pub mod mesh;
 pub mod oracles;
 pub mod overlay;
 pub mod plumtree;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -30,6 +30,19 @@ pub enum Promise {
     Fair,
 }
 
+impl Promise {
+    /// Its word in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Everywhere => "everywhere",
+            Self::Equal => "equal",
+            Self::Symmetric => "symmetric",
+            Self::Fair => "fair",
+        }
+    }
+}
+
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Broken {

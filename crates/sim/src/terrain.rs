@@ -130,6 +130,16 @@ impl Place {
             y: unit(rng),
         }
     }
+
+    /// In thousandths of the sides.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to below 1,000"
+    )]
+    pub(crate) fn thousandths(self) -> [u16; 2] {
+        [self.x, self.y].map(|side| (side * 1_000.0) as u16)
+    }
 }
 
 /// A number from 0 to below 1.

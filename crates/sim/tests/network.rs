@@ -280,7 +280,7 @@ fn strangers_do_not_link_and_both_are_told_why() {
     world.join(1, 0);
     world.run(SECOND * 3);
     for node in 0..2 {
-        assert_eq!(world.neighbours(node), []);
+        assert_eq!(world.neighbours(node), [0; 0]);
         let mut notices = world.notices(node).iter();
         assert!(notices.any(|notice| matches!(notice, Notice::Stranger { .. })));
     }

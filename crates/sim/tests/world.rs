@@ -113,7 +113,7 @@ fn a_node_that_is_gone_is_noticed_and_one_that_comes_back_is_let_in() {
     let mut world = pair(Terrain::default());
     world.kill(0);
     world.run(SECOND * 40);
-    assert_eq!(world.neighbours(1), []);
+    assert_eq!(world.neighbours(1), [0; 0]);
     let missed = world.publish(1, b"while it was away");
     world.restart(0);
     world.join(0, 1);

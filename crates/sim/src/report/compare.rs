@@ -148,6 +148,7 @@ mod tests {
             columns: columns.collect(),
             bytes_by_kind: BTreeMap::new(),
             delays_ms: Vec::new(),
+            traces: Vec::new(),
             broken_count: 0,
             broken: Vec::new(),
         }

@@ -62,6 +62,9 @@ pub struct Row {
     pub bytes_by_kind: BTreeMap<String, Spread>,
     /// Delays in milliseconds at each of [`shares`], the median over all seeds.
     pub delays_ms: Vec<f64>,
+    /// For each seed a hash over every frame, dial and delivery and its moment, in hexadecimal digits.
+    #[serde(default)]
+    pub traces: Vec<String>,
     /// How often a promise was not kept, in all seeds together.
     pub broken_count: usize,
     /// The first of these, with their seeds.
@@ -134,6 +137,10 @@ fn row(case: &Case, x: Option<&str>, seeds: &[u64], outcomes: &[Outcome]) -> Row
         columns: columns.collect(),
         bytes_by_kind: bytes_by_kind(outcomes),
         delays_ms: delays_ms(outcomes),
+        traces: outcomes
+            .iter()
+            .map(|outcome| outcome.trace.clone())
+            .collect(),
         broken_count: outcomes.iter().map(|outcome| outcome.broken.len()).sum(),
         broken: broken.take(BROKEN_MAX).collect(),
     }

@@ -34,6 +34,8 @@ pub(super) fn outcome(
         broken: Vec::new(),
         wall_time: Duration::ZERO,
         memory_kb: None,
+        trace: stage.trace(),
+        recording: None,
     }
 }
 

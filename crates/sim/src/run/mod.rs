@@ -16,11 +16,12 @@ use bruit_core::time::Mono;
 
 use crate::ledger::{BulletinNumber, Totals};
 use crate::oracles::{self, Broken};
+use crate::recording::{Band, Frame, Recording, ticks};
 use crate::scenario::Setup;
 
 pub use meter::Meter;
 pub(crate) use pool::side_by_side;
-pub use pool::{Outcomes, all};
+pub use pool::{Outcomes, all, recorded};
 pub use protocol::Protocol;
 
 use memory::Memory;
@@ -55,6 +56,10 @@ pub struct Outcome {
     pub wall_time: Duration,
     /// Kilobytes of memory for each node; none where it was not measured.
     pub memory_kb: Option<f64>,
+    /// A hash over every frame, dial and delivery and its moment, in hexadecimal digits.
+    pub trace: String,
+    /// What happened, where that was to be kept.
+    pub recording: Option<Recording>,
 }
 
 /// What is done at a moment. At one moment, in this order.
@@ -94,12 +99,21 @@ fn steps(setup: &Setup) -> Vec<(Duration, Step)> {
 /// Runs `setup` with `seed`. Same setup, same seed: same outcome, but for the time it took here and the
 /// memory.
 pub fn one(setup: &Setup, seed: u64, meter: &Meter) -> Outcome {
-    run(setup, seed, meter, None)
+    run(setup, seed, meter, None, false)
 }
 
-fn run(setup: &Setup, seed: u64, meter: &Meter, memory: Option<&mut Memory>) -> Outcome {
+fn run(
+    setup: &Setup,
+    seed: u64,
+    meter: &Meter,
+    memory: Option<&mut Memory>,
+    is_recorded: bool,
+) -> Outcome {
     let began = Instant::now();
     let mut stage = Stage::new(setup, seed, meter);
+    if is_recorded {
+        stage.world.tape();
+    }
     stage.start();
     let settled = protocol::settled_at(setup);
     let steps = steps(setup);
@@ -124,7 +138,11 @@ fn run(setup: &Setup, seed: u64, meter: &Meter, memory: Option<&mut Memory>) -> 
     stage.until(settled.plus(setup.busy()).plus(setup.traffic.drain));
     let mut outcome = measure::outcome(&stage, setup, &measured, &from);
     outcome.memory_kb = memory.and_then(|memory| memory.per_node(setup.nodes));
+    outcome.recording = recording(&mut stage, setup, seed, &from);
     outcome.broken = broken(stage, setup.protocol);
+    if let Some(recording) = &mut outcome.recording {
+        recording.pin(&outcome.broken);
+    }
     outcome.wall_time = began.elapsed();
     outcome
 }
@@ -132,6 +150,7 @@ fn run(setup: &Setup, seed: u64, meter: &Meter, memory: Option<&mut Memory>) -> 
 /// What had been counted when measuring began.
 #[derive(Debug, Default)]
 struct Start {
+    at: Mono,
     totals: Totals,
     bytes_by_kind: BTreeMap<u8, u64>,
 }
@@ -140,10 +159,36 @@ impl Start {
     fn of(stage: &Stage<'_>) -> Self {
         let ledger = stage.world.ledger();
         Self {
+            at: stage.world.now(),
             totals: ledger.totals(),
             bytes_by_kind: ledger.bytes_by_kind().clone(),
         }
     }
+}
+
+/// What the world has noted down, if it was to, with what befell it.
+fn recording(stage: &mut Stage<'_>, setup: &Setup, seed: u64, from: &Start) -> Option<Recording> {
+    let tape = stage.world.take_tape()?;
+    let settled = protocol::settled_at(setup);
+    let tick = |after: Duration| ticks(settled.plus(after).as_micros());
+    let bands = setup.faults.iter().flat_map(|fault| {
+        let (kind, what) = fault.kind.words();
+        fault.spells().map(move |(begin, end)| Band {
+            begin: tick(begin),
+            end: end.map(tick),
+            kind: kind.to_owned(),
+            what: what.clone(),
+        })
+    });
+    let frame = Frame {
+        protocol: setup.protocol.as_str(),
+        seed,
+        measured: ticks(from.at.as_micros()),
+        end: ticks(stage.world.now().as_micros()),
+        trace: stage.trace(),
+        bands: bands.collect(),
+    };
+    Some(Recording::new(*tape, frame))
 }
 
 fn broken(mut stage: Stage<'_>, protocol: Protocol) -> Vec<Broken> {

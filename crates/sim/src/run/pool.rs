@@ -17,6 +17,18 @@ pub type Outcomes = Vec<Vec<Outcome>>;
 /// # Panics
 /// When a run does.
 pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
+    run(scenario, seeds, meter, false)
+}
+
+/// As [`all`], and the first seed of each case is recorded.
+///
+/// # Panics
+/// When a run does.
+pub fn recorded(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
+    run(scenario, seeds, meter, true)
+}
+
+fn run(scenario: &Scenario, seeds: &[u64], meter: &Meter, is_recorded: bool) -> Outcomes {
     let cases = &scenario.cases;
     let jobs = cases.len() * seeds.len();
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -26,13 +38,19 @@ pub fn all(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
         threads,
         || Memory::new().filter(|_| threads == 1),
         |memory, job| {
-            let (case, seed) = (&cases[job / seeds.len()], seeds[job % seeds.len()]);
+            let (case, run) = (&cases[job / seeds.len()], job % seeds.len());
+            let is_recorded = is_recorded && run == 0;
             // A world stays in the thread that made it.
-            super::run(&case.setup, seed, meter, memory.as_mut())
+            let memory = memory.as_mut();
+            let mut outcome = super::run(&case.setup, seeds[run], meter, memory, is_recorded);
+            let recording = outcome.recording.take();
+            outcome.recording = recording.map(|it| it.named(&scenario.name, &case.name));
+            outcome
         },
     );
-    let cases = outcomes.chunks(seeds.len().max(1));
-    cases.map(<[Outcome]>::to_vec).collect()
+    let mut outcomes = outcomes.into_iter();
+    let of_a_case = |_| outcomes.by_ref().take(seeds.len()).collect();
+    cases.iter().map(of_a_case).collect()
 }
 
 /// Does jobs 0 to `jobs` on so many threads, each of which keeps a state of its own; answers what came of

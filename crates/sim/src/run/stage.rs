@@ -75,6 +75,11 @@ impl<'a> Stage<'a> {
         self.withholding.is_honest(node)
     }
 
+    /// The world's trace, in hexadecimal digits.
+    pub(super) fn trace(&self) -> String {
+        blake3::Hash::from(self.world.trace()).to_string()
+    }
+
     /// How long the network took to mend after the last fault.
     pub(super) fn repaired(&self) -> Option<Duration> {
         self.repair.as_ref()?.took

@@ -32,6 +32,18 @@ pub enum FaultKind {
     Withhold(f64),
 }
 
+impl FaultKind {
+    /// Its word in scenarios, and the rest of it.
+    pub(crate) fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Kill(share) => ("kill", share.to_string()),
+            Self::Cut(cut) => ("cut", cut.words()),
+            Self::Clock(share, ahead_ms) => ("clock", format!("{share}, {ahead_ms} ms ahead")),
+            Self::Withhold(share) => ("withhold", share.to_string()),
+        }
+    }
+}
+
 /// Who does not hear whom.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cut {
@@ -45,6 +57,18 @@ pub enum Cut {
     OneWay,
     /// This share of all pairs of nodes, by chance.
     Pairs(f64),
+}
+
+impl Cut {
+    fn words(self) -> String {
+        match self {
+            Self::Halves => "halves".to_owned(),
+            Self::Thirds => "thirds".to_owned(),
+            Self::One => "one".to_owned(),
+            Self::OneWay => "one-way".to_owned(),
+            Self::Pairs(share) => format!("pairs {share}"),
+        }
+    }
 }
 
 const KINDS: [&str; 4] = ["kill", "cut", "clock", "withhold"];

@@ -26,10 +26,12 @@ use crate::draw;
 use crate::host::{Bulletins, Host, Image};
 use crate::ledger::{BulletinNumber, Ledger};
 use crate::queue::Queue;
+use crate::recording::Tape;
 use crate::terrain::{Place, Terrain};
 use crate::wires::{End, Wires};
 
 mod reading;
+mod taping;
 mod traffic;
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
@@ -121,6 +123,8 @@ pub struct World {
     ledger: Ledger,
     blames: Vec<Blame>,
     trace: blake3::Hasher,
+    /// What is noted down to be looked at later, where that was asked for.
+    tape: Option<Box<Tape>>,
 }
 
 /// A node closed a link because the other side broke the protocol, as it sees it.
@@ -162,6 +166,7 @@ impl World {
             ledger: Ledger::default(),
             blames: Vec::new(),
             trace: blake3::Hasher::new(),
+            tape: None,
         };
         for _ in 0..count {
             world.add();
@@ -189,6 +194,7 @@ impl World {
             verdict: None,
             notices: Vec::new(),
         });
+        self.tape_place(number);
         self.feed(number, Event::Addresses(vec![address(number)]));
         number
     }
@@ -244,6 +250,7 @@ impl World {
         let bulletin = Bulletin::sign(header, content, network, &host.key);
         let id = *bulletin.id();
         self.ledger.publish(id, node, self.now, self.hosts.len());
+        self.tape_publish(node, &bulletin);
         self.command(node, Command::Publish(Box::new(bulletin)));
         BulletinNumber(self.ledger.published() - 1)
     }
@@ -259,9 +266,11 @@ impl World {
         host.is_alive = false;
         host.image.address_book = host.behaviour.address_book();
         let links = std::mem::take(&mut host.links);
+        self.tape_life(node, false);
         for link in links {
             let end = End::of(link);
             self.wires.shut(end);
+            self.tape_link_down(end);
             self.will_be_silent(end.other());
         }
     }
@@ -276,6 +285,7 @@ impl World {
         host.life += 1;
         host.wakeup = None;
         let left = host.image.left(&self.bulletins);
+        self.tape_life(node, true);
         self.feed(node, Event::Restored(Box::new(left)));
         self.feed(node, Event::Addresses(vec![address(node)]));
     }
@@ -381,7 +391,15 @@ impl World {
                 let signature = self.hosts[node].key.sign(&message);
                 self.feed(node, Event::Signed { job, signature });
             }
-            Action::Deliver { bulletin, hops, .. } => self.deliver(node, *bulletin, hops),
+            Action::Deliver {
+                bulletin,
+                from,
+                hops,
+                ..
+            } => {
+                self.tape_delivery(node, &bulletin, from, hops);
+                self.deliver(node, *bulletin, hops);
+            }
             Action::Persist(persist) => self.hosts[node].image.keep(persist, &self.bulletins),
             Action::Load { id } => {
                 let bytes = self.hosts[node].image.read(&id, &self.bulletins);

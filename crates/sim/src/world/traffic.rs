@@ -84,6 +84,7 @@ impl World {
             control_credit: CONTROL_CREDIT,
             bulletins_credit: BULLETINS_CREDIT,
         };
+        self.tape_link_up(end);
         self.feed(me, event);
     }
 
@@ -182,6 +183,7 @@ impl World {
         };
         let link = end.link();
         self.wires.shut(end);
+        self.tape_link_down(end);
         let host = &mut self.hosts[node];
         host.links.retain(|other| *other != link);
         if host.is_alive {

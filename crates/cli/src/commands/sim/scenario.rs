@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bruit_sim::recording::{self, Recording};
 use bruit_sim::report::{Report, plot, table};
 use bruit_sim::run::{self, Meter};
 use bruit_sim::scenario::{Problem, Scenario};
@@ -24,7 +25,8 @@ pub(super) struct Run {
     /// Run with so many seeds, from --seed on, and report the median and the range
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
-    /// Write report.json, table.txt and plots (SVG) into this folder
+    /// Write report.json, table.txt, plots (SVG) and a recording of the first run of each case into this
+    /// folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -39,7 +41,7 @@ impl Run {
         let seeds: Vec<u64> = (0..self.runs)
             .map(|run| self.seed.wrapping_add(run))
             .collect();
-        let report = simulate(scenario, seeds).await?;
+        let (report, recordings) = simulate(scenario, seeds, self.out.is_some()).await?;
         let text = table::text(&report);
         output::line(&if json {
             output::json(&report)
@@ -48,7 +50,7 @@ impl Run {
         })?;
         match &self.out {
             Some(out) => {
-                let files = write(out, &report, &text)?.join(", ");
+                let files = write(out, &report, &text, &recordings)?.join(", ");
                 if !json {
                     output::line(&format!("\nin {}: {files}", out.display()))?;
                 }
@@ -81,25 +83,44 @@ impl Run {
     }
 }
 
-async fn simulate(scenario: Scenario, seeds: Vec<u64>) -> Result<Report, Failure> {
+async fn simulate(
+    scenario: Scenario,
+    seeds: Vec<u64>,
+    is_recorded: bool,
+) -> Result<(Report, Vec<Recording>), Failure> {
     let setups = scenario.cases.iter().map(|case| &case.setup);
     let meter = Arc::new(Meter::of(setups, seeds.len()));
     super::simulated(scenario.name.clone(), meter.clone(), move || {
-        let outcomes = run::all(&scenario, &seeds, &meter);
-        Report::new(&scenario, &seeds, &outcomes)
+        let run = if is_recorded { run::recorded } else { run::all };
+        let mut outcomes = run(&scenario, &seeds, &meter);
+        let report = Report::new(&scenario, &seeds, &outcomes);
+        let all = outcomes.iter_mut().flatten();
+        let recordings = all.filter_map(|outcome| outcome.recording.take());
+        (report, recordings.collect())
     })
     .await
 }
 
 /// Answers the names of the files it wrote.
-fn write(out: &Path, report: &Report, text: &str) -> Result<Vec<String>, Failure> {
+fn write(
+    out: &Path,
+    report: &Report,
+    text: &str,
+    recordings: &[Recording],
+) -> Result<Vec<String>, Failure> {
     let json = output::json(report) + "\n";
     let mut files = vec![
-        ("report.json".to_owned(), json),
-        ("table.txt".to_owned(), format!("{text}\n")),
+        ("report.json".to_owned(), json.into_bytes()),
+        ("table.txt".to_owned(), format!("{text}\n").into_bytes()),
     ];
     let drawings = plot::drawings(report).into_iter();
-    files.extend(drawings.map(|drawing| (drawing.file, drawing.svg)));
+    files.extend(drawings.map(|drawing| (drawing.file, drawing.svg.into_bytes())));
+    for (number, recording) in (1..).zip(recordings) {
+        let mut packed = Vec::new();
+        recording::write(recording, &mut packed)?;
+        let name = recording::file_name(number, &recording.head.case);
+        files.push((name, packed));
+    }
     for (name, content) in &files {
         let path = out.join(name);
         fs::write(&path, content).map_err(|error| Failure::file(&path, &error))?;

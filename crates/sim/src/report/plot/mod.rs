@@ -241,6 +241,7 @@ mod tests {
             columns: BTreeMap::from([("p99_ms".to_owned(), spread)]),
             bytes_by_kind: BTreeMap::new(),
             delays_ms: shares().into_iter().map(|share| share * p99_ms).collect(),
+            traces: Vec::new(),
             broken_count: 0,
             broken: Vec::new(),
         }
