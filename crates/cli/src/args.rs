@@ -140,7 +140,6 @@ mod tests {
             "bruit run --seeds x",
             "bruit run --discover lan",
             "bruit run --chatter 3",
-            "bruit run --record x",
             "bruit pub --mode fast news x",
             "bruit gateway dave",
             "bruit top",

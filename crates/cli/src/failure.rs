@@ -117,6 +117,14 @@ impl From<StartError> for Failure {
                 "cannot_listen",
                 "choose an address of this machine with --listen, such as 0.0.0.0:7447".to_owned(),
             ),
+            StartError::Record { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => (
+                "record",
+                "name a new file with --record, or move that one: none is written over".to_owned(),
+            ),
+            StartError::Record { .. } => (
+                "record",
+                "name a file in a folder this user may write to with --record".to_owned(),
+            ),
             StartError::Key(error) => (error.code(), error.fix()),
             StartError::Store(error) => (error.code(), error.fix()),
             _ => ("config", "look at `bruit config show --origin`".to_owned()),

@@ -45,6 +45,9 @@ pub struct Config {
     pub allow: Vec<String>,
     /// These may not.
     pub deny: Vec<String>,
+    /// Record everything the engine is told in this new file, for `bruit sim replay`. It grows with all
+    /// that comes over links, and holds it: its owner alone may read it. None: nothing is recorded.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -62,6 +65,7 @@ impl Default for Config {
             store_limit_bytes: 1 << 30,
             allow: Vec::new(),
             deny: Vec::new(),
+            record: None,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::hub::{Arrival, Asking, Hub};
 use crate::looks::{Look, Looks};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
+use crate::recorder::Recorder;
 use crate::store::{Store, StoreError, StoreEvent, Write};
 use crate::traffic::Traffic;
 use crate::transport::{Transport, TransportEvent};
@@ -75,6 +76,7 @@ pub(crate) struct Driver {
     pub(crate) asking_bits: Arc<AtomicU8>,
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) state: State,
 }
 
@@ -262,7 +264,12 @@ impl Driver {
 
     /// Hands one event to the engine and does what it says.
     pub(crate) fn feed(&mut self, event: Event, now: Now) {
+        let recorder = self.recorder.as_ref().filter(|recorder| recorder.is_on());
+        let told = recorder.map(|_| event.clone());
         let actions = self.engine.handle(event, now);
+        if let (Some(recorder), Some(told)) = (&mut self.recorder, told) {
+            recorder.note(told, now, &actions);
+        }
         self.act(actions, now);
     }
 
@@ -550,7 +557,13 @@ impl Driver {
         self.hub.close();
         self.feed(Event::Command(Command::Shutdown), now);
         let store = self.store.clone();
-        let closing = tokio::task::spawn_blocking(move || store.shutdown());
+        let recorder = self.recorder.take();
+        let closing = tokio::task::spawn_blocking(move || {
+            if let Some(recorder) = recorder {
+                recorder.finish();
+            }
+            store.shutdown()
+        });
         let ((), closed) = tokio::join!(self.transport.shutdown(), closing);
         if let Ok(Err(error)) = closed {
             error!(%error, "the last writes did not reach the disk");

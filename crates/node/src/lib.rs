@@ -44,6 +44,7 @@ mod notices;
 mod publishing;
 mod reach;
 mod received;
+mod recorder;
 mod replay;
 pub mod store;
 mod sync;

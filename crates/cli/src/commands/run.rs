@@ -31,7 +31,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1_900);
 #[command(
     after_help = "Examples:\n  bruit run\n  bruit run --join NODEID@198.51.100.7:7447\n  \
                         bruit run --data /tmp/b --listen 127.0.0.1:0 --json\n  \
-                        bruit run --network mine --secret ~/mine.secret\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
+                        bruit run --network mine --secret ~/mine.secret\n  bruit run --record seen.journal\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
                         HUP reads the configuration again."
 )]
 pub(crate) struct Run {
@@ -41,6 +41,10 @@ pub(crate) struct Run {
     /// Keep nothing on disk: a new node each time. The folder still holds socket and token
     #[arg(long)]
     ephemeral: bool,
+    /// Record everything the node is told in this new file, for `bruit sim replay`. The file holds all that
+    /// comes over links, and of a private network the key made from its secret: keep it to yourself
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
@@ -64,7 +68,8 @@ impl Run {
         let flags = self.flags.given(global.log.as_deref());
         let sources = Sources::new(&folder, self.config.as_deref(), flags);
         let loaded = sources.load()?;
-        let config = loaded.node((!self.ephemeral).then(|| folder.path()))?;
+        let mut config = loaded.node((!self.ephemeral).then(|| folder.path()))?;
+        config.record.clone_from(&self.record);
         folder.create()?;
         let log_file = (!self.ephemeral).then(|| folder.log());
         let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;

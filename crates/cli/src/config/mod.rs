@@ -324,6 +324,7 @@ impl Loaded {
             store_limit_bytes: store.limit_bytes,
             allow: access.allow.clone(),
             deny: access.deny.clone(),
+            record: None,
         })
     }
 

@@ -1,7 +1,9 @@
 //! Starting a node: keys and store are opened, the transport listens, the driver begins.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use bruit_core::engine::Engine;
 use bruit_core::event::{Event, Restored, RestoredId};
 use bruit_core::id::NodeId;
 use bruit_core::identity::SecretKey;
+use bruit_core::journal::Origin;
 use bruit_core::time::{Mono, Now, Wall};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -23,6 +26,7 @@ use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
 use crate::moments::Moments;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
+use crate::recorder::Recorder;
 use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
@@ -57,6 +61,14 @@ pub enum StartError {
     /// An access rule cannot be read.
     #[error(transparent)]
     Access(#[from] ParseAccessError),
+    /// The recording cannot be begun.
+    #[error("a recording cannot be written to {}: {error}", path.display())]
+    Record {
+        /// Where to.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
@@ -158,8 +170,9 @@ impl Node {
         let addresses = Addresses::default();
         addresses.set(listen.clone());
         let keeps = config.data.is_some();
+        let (core, seed) = (config.core()?, random()?);
         let mut driver = Driver {
-            engine: Engine::new(id, config.core()?, random()?),
+            engine: Engine::new(id, core.clone(), seed),
             key: SecretKey::from_seed(parts.key.expose()),
             transport,
             store: parts.store.clone(),
@@ -174,8 +187,19 @@ impl Node {
             asking_bits: Arc::clone(&asking_bits),
             addresses: addresses.clone(),
             started,
+            recorder: None,
             state: State::default(),
         };
+        // The last that may fail, so that no file is left behind by a node that does not start.
+        driver.recorder = recorder(
+            config,
+            Origin {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                me: id,
+                config: core.into_inner(),
+                seed,
+            },
+        )?;
         let now = Now {
             mono: Mono::ZERO,
             wall: wall_now(),
@@ -203,6 +227,17 @@ impl Node {
             inner: Arc::new(inner),
         })
     }
+}
+
+fn recorder(config: &Config, origin: Origin) -> Result<Option<Recorder>, StartError> {
+    let Some(path) = &config.record else {
+        return Ok(None);
+    };
+    let recorder = Recorder::create(path, origin).map_err(|error| StartError::Record {
+        path: path.clone(),
+        error,
+    })?;
+    Ok(Some(recorder))
 }
 
 fn random() -> Result<[u8; 32], StartError> {
