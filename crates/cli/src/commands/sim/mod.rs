@@ -3,6 +3,7 @@
 mod compare;
 mod gates;
 mod list;
+mod replay;
 mod scenario;
 
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::progress;
 
-/// Simulate a network: run a scenario, list those there are, compare two reports, hold the protocol to its
-/// figures. The nodes run what a daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
+/// Simulate a network: run a scenario, list those there are, compare two reports, run the
+/// recording of a daemon again, hold the protocol to its figures. The nodes run what a daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
 /// did not hold.
 #[derive(Debug, Args)]
 #[command(
@@ -38,6 +39,8 @@ enum Command {
     List,
     /// Compare two reports: cases by name, each column with the difference
     Compare(compare::Compare),
+    /// Run the recording of a daemon again: exit code 1 when the engine answers something else
+    Replay(replay::Replay),
     /// Hold the protocol to its figures: exit code 1 names those that fall short
     Gates(gates::Gates),
 }
@@ -62,6 +65,7 @@ impl Sim {
         match (self.command, self.run) {
             (Some(Command::List), None) => list::print(global.json),
             (Some(Command::Compare(command)), None) => command.run(global.json),
+            (Some(Command::Replay(command)), None) => command.run(global.json).await,
             (Some(Command::Gates(command)), None) => command.run(global.json).await,
             (None, Some(run)) => run.run(global.json).await,
             _ => Err(Failure::usage(
