@@ -21,6 +21,9 @@ use super::roots::{Change, Root};
 use super::{Broadcast, Copy, Fact};
 
 impl Broadcast {
+    /// Bytes of a frame that is pushed to whom a tree would not have it pushed.
+    const PUSH_ANYWAY_MAX: usize = 2_048;
+
     /// R7: injects a bulletin published here. Returns its bytes, and to how many neighbours it goes;
     /// with none it waits for reconciliation on the first link.
     pub fn publish(&mut self, bulletin: &Verified<Bulletin>, now: Mono) -> (Vec<Fact>, Bytes, u32) {
@@ -51,7 +54,9 @@ impl Broadcast {
     ) -> (Vec<Fact>, Bytes) {
         let id = *bulletin.get().id();
         let found = self.wanted.came(&id.short(), copy.link);
-        let waited = found.map_or(Duration::ZERO, |found| copy.at.since(found.since));
+        let waited = found
+            .as_ref()
+            .map_or(Duration::ZERO, |found| copy.at.since(found.since));
         let is_meshed = self
             .links
             .get(&copy.link)
@@ -68,8 +73,13 @@ impl Broadcast {
             self.kept.delivered(id, copy.link);
         }
         let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
-        passing.was_missing = found.is_some_and(|found| found.was_asked_for);
         passing.note_holder(copy.link);
+        if let Some(found) = found {
+            passing.was_missing = found.was_asked_for;
+            for link in found.sources {
+                passing.note_holder(link);
+            }
+        }
         for other in others {
             passing.note_holder(other.link);
         }
@@ -204,6 +214,19 @@ impl Broadcast {
         {
             root.announce_to(lazy.iter().map(|(link, _)| *link));
         }
+        let is_settled = self.roots.is_settled(tag);
+        let was_missing = is_settled && passing.was_missing;
+        if was_missing {
+            self.alert.raise(now);
+        }
+        let is_covered = is_settled && self.alert.covers_one_more(now);
+        let (mut eager, mut lazy) = (eager, lazy);
+        if was_missing && is_covered && !below_floor && self.is_lacked_around(&passing, &lazy) {
+            let pushed = lazy.extract_if(.., |(_, is_slow)| !*is_slow);
+            eager.extend(pushed);
+        }
+        // What was missing here is likely to be missing around us.
+        let is_warm = is_settled && !was_missing && !is_covered;
         let mut facts = Vec::with_capacity(eager.len());
         for (link, _) in eager {
             passing.note_holder(link);
@@ -212,12 +235,6 @@ impl Broadcast {
             let waiting = self.announcements.along(link, now, &self.recent);
             facts.extend(announce_frames(link, &waiting));
         }
-        let is_settled = self.roots.is_settled(tag);
-        if is_settled && passing.was_missing {
-            self.alert.raise(now);
-        }
-        // What was missing here is likely to be missing around us.
-        let is_warm = is_settled && !passing.was_missing && !self.alert.covers_one_more(now);
         let number = self.recent.insert(passing);
         let entry = IhaveEntry {
             id: short,
@@ -225,6 +242,13 @@ impl Broadcast {
         };
         self.announce(Word { entry, number }, &lazy, is_warm, now);
         facts
+    }
+
+    /// R3: whether `lacking`, neighbours not known to have a bulletin that was missing here, are too many for
+    /// one that is merely late: they are not asked whether they want it. A large one waits for that.
+    fn is_lacked_around(&self, passing: &Passing, lacking: &[(LinkId, bool)]) -> bool {
+        let meshed = self.links.values().filter(|neighbour| neighbour.mesh);
+        passing.frame.len() <= Self::PUSH_ANYWAY_MAX && lacking.len() >= meshed.count().div_ceil(2)
     }
 
     /// Mesh links not known to have the bulletin, and whether they are slow.

@@ -45,12 +45,14 @@ impl Want {
 }
 
 /// What is wanted no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     /// When we learnt of it.
     pub(crate) since: Mono,
     /// Whether anybody was asked, because it did not come by itself.
     pub(crate) was_asked_for: bool,
+    /// Who told that they have it.
+    pub(crate) sources: Vec<LinkId>,
 }
 
 /// A request to make now.
@@ -181,6 +183,7 @@ impl Wanted {
         Some(Found {
             since: want.since,
             was_asked_for,
+            sources: want.sources,
         })
     }
 

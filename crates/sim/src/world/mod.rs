@@ -103,7 +103,7 @@ enum Happening {
     /// If nothing has come through meanwhile.
     Silence(End),
     /// To a node, in the life it was decided in.
-    Event(usize, u32, Event),
+    Event(usize, u32, Box<Event>),
     Up(End),
 }
 
@@ -332,7 +332,7 @@ impl World {
             Happening::Event(node, life, event) => {
                 let host = &self.hosts[node];
                 if host.is_alive && host.life == life {
-                    self.feed(node, event);
+                    self.feed(node, *event);
                 }
             }
             Happening::Up(end) => self.up(end),
@@ -372,7 +372,7 @@ impl World {
 
     /// Has `event` happen to `node` after `time`, unless it begins another life before.
     fn later(&mut self, node: usize, time: Duration, event: Event) {
-        let happening = Happening::Event(node, self.hosts[node].life, event);
+        let happening = Happening::Event(node, self.hosts[node].life, Box::new(event));
         self.queue.push(self.now.plus(time), happening);
     }
 
