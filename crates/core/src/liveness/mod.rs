@@ -437,15 +437,13 @@ impl Liveness {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
+        let due = link.next_ping(&self.config);
         match &mut link.state {
             State::Suspect { until } => {
                 *until = (*until).max(now.mono.plus(self.config.suspicion_min));
                 self.remind(id, now, facts);
             }
-            State::Heard if now.mono.since(link.heard) < link.patience => {
-                let due = link.next_ping(&self.config);
-                self.timers.set(Timer::Link(id), due);
-            }
+            State::Heard if now.mono < due => self.timers.set(Timer::Link(id), due),
             _ => self.ping(id, now, facts),
         }
     }

@@ -313,6 +313,20 @@ fn a_pause_of_ours_accuses_nobody() {
     assert_eq!(room.local_health(), 1, "answers in time heal");
 }
 
+/// Story: a node stopped for a minute heard its neighbours before its own deadlines, as what had come waited.
+/// Those who were heard of just now but whose ping was long overdue were due again at once, for ever.
+#[test]
+fn after_a_pause_who_was_heard_of_meanwhile_is_pinged_and_nobody_is_due_at_once() {
+    let mut room = room(3, Config::default());
+    let back = at(60_000);
+    for number in 1..=3 {
+        room.heard(link(number), back);
+    }
+    let facts = room.wakeup(back);
+    assert_eq!(facts.iter().filter(|fact| is_ping(fact)).count(), 3);
+    assert!(room.next_wakeup().is_some_and(|due| due > back.mono));
+}
+
 #[test]
 fn local_health_stretches_the_wait_and_can_be_switched_off() {
     for (health_max, wait) in [(8, 4_000), (1, 500)] {
