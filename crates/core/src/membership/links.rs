@@ -258,9 +258,12 @@ impl Links {
         if let Some((id, _)) = all.iter().find(|(_, link)| link.suspect) {
             return Some(*id);
         }
+        // Each reason spares others than the one before: twenty links in all.
         let mut spared = BTreeSet::new();
         let mut spare = |all: &[(LinkId, &Link)]| {
-            spared.extend(all.iter().take(SPARED).map(|(id, _)| *id));
+            let others = all.iter().filter(|(id, _)| !spared.contains(id));
+            let chosen: Vec<LinkId> = others.take(SPARED).map(|(id, _)| *id).collect();
+            spared.extend(chosen);
         };
         all.sort_by_key(|(id, link)| (link.rtt.is_none(), link.rtt, *id));
         spare(&all);
@@ -270,7 +273,9 @@ impl Links {
         spare(&all);
         let mut groups = BTreeSet::new();
         for (id, link) in &all {
-            if groups.len() < SPARED_GROUPS && groups.insert(link.group) {
+            let is_new = !spared.contains(id) && !groups.contains(&link.group);
+            if is_new && groups.len() < SPARED_GROUPS {
+                groups.insert(link.group);
                 spared.insert(*id);
             }
         }

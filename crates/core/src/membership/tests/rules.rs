@@ -221,7 +221,7 @@ fn a_full_node_evicts_whom_nothing_protects_and_never_the_young() {
     let young = up(&mut room, 100, Direction::In, after(30_000));
     assert_eq!(closes(&young), [], "kept for a moment, nobody evicted");
     room.link_down(link(100), CloseReason::Quit, true, after(30_001));
-    // 0–3 oldest, 26–29 nearest, 20–23 deliver first, 0–7 stand for eight groups.
+    // 26–29 nearest, 20–23 deliver first, 0–3 oldest, 4–11 stand for eight groups.
     for expected in [25, 24, 19] {
         let number = 200 + expected;
         let facts = up(&mut room, number, Direction::In, after(90_000));
@@ -234,6 +234,31 @@ fn a_full_node_evicts_whom_nothing_protects_and_never_the_young() {
         [(link(0), CloseReason::Full)],
         "the suspect goes first"
     );
+}
+
+/// Story: who was spared for its age was spared again for its group. A thousand attackers of two hundred
+/// groups drove out four of nineteen honest neighbours.
+#[test]
+fn eviction_spares_twenty_different_links() {
+    let mut room = room_with(Config {
+        inbound_max: 30,
+        ..Config::default()
+    });
+    for number in 0..30 {
+        up(&mut room, number, Direction::In, after(u64::from(number)));
+        room.rtt(link(number), Duration::from_millis(100 - u64::from(number)));
+    }
+    for number in 20..24 {
+        room.first_delivery(link(number));
+    }
+    for number in 100..130 {
+        up(&mut room, number, Direction::In, after(90_000));
+    }
+    let old = room.links().filter(|view| view.link < link(30));
+    let left: Vec<_> = old.map(|view| view.link).collect();
+    // 26–29 nearest, 20–23 deliver first, 0–3 oldest, 4–11 stand for eight more groups.
+    let spared = (0..12).chain(20..24).chain(26..30).map(link);
+    assert_eq!(left, spared.collect::<Vec<_>>());
 }
 
 #[test]
