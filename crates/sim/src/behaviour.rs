@@ -23,6 +23,11 @@ pub trait Behaviour: Send {
 
     /// What it wants back after a restart, beside its bulletins.
     fn address_book(&self) -> Bytes;
+
+    /// The engine in it, where there is one.
+    fn engine(&self) -> Option<&Engine> {
+        None
+    }
 }
 
 impl Behaviour for Engine {
@@ -42,6 +47,10 @@ impl Behaviour for Engine {
 
     fn address_book(&self) -> Bytes {
         Engine::address_book(self)
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        Some(self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A node of the world: its behaviour, its key, its store.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use bruit_core::bulletin::Bulletin;
 use bruit_core::event::{Notice, Persist, Restored, RestoredId, Verdict};
@@ -12,6 +13,7 @@ use bruit_core::work::Stamp;
 use bytes::Bytes;
 
 use crate::behaviour::Behaviour;
+use crate::plight::Plight;
 use crate::terrain::Place;
 
 /// Every bulletin there ever was: nodes that hold one share it.
@@ -53,7 +55,9 @@ impl Image {
                 }
             }
             Persist::Restamp { id, stamp } => {
-                self.held.insert(id, stamp);
+                if let Some(held) = self.held.get_mut(&id) {
+                    *held = stamp;
+                }
             }
             Persist::Horizon(wall) => self.horizon = wall,
         }
@@ -107,6 +111,9 @@ pub(crate) struct Host {
     pub(crate) uplink_free: Mono,
     /// Milliseconds its wall clock is ahead.
     pub(crate) clock_ahead_ms: i64,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) plight: Plight,
     /// What its validators say; none: it has none.
     pub(crate) verdict: Option<Verdict>,
     pub(crate) notices: Vec<Notice>,

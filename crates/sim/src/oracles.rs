@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bruit_core::engine::Fill;
 use bruit_core::event::Notice;
 use bruit_core::limits;
 use bruit_core::time::Wall;
@@ -28,6 +29,8 @@ pub enum Promise {
     Symmetric,
     /// Nobody honest is said to have broken the protocol.
     Fair,
+    /// What a node holds has bounds, and stays within them.
+    Bounded,
 }
 
 impl Promise {
@@ -39,6 +42,7 @@ impl Promise {
             Self::Equal => "equal",
             Self::Symmetric => "symmetric",
             Self::Fair => "fair",
+            Self::Bounded => "bounded",
         }
     }
 }
@@ -61,10 +65,11 @@ pub struct Broken {
 /// A link that is just coming up is seen by one end first: views are compared again after this time.
 const COMING_UP: Duration = Duration::from_secs(5);
 
-/// Nobody delivers twice.
+/// Nobody delivers twice what it could keep.
 pub fn once(world: &World) -> Vec<Broken> {
     let ledger = world.ledger();
     let doubles = ledger.doubled().iter();
+    let doubles = doubles.filter(|double| !world.is_unkept(double.node, double.bulletin));
     let broken = doubles.map(|double| Broken {
         promise: Promise::Once,
         node: double.node,
@@ -111,9 +116,31 @@ pub fn everywhere(world: &World, is_honest: &impl Fn(usize) -> bool) -> Vec<Brok
     )
 }
 
-/// What is in one honest store is in all, as long as it is valid.
+const fn is_over(fill: &Fill) -> bool {
+    fill.used > fill.most
+}
+
+/// Nobody's tables hold more than they may.
+pub fn bounded(world: &World) -> Vec<Broken> {
+    let running = running(world, &|_| true);
+    let over = running.flat_map(|node| {
+        let over = world.fills(node).into_iter();
+        over.filter(is_over).map(move |fill| (node, fill))
+    });
+    let broken = over.map(|(node, Fill { what, used, most })| Broken {
+        promise: Promise::Bounded,
+        node,
+        at_s: seconds(world.now().as_micros()),
+        bulletin: None,
+        what: format!("node {node} holds {used} {what}, of at most {most}"),
+    });
+    broken.collect()
+}
+
+/// What is in one honest store is in all that had room for it, as long as it is valid.
 pub fn equal(world: &World, is_honest: &impl Fn(usize) -> bool) -> Vec<Broken> {
-    let lacks = |number, node| world.stamp(node, number).is_none();
+    let lacks =
+        |number, node| world.stamp(node, number).is_none() && !world.is_unkept(node, number);
     missing(
         world,
         Promise::Equal,
@@ -166,12 +193,12 @@ pub(crate) fn is_everywhere(
     !is_owed || !running(world, is_honest).any(has)
 }
 
-/// Both ends of a link agree that it is there. Lets the world run for some seconds, so that what was just
-/// coming up is up.
-pub fn symmetric(world: &mut World) -> Vec<Broken> {
-    let before = one_sided(world);
+/// Both ends of a link between honest nodes agree that it is there. Lets the world run for some seconds, so
+/// that what was just coming up is up.
+pub fn symmetric(world: &mut World, is_honest: &impl Fn(usize) -> bool) -> Vec<Broken> {
+    let before = one_sided(world, is_honest);
     world.run(COMING_UP);
-    let now = one_sided(world);
+    let now = one_sided(world, is_honest);
     let still = now.into_iter().filter(|pair| before.contains(pair));
     let broken = still.map(|(node, other)| Broken {
         promise: Promise::Symmetric,
@@ -183,13 +210,14 @@ pub fn symmetric(world: &mut World) -> Vec<Broken> {
     broken.collect()
 }
 
-/// Pairs of running nodes of which the first counts on the second, and not the other way round.
-fn one_sided(world: &World) -> Vec<(usize, usize)> {
+/// Pairs of honest running nodes of which the first counts on the second, and not the other way round.
+fn one_sided(world: &World, is_honest: &impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
     let neighbours: Vec<Vec<usize>> = (0..world.len())
         .map(|node| world.neighbours(node))
         .collect();
     let pairs = neighbours.iter().enumerate().flat_map(|(node, others)| {
-        let is_running = move |other: &&usize| world.is_alive(node) && world.is_alive(**other);
+        let counts = |node: usize| world.is_alive(node) && is_honest(node);
+        let is_running = move |other: &&usize| counts(node) && counts(**other);
         let running = others.iter().filter(is_running);
         running.map(move |other| (node, *other))
     });
@@ -304,7 +332,8 @@ mod tests {
         assert_eq!(fair(&world, &ALL), []);
         assert_eq!(everywhere(&world, &ALL), []);
         assert_eq!(equal(&world, &ALL), []);
-        assert_eq!(symmetric(&mut world), []);
+        assert_eq!(bounded(&world), []);
+        assert_eq!(symmetric(&mut world, &ALL), []);
     }
 
     #[test]
@@ -392,9 +421,28 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_holds_more_than_it_may_is_seen() {
+        let fill = |used| Fill {
+            what: "jobs",
+            used,
+            most: 2,
+        };
+        assert!(!is_over(&fill(2)) && is_over(&fill(3)));
+        let world = world(NOT_AT_ALL, false);
+        // Each table that is looked at has a name, and something is in some.
+        let fills = world.fills(0);
+        assert!(
+            fills
+                .iter()
+                .any(|fill| fill.what == "links" && fill.used == 4)
+        );
+        assert!(fills.iter().all(|fill| fill.most > 0), "{fills:?}");
+    }
+
+    #[test]
     fn a_link_that_one_end_does_not_know_of_is_seen() {
         let mut world = world(NOT_AT_ALL, true);
-        assert_eq!(who(&symmetric(&mut world)), [0, 1, 2, 3]);
+        assert_eq!(who(&symmetric(&mut world, &ALL)), [0, 1, 2, 3]);
     }
 
     /// Adds what `more` makes of each link that something is sent on.

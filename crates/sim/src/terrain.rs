@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bruit_core::time::Mono;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
@@ -14,10 +15,55 @@ pub struct Terrain {
     pub jitter: Duration,
     /// Share of packets lost, from 0 to below 1.
     pub loss: f64,
+    /// Spells in which a connection loses more; none: there are none.
+    pub burst: Option<Burst>,
     /// Share of bulletins that a link carries twice.
     pub duplication: f64,
     /// Bytes a node sends in a second, on all its links together; none for no bound.
     pub uplink_bytes_per_s: Option<u64>,
+}
+
+/// Loss in bursts, after Gilbert and Elliott: each connection is by turns in a good and in a bad spell, of
+/// exponential length.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Burst {
+    /// Share of packets lost in a bad spell, from 0 to below 1.
+    pub loss: f64,
+    /// The mean length of a good spell.
+    pub every: Duration,
+    /// The mean length of a bad one.
+    pub lasting: Duration,
+}
+
+/// Whether a connection is in a bad spell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    is_bad: bool,
+    until: Mono,
+}
+
+impl Weather {
+    /// Moves on to `now`; answers whether the spell is a bad one. It was as often bad as it will be when it
+    /// is looked at first.
+    fn is_bad(&mut self, burst: &Burst, now: Mono, rng: &mut ChaCha8Rng) -> bool {
+        if self.until == Mono::ZERO {
+            let (bad, good) = (burst.lasting.as_secs_f64(), burst.every.as_secs_f64());
+            // The spell before the first is over now.
+            self.is_bad = unit(rng) * (bad + good) >= bad;
+            self.until = now;
+        }
+        while self.until <= now {
+            self.is_bad = !self.is_bad;
+            let mean = if self.is_bad {
+                burst.lasting
+            } else {
+                burst.every
+            };
+            let length = mean.mul_f64(-(1.0 - unit(rng)).ln());
+            self.until = self.until.plus(length.max(Duration::from_micros(1)));
+        }
+        self.is_bad
+    }
 }
 
 /// One-way delays.
@@ -44,6 +90,7 @@ impl Default for Terrain {
             distances: Distances::Same(Duration::from_millis(5)),
             jitter: Duration::from_millis(2),
             loss: 0.0,
+            burst: None,
             duplication: 0.0,
             uplink_bytes_per_s: None,
         }
@@ -66,6 +113,7 @@ impl Terrain {
             },
             jitter: Duration::ZERO,
             loss: 0.0,
+            burst: None,
             duplication: 0.0,
             uplink_bytes_per_s: Some(2_500_000),
         }
@@ -84,17 +132,31 @@ impl Terrain {
         }
     }
 
-    /// How long a frame of `bytes` is under way over a link of `delay`. On a QUIC stream a lost packet
-    /// is a late one.
-    pub(crate) fn transit(&self, delay: Duration, bytes: usize, rng: &mut ChaCha8Rng) -> Duration {
+    /// The share of packets that a connection in `weather` loses now.
+    pub(crate) fn loss(&self, weather: &mut Weather, now: Mono, rng: &mut ChaCha8Rng) -> f64 {
+        match &self.burst {
+            Some(burst) if weather.is_bad(burst, now, rng) => self.loss.max(burst.loss),
+            _ => self.loss,
+        }
+    }
+
+    /// How long a frame of `bytes` is under way over a link of `delay` that loses this share of its packets.
+    /// On a QUIC stream a lost packet is a late one.
+    pub(crate) fn transit(
+        &self,
+        delay: Duration,
+        loss: f64,
+        bytes: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Duration {
         let mut time = delay;
         if !self.jitter.is_zero() {
             time += self.jitter.mul_f64(unit(rng));
         }
-        if self.loss > 0.0 {
+        if loss > 0.0 {
             for _ in 0..bytes.div_ceil(Self::PACKET_BYTES) {
                 let mut probe = delay * 2 + Self::PROBE;
-                while unit(rng) < self.loss {
+                while unit(rng) < loss {
                     time += probe;
                     probe *= 2;
                 }
@@ -108,9 +170,10 @@ impl Terrain {
         self.duplication > 0.0 && unit(rng) < self.duplication
     }
 
-    /// How long `bytes` keep a node's uplink busy.
-    pub(crate) fn serialisation(&self, bytes: usize) -> Duration {
-        self.uplink_bytes_per_s.map_or(Duration::ZERO, |rate| {
+    /// How long `bytes` keep an uplink busy, a node's own or else the usual one.
+    pub(crate) fn serialisation(&self, own_per_s: Option<u64>, bytes: usize) -> Duration {
+        let rate = own_per_s.or(self.uplink_bytes_per_s);
+        rate.map_or(Duration::ZERO, |rate| {
             Duration::from_micros(bytes as u64 * 1_000_000 / rate.max(1))
         })
     }
@@ -158,7 +221,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let one = |_| {
             terrain
-                .transit(Duration::from_millis(10), bytes, &mut rng)
+                .transit(Duration::from_millis(10), terrain.loss, bytes, &mut rng)
                 .as_secs_f64()
         };
         (0..20_000).map(one).sum::<f64>() / 20.0
@@ -179,6 +242,30 @@ mod tests {
         let (small, large) = (mean_ms(&lossy, 100), mean_ms(&lossy, 12_000));
         assert!((12.0..13.0).contains(&small), "{small}");
         assert!((32.0..38.0).contains(&large), "{large}");
+    }
+
+    #[test]
+    fn bursts_come_as_often_and_last_as_long_as_is_said() {
+        let terrain = Terrain {
+            loss: 0.01,
+            burst: Some(Burst {
+                loss: 0.5,
+                every: Duration::from_secs(9),
+                lasting: Duration::from_secs(1),
+            }),
+            ..Terrain::default()
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let (mut weather, mut bad, mut spells, mut was) = (Weather::default(), 0, 0, 0.01);
+        for tick in 0..200_000_u64 {
+            let loss = terrain.loss(&mut weather, Mono::from_micros(tick * 100_000), &mut rng);
+            bad += u32::from(loss > 0.4);
+            spells += u32::from(loss > was);
+            was = loss;
+        }
+        // Of 20,000 seconds a tenth, in 2,000 spells less those that fall between two looks.
+        assert!((18_000..22_000).contains(&bad), "{bad}");
+        assert!((1_600..2_100).contains(&spells), "{spells}");
     }
 
     #[test]

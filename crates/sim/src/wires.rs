@@ -7,6 +7,8 @@ use bruit_core::link::Class;
 use bruit_core::time::Mono;
 use bytes::Bytes;
 
+use crate::terrain::Weather;
+
 /// Credit comes back in parts of this size.
 const CREDIT_PART: u32 = 16 * 1024;
 /// Bytes a frame takes beside its own, at most.
@@ -18,6 +20,7 @@ pub(crate) struct Wire {
     /// Who dialled, and who was dialled.
     pub(crate) nodes: [usize; 2],
     pub(crate) delay: Duration,
+    pub(crate) weather: Weather,
     /// Whether each end still listens.
     pub(crate) is_open: [bool; 2],
     /// When the latest frame arrives, by sender and class.
@@ -90,6 +93,7 @@ impl Wires {
         self.0.push(Some(Box::new(Wire {
             nodes,
             delay,
+            weather: Weather::default(),
             is_open: [true; 2],
             latest: [[at; 2]; 2],
             ungranted: [[0; 2]; 2],

@@ -40,7 +40,7 @@ use crate::record::RecordBody;
 use crate::reputation::Reputation;
 use crate::time::{Mono, Now};
 
-pub use views::Outlook;
+pub use views::{Fill, Outlook};
 
 /// Everything due to one event, in order.
 pub type Actions = Vec<Action>;

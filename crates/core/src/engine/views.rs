@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::Engine;
+use crate::config::Config;
 use crate::id::NodeId;
+use crate::limits;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -32,6 +34,17 @@ pub struct Outlook {
     pub horizon: Wall,
     /// Bytes waiting to be sent.
     pub queued_bytes: usize,
+}
+
+/// How full a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// What it holds.
+    pub what: &'static str,
+    /// How many.
+    pub used: usize,
+    /// How many at most.
+    pub most: usize,
 }
 
 impl Engine {
@@ -78,6 +91,60 @@ impl Engine {
                 .is_some_and(|peer| !peer.is_closing)
         };
         self.membership.links().filter(is_open).collect()
+    }
+
+    /// How full each table is, against what `config` and the hard limits allow: the guard of bounds.
+    pub fn fills(&self, config: &Config) -> Vec<Fill> {
+        let membership = self.membership.footprint();
+        let bounds = self.membership.bounds();
+        let (jobs, judged, muted) = self.intake.footprint();
+        let (roots, wanted, recent) = self.broadcast.footprint();
+        let (watched, probes, _) = self.liveness.footprint();
+        let counts = self.inventory.counts();
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let seen_max = counts.seen_max.saturating_add(limits::SEEN_SLACK);
+        let recent_max = config.broadcast.recent_bytes_max;
+        let recent_max = recent_max.saturating_add(limits::DATA_FRAME_BYTES_MAX);
+        [
+            ("links", membership.links, bounds.links),
+            ("nodes heard of", membership.book_new, bounds.book_new),
+            ("nodes met", membership.book_tried, bounds.book_tried),
+            ("contests", membership.contests, bounds.contests),
+            ("samplers", membership.samplers, bounds.samplers),
+            ("dials", membership.dials, bounds.dials),
+            ("join addresses", membership.seeds, bounds.seeds),
+            ("lost peers", membership.lost, bounds.lost),
+            ("shunned peers", membership.shunned, bounds.shunned),
+            ("records in work", membership.checking, bounds.checking),
+            ("beacons", membership.beacons, bounds.beacons),
+            ("deadlines", membership.timers, bounds.timers),
+            ("jobs", jobs, config.intake.jobs_max),
+            ("bulletins judged", judged, config.intake.judged_max),
+            ("muted authors", muted, config.intake.muted_max),
+            ("roots", roots, config.broadcast.roots_max),
+            ("ids wanted", wanted, config.broadcast.wanted_max),
+            ("recent bytes", recent, recent_max),
+            ("links watched", watched, self.peers.len()),
+            ("probes", probes, limits::PROBES_MAX),
+            (
+                "discouraged peers",
+                self.reputation.footprint(),
+                config.reputation.discouraged_max,
+            ),
+            (
+                "queued bytes",
+                self.outbox.total_bytes(),
+                config.outbox.total_bytes_max,
+            ),
+            ("ids seen", counts.seen, seen_max),
+            (
+                "held bytes",
+                bytes(counts.held_bytes),
+                bytes(counts.store_limit_bytes),
+            ),
+        ]
+        .map(|(what, used, most)| Fill { what, used, most })
+        .to_vec()
     }
 
     /// What this node makes of itself and its network.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Plan;
-use crate::adversary::Withholder;
+use crate::adversary::{Adversary, Evil, Swarm, When};
 use crate::behaviour::Behaviour;
 use crate::flood::Flood;
 use crate::ledger::BulletinNumber;
@@ -138,7 +138,13 @@ impl<'a> Trial<'a> {
                 (0..PUBLISHERS).any(|number| publisher(number, nodes) == birth.number);
             // Spread evenly over the order of joining, as honest nodes are.
             if !is_publisher && birth.number * 61 % 100 < WITHHOLDING {
-                Box::new(Withholder::switched(birth.engine(), switch.clone()))
+                let when = When::While(switch.clone());
+                Box::new(Adversary::new(
+                    birth,
+                    Evil::Withhold,
+                    &Swarm::default(),
+                    when,
+                ))
             } else {
                 Box::new(birth.engine())
             }

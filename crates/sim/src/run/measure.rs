@@ -40,7 +40,8 @@ pub(super) fn outcome(
 }
 
 fn delivery_ratio(stage: &Stage<'_>, measured: &Measured) -> f64 {
-    let running = stage.world.alive();
+    let mut running = stage.world.alive();
+    running.retain(|node| stage.is_honest(*node));
     let ledger = stage.world.ledger();
     let got = |node: &usize| {
         let had = measured.iter().filter(|number| ledger.has(**number, *node));
@@ -59,7 +60,7 @@ fn delays_ms(stage: &Stage<'_>, measured: &Measured) -> Vec<f64> {
     for number in measured {
         let (publisher, at) = (ledger.publisher(*number), ledger.published_at(*number));
         for node in 0..stage.world.len() {
-            if node != publisher && ran_since(stage, node, at) {
+            if node != publisher && stage.is_honest(node) && ran_since(stage, node, at) {
                 delays.extend(ledger.delay_ms(*number, node));
             }
         }

@@ -1,13 +1,13 @@
 //! Runs cases: one setup and one seed make one world, which starts, settles, is published in and
 //! disturbed, comes to rest, and is measured.
 
+mod casting;
 mod measure;
 mod memory;
 mod meter;
 mod pool;
 mod protocol;
 mod stage;
-mod withholding;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -201,7 +201,8 @@ fn broken(mut stage: Stage<'_>, protocol: Protocol) -> Vec<Broken> {
         broken.extend(oracles::fair(&stage.world, &is_honest));
         broken.extend(oracles::everywhere(&stage.world, &is_honest));
         broken.extend(oracles::equal(&stage.world, &is_honest));
-        broken.extend(oracles::symmetric(&mut stage.world));
+        broken.extend(oracles::symmetric(&mut stage.world, &is_honest));
+        broken.append(&mut stage.overfull);
     }
     broken
 }

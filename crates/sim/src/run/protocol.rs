@@ -8,7 +8,7 @@ use crate::plumtree::{self, Plumtree};
 use crate::scenario::Setup;
 use crate::world::{Maker, World};
 
-use super::withholding::Withholding;
+use super::casting::Casting;
 
 /// What the nodes of a run do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +52,14 @@ impl Protocol {
 }
 
 /// The nodes of `setup`, none linked yet.
-pub(super) fn world(setup: &Setup, seed: u64, withholding: &Withholding) -> World {
+pub(super) fn world(setup: &Setup, seed: u64, casting: &Casting) -> World {
     let settings = setup.settings();
     let network = settings.config.network.clone();
-    let withholding = withholding.clone();
     let maker: Maker = match setup.protocol {
-        Protocol::Rootcast => Box::new(move |birth| withholding.engine(birth)),
+        Protocol::Rootcast => {
+            let (casting, setup) = (casting.clone(), setup.clone());
+            Box::new(move |birth| casting.engine(&setup, birth))
+        }
         Protocol::Flood => Box::new(move |_| Box::new(Flood::new(network.clone()))),
         Protocol::Mesh => Box::new(move |birth| {
             let mesh = Mesh::new(network.clone(), mesh::Config::default(), birth.seed);

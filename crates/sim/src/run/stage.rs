@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bruit_core::time::Mono;
 
+use super::casting::Casting;
 use super::meter::Meter;
 use super::protocol::{self, Protocol};
-use super::withholding::Withholding;
 use crate::chance::Chance;
 use crate::ledger::BulletinNumber;
-use crate::oracles;
+use crate::oracles::{self, Broken};
 use crate::overlay::{self, Edge};
-use crate::scenario::{Cut, FaultKind, Publishers, Setup};
+use crate::scenario::{Cut, FaultKind, Publishers, Setup, Slowness, publisher};
 use crate::world::World;
 
 /// How often is looked whether a network is in one part, or whole again.
@@ -25,7 +25,7 @@ pub(super) struct Stage<'a> {
     setup: &'a Setup,
     pub(super) world: World,
     chance: Chance,
-    withholding: Withholding,
+    casting: Casting,
     meter: &'a Meter,
     /// The links of a protocol that makes none itself.
     links: Vec<Edge>,
@@ -38,6 +38,8 @@ pub(super) struct Stage<'a> {
     /// How long after the start of the last node the network was in one part.
     pub(super) formed: Option<Duration>,
     repair: Option<Repair>,
+    /// Tables that held more than they may, the first time each.
+    pub(super) overfull: Vec<Broken>,
 }
 
 /// How long it takes until everything published before a moment is everywhere, in one network.
@@ -53,13 +55,13 @@ struct Repair {
 impl<'a> Stage<'a> {
     pub(super) fn new(setup: &'a Setup, seed: u64, meter: &'a Meter) -> Self {
         let mut chance = Chance::new(seed);
-        let withholding = Withholding::draw(setup, &mut chance);
+        let casting = Casting::draw(setup, &mut chance);
         let links = given_links(setup, seed);
         Self {
             setup,
-            world: protocol::world(setup, seed, &withholding),
+            world: protocol::world(setup, seed, &casting),
             chance,
-            withholding,
+            casting,
             meter,
             links,
             up_since: vec![Mono::ZERO; setup.nodes],
@@ -67,12 +69,13 @@ impl<'a> Stage<'a> {
             befallen: BTreeMap::new(),
             formed: None,
             repair: None,
+            overfull: Vec::new(),
         }
     }
 
     /// The nodes that do as they should.
     pub(super) fn is_honest(&self, node: usize) -> bool {
-        self.withholding.is_honest(node)
+        self.casting.is_honest(node)
     }
 
     /// The world's trace, in hexadecimal digits.
@@ -91,7 +94,15 @@ impl<'a> Stage<'a> {
         if self.setup.protocol.is_whole() {
             let count = u32::try_from(self.setup.nodes).unwrap_or(u32::MAX);
             let pause = start.within / count.max(1);
+            for node in 0..self.setup.nodes {
+                if self.casting.is_late(node) {
+                    self.world.kill(node);
+                }
+            }
             for node in 1..self.setup.nodes {
+                if self.casting.is_late(node) {
+                    continue;
+                }
                 for introducer in self.introducers(node) {
                     self.world.join(node, introducer);
                 }
@@ -104,7 +115,7 @@ impl<'a> Stage<'a> {
         let started = self.world.now();
         let settled = protocol::settled_at(self.setup);
         while self.world.now() < settled {
-            if self.world.components().len() == 1 {
+            if self.is_one() {
                 self.formed = Some(self.world.now().since(started));
                 break;
             }
@@ -117,7 +128,10 @@ impl<'a> Stage<'a> {
     fn introducers(&mut self, node: usize) -> Vec<usize> {
         let start = self.setup.start;
         let Some(island) = start.island else {
-            return vec![self.chance.below(start.introducers.min(node))];
+            let first = 0..start.introducers.min(node);
+            let there: Vec<usize> = first.filter(|node| !self.casting.is_late(*node)).collect();
+            let chosen = self.chance.below(there.len());
+            return there.get(chosen).copied().into_iter().collect();
         };
         let (place, shore) = (node % island, node - node % island);
         let mut told = Vec::new();
@@ -146,6 +160,7 @@ impl<'a> Stage<'a> {
             let step = if self.is_mending() { LOOK } else { TOLD };
             self.run(step.min(moment.since(self.world.now())));
             self.look();
+            self.check_bounds();
         }
     }
 
@@ -158,18 +173,17 @@ impl<'a> Stage<'a> {
     pub(super) fn publish(&mut self, number: usize) -> Option<BulletinNumber> {
         let nodes = self.setup.nodes;
         let wanted = match self.setup.traffic.publishers {
-            Publishers::Some(count) => {
-                let count = count.min(nodes);
-                (number % count) * nodes / count
-            }
+            Publishers::Some(count) => publisher(number, count, nodes),
             Publishers::All => number % nodes,
             Publishers::Random => self.chance.below(nodes),
         };
         let mut from_there = (0..nodes).map(|step| (wanted + step) % nodes);
-        let publisher = from_there.find(|node| self.world.is_alive(*node))?;
+        let publisher =
+            from_there.find(|node| self.world.is_alive(*node) && self.is_honest(*node))?;
         let mut body = (number as u64).to_be_bytes().to_vec();
         body.resize(self.setup.traffic.body_bytes, 0);
-        Some(self.world.publish(publisher, &body))
+        let topic = format!("news {}", number % self.setup.traffic.topics);
+        Some(self.world.publish_on(publisher, &topic, &body))
     }
 
     /// Fault `fault` begins, for the `time`th time.
@@ -190,9 +204,36 @@ impl<'a> Stage<'a> {
                 self.turn_clocks(&wrong, ahead_ms);
                 self.befallen.insert((fault, time), wrong);
             }
-            // They were born for it.
-            FaultKind::Withhold(_) => {}
+            FaultKind::Pause(share) => self.befall(fault, time, share, World::pause),
+            FaultKind::Suspend(share) => self.befall(fault, time, share, World::suspend),
+            FaultKind::Slow(share, slowness) => {
+                self.befall(fault, time, share, |world, node| world.slow(node, slowness));
+            }
+            FaultKind::DiskFull(share) => {
+                self.befall(fault, time, share, |world, node| {
+                    world.fill_disk(node, true);
+                });
+            }
+            // The others were born for it.
+            FaultKind::Turn(_) => {
+                for node in self.casting.latecomers(fault) {
+                    self.world.restart(node);
+                    self.up_since[node] = self.world.now();
+                    for introducer in self.introducers(node) {
+                        self.world.join(node, introducer);
+                    }
+                }
+            }
         }
+    }
+
+    /// Has it befall this share of the running nodes.
+    fn befall(&mut self, fault: usize, time: u32, share: f64, what: impl Fn(&mut World, usize)) {
+        let befallen = self.chance.share(self.world.alive(), share);
+        for node in &befallen {
+            what(&mut self.world, *node);
+        }
+        self.befallen.insert((fault, time), befallen);
     }
 
     /// Fault `fault` ends, for the `time`th time.
@@ -211,7 +252,22 @@ impl<'a> Stage<'a> {
                 self.link();
             }
             FaultKind::Clock(_, ahead_ms) => self.turn_clocks(&befallen, -ahead_ms),
-            FaultKind::Withhold(_) => {}
+            FaultKind::Pause(_) | FaultKind::Suspend(_) => {
+                for node in befallen {
+                    self.world.go_on(node);
+                }
+            }
+            FaultKind::Slow(..) => {
+                for node in befallen {
+                    self.world.slow(node, Slowness::default());
+                }
+            }
+            FaultKind::DiskFull(_) => {
+                for node in befallen {
+                    self.world.fill_disk(node, false);
+                }
+            }
+            FaultKind::Turn(_) => {}
         }
     }
 
@@ -246,6 +302,23 @@ impl<'a> Stage<'a> {
         });
     }
 
+    /// Whether honest nodes are one network without the others.
+    fn is_one(&self) -> bool {
+        let parts = self.world.components_of(|node| self.is_honest(node));
+        parts.len() == 1
+    }
+
+    /// Looks whether what nodes hold is within its bounds.
+    fn check_bounds(&mut self) {
+        for broken in oracles::bounded(&self.world) {
+            let is_same =
+                |known: &Broken| (known.node, known.promise) == (broken.node, broken.promise);
+            if !self.overfull.iter().any(is_same) {
+                self.overfull.push(broken);
+            }
+        }
+    }
+
     fn is_mending(&self) -> bool {
         let repair = self.repair.as_ref();
         repair.is_some_and(|repair| repair.took.is_none())
@@ -255,14 +328,15 @@ impl<'a> Stage<'a> {
         let Some(repair) = self.repair.as_mut().filter(|repair| repair.took.is_none()) else {
             return;
         };
-        let withholding = &self.withholding;
-        let is_honest = |node| withholding.is_honest(node);
+        let casting = &self.casting;
+        let is_honest = |node| casting.is_honest(node);
         while repair.complete < repair.published
             && oracles::is_everywhere(&self.world, BulletinNumber(repair.complete), &is_honest)
         {
             repair.complete += 1;
         }
-        if repair.complete == repair.published && self.world.components().len() == 1 {
+        let parts = self.world.components_of(is_honest);
+        if repair.complete == repair.published && parts.len() == 1 {
             repair.took = Some(self.world.now().since(repair.since));
         }
     }

@@ -1,8 +1,11 @@
-//! What befalls a network while it is watched: nodes die, are cut off, read wrong clocks, pass nothing on.
+//! What befalls a network while it is watched: nodes die, are cut off, stand still, turn against the others.
 
 use std::time::Duration;
 
 use super::reader::{Problem, Section};
+use super::setup::NODES_MAX;
+use crate::adversary::Evil;
+pub use crate::plight::Slowness;
 
 /// Something that befalls a network, once or again and again.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +31,51 @@ pub enum FaultKind {
     Cut(Cut),
     /// The wall clocks of this share of the nodes are so many milliseconds ahead of what they were.
     Clock(f64, i64),
-    /// This share of the nodes takes part in everything and relays nothing.
-    Withhold(f64),
+    /// The processes of this share of the running nodes stop, and go on when it is over.
+    Pause(f64),
+    /// The machines of this share are suspended: their monotonic clocks stop as well.
+    Suspend(f64),
+    /// This share is slow.
+    Slow(f64, Slowness),
+    /// This share keeps nothing of what comes while it lasts.
+    DiskFull(f64),
+    /// Some turn against the others.
+    Turn(Turn),
+}
+
+/// Nodes that turn against the others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn {
+    /// What they do.
+    pub evil: Evil,
+    /// Which share of all nodes, by chance.
+    pub share: f64,
+    /// When.
+    pub from: Appearance,
+    /// None of the first so many nodes.
+    pub spare: usize,
+    /// To whom, where it is done to some in particular; these are honest.
+    pub victims: Victims,
+}
+
+/// When adversaries show themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appearance {
+    /// They are so from the start.
+    Boot,
+    /// They do as they should, and turn all at once.
+    Turn,
+    /// They come all at once.
+    Flash,
+}
+
+/// To whom something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victims {
+    /// The first so many nodes.
+    First(usize),
+    /// Those that publish.
+    Publishers,
 }
 
 impl FaultKind {
@@ -39,7 +85,11 @@ impl FaultKind {
             Self::Kill(share) => ("kill", share.to_string()),
             Self::Cut(cut) => ("cut", cut.words()),
             Self::Clock(share, ahead_ms) => ("clock", format!("{share}, {ahead_ms} ms ahead")),
-            Self::Withhold(share) => ("withhold", share.to_string()),
+            Self::Pause(share) => ("pause", share.to_string()),
+            Self::Suspend(share) => ("suspend", share.to_string()),
+            Self::Slow(share, _) => ("slow", share.to_string()),
+            Self::DiskFull(share) => ("disk-full", share.to_string()),
+            Self::Turn(turn) => (turn.evil.as_str(), turn.share.to_string()),
         }
     }
 }
@@ -71,7 +121,21 @@ impl Cut {
     }
 }
 
-const KINDS: [&str; 4] = ["kill", "cut", "clock", "withhold"];
+/// What befalls nodes that did nothing for it.
+const KINDS: [&str; 7] = [
+    "kill",
+    "cut",
+    "clock",
+    "pause",
+    "suspend",
+    "slow",
+    "disk-full",
+];
+pub(super) const APPEARANCES: [(&str, Appearance); 3] = [
+    ("boot", Appearance::Boot),
+    ("turn", Appearance::Turn),
+    ("flash", Appearance::Flash),
+];
 const SHAPES: [&str; 5] = ["halves", "thirds", "one", "one-way", "pairs"];
 /// Pairs that do not hear each other, where the scenario does not say how many.
 const PAIRS: f64 = 0.2;
@@ -80,9 +144,13 @@ const AHEAD_S_MAX: f64 = 631_152_000.0;
 
 impl Fault {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Problem> {
-        let kind = section.word("kind", &KINDS)?;
+        let kinds: Vec<&'static str> = KINDS
+            .into_iter()
+            .chain(Evil::ALL.map(Evil::as_str))
+            .collect();
+        let kind = section.word("kind", &kinds)?;
         let Some(kind) = kind else {
-            let fix = format!("write kind = \"kill\"; there are {}", KINDS.join(", "));
+            let fix = format!("write kind = \"kill\"; there are {}", kinds.join(", "));
             return Err(section.problem("kind", "a fault needs a kind", fix));
         };
         let at = section.seconds("at_s")?.unwrap_or_default();
@@ -90,7 +158,11 @@ impl Fault {
             "kill" => FaultKind::Kill(share(section, kind)?),
             "cut" => FaultKind::Cut(cut(section)?),
             "clock" => FaultKind::Clock(share(section, kind)?, ahead_ms(section)?),
-            _ => FaultKind::Withhold(share(section, kind)?),
+            "pause" => FaultKind::Pause(share(section, kind)?),
+            "suspend" => FaultKind::Suspend(share(section, kind)?),
+            "slow" => FaultKind::Slow(share(section, kind)?, slowness(section)?),
+            "disk-full" => FaultKind::DiskFull(share(section, kind)?),
+            evil => FaultKind::Turn(turn(section, evil)?),
         };
         let mut fault = Self {
             at,
@@ -99,8 +171,8 @@ impl Fault {
             times: 1,
             kind,
         };
-        // A node withholds from a moment on, for good.
-        if !matches!(kind, FaultKind::Withhold(_)) {
+        // Who turns does so for good.
+        if !matches!(kind, FaultKind::Turn(_)) {
             fault.lasting = section.seconds("for_s")?;
             fault.every = section.seconds("every_s")?.unwrap_or_default();
             if let Some(times) = section.whole("times", 1..=100_000)? {
@@ -123,6 +195,42 @@ fn share(section: &mut Section<'_>, kind: &str) -> Result<f64, Problem> {
     section.number("share", 0.0..=1.0)?.ok_or_else(|| {
         let what = format!("it is not said which share of the nodes \"{kind}\" befalls");
         section.problem("share", what, "write share = 0.1 for a tenth of them")
+    })
+}
+
+fn slowness(section: &mut Section<'_>) -> Result<Slowness, Problem> {
+    let frame = section.millis("frame_ms")?;
+    let uplink = section.whole("uplink_bytes_per_s", 1..=1_000_000_000_000)?;
+    if frame.is_none() && uplink.is_none() {
+        let fix = "write frame_ms = 5, what a frame costs, or uplink_bytes_per_s = 32_000, or both";
+        return Err(section.problem("frame_ms", "it is not said how slow", fix));
+    }
+    Ok(Slowness {
+        frame: frame.unwrap_or_default(),
+        uplink_bytes_per_s: uplink.map(|rate| rate as u64),
+    })
+}
+
+fn turn(section: &mut Section<'_>, kind: &str) -> Result<Turn, Problem> {
+    let evil = Evil::from_word(kind).unwrap_or(Evil::Withhold);
+    let share = share(section, kind)?;
+    let from = section.word("from", &APPEARANCES.map(|(word, _)| word))?;
+    let from = APPEARANCES
+        .into_iter()
+        .find(|(word, _)| Some(*word) == from);
+    let spared = section.whole("spare", 0..=NODES_MAX)?;
+    let mut victims = Victims::First(1);
+    if evil.has_victims()
+        && let Some(told) = section.whole_or_word("victims", 1..=NODES_MAX, &["publishers"])?
+    {
+        victims = told.map_or(Victims::Publishers, Victims::First);
+    }
+    Ok(Turn {
+        evil,
+        share,
+        from: from.map_or(Appearance::Turn, |(_, from)| from),
+        spare: spared.unwrap_or(0),
+        victims,
     })
 }
 

@@ -7,9 +7,11 @@
 mod fault;
 mod reader;
 mod setup;
+mod write;
 
-pub use fault::{Cut, Fault, FaultKind};
+pub use fault::{Appearance, Cut, Fault, FaultKind, Slowness, Turn, Victims};
 pub use reader::Problem;
+pub(crate) use setup::publisher;
 pub use setup::{NodeConfig, Publishers, Setup, Start, Traffic};
 
 use crate::report::column;
@@ -49,7 +51,7 @@ pub struct Plot {
 }
 
 /// The scenarios that are built in, with their names, the one to begin with first.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("first", include_str!("../../scenarios/first.toml")),
     (
         "dissemination",
@@ -65,6 +67,12 @@ const BUILT_IN: [(&str, &str); 9] = [
     ("senders", include_str!("../../scenarios/senders.toml")),
     ("scale", include_str!("../../scenarios/scale.toml")),
     ("islands", include_str!("../../scenarios/islands.toml")),
+    ("hardship", include_str!("../../scenarios/hardship.toml")),
+    ("attacks", include_str!("../../scenarios/attacks.toml")),
+    ("sybils", include_str!("../../scenarios/sybils.toml")),
+    ("poisoning", include_str!("../../scenarios/poisoning.toml")),
+    ("load", include_str!("../../scenarios/load.toml")),
+    ("sync-cost", include_str!("../../scenarios/sync-cost.toml")),
 ];
 
 impl Scenario {
@@ -238,6 +246,17 @@ mod tests {
                 "protocol = 'flood'\n[[fault]]\nkind = 'withhold'\nshare = 1",
                 "protocol",
             ),
+            ("[[fault]]\nkind = 'slow'\nshare = 0.1", "fault.frame_ms"),
+            ("[[fault]]\nkind = 'pause'", "fault.share"),
+            (
+                "[[fault]]\nkind = 'lie'\nshare = 0.1\nvictims = 3",
+                "fault.victims",
+            ),
+            (
+                "[[fault]]\nkind = 'censor'\nshare = 0.1\nfrom = 'now'",
+                "fault.from",
+            ),
+            ("[terrain]\nburst_loss = 1", "terrain.burst_loss"),
         ];
         for (text, key) in refused {
             assert_eq!(Scenario::parse("x", text).unwrap_err().key, key, "{text}");

@@ -1,6 +1,7 @@
 //! Everything one run is made of: how many nodes, how they start, what lies between them, who says what,
 //! and what befalls them. A scenario says it once; each of its cases says what is different.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bruit_core::config::Config;
@@ -9,7 +10,7 @@ use bruit_core::membership;
 use super::fault::{self, Fault, FaultKind};
 use super::reader::{Problem, Section};
 use crate::run::Protocol;
-use crate::terrain::{Distances, Terrain};
+use crate::terrain::{Burst, Distances, Terrain};
 use crate::world::Settings;
 
 /// One run, but for its seed.
@@ -58,6 +59,8 @@ pub struct Traffic {
     pub rate: f64,
     /// Bytes of a bulletin's content.
     pub body_bytes: usize,
+    /// Topics, one after the other.
+    pub topics: usize,
     /// Bulletins of the first so many seconds grow the trees and are not measured.
     pub warm: Duration,
     /// Those of the next so many seconds are.
@@ -107,6 +110,7 @@ impl Default for Setup {
                 publishers: Publishers::Some(10),
                 rate: 10.0,
                 body_bytes: 1_024,
+                topics: 1,
                 warm: Duration::from_secs(10),
                 measured: Duration::from_secs(10),
                 drain: Duration::from_secs(10),
@@ -118,11 +122,17 @@ impl Default for Setup {
 }
 
 /// Most nodes of a scenario.
-const NODES_MAX: usize = 100_000;
+pub(super) const NODES_MAX: usize = 100_000;
 /// Bytes of a bulletin's content: from its number, by which no two are alike.
 const BODY_BYTES: std::ops::RangeInclusive<usize> = 8..=65_536;
 /// Most nodes times bulletins of a run: the book of who got what takes five bytes each.
 const BOOK_MAX: f64 = 4e8;
+/// A bad second in ten, where the scenario does not say otherwise.
+const BURST: Burst = Burst {
+    loss: 0.0,
+    every: Duration::from_secs(9),
+    lasting: Duration::from_secs(1),
+};
 /// What may stand under `plot` as `x`.
 pub(super) const SWEPT: [&str; 10] = [
     "nodes",
@@ -171,9 +181,13 @@ impl Setup {
             let fix = "give the first a for_s that ends before the second begins";
             return Err(section.problem("fault", what, fix));
         }
-        let withholds = |fault: &Fault| matches!(fault.kind, FaultKind::Withhold(_));
-        if self.protocol != Protocol::Rootcast && self.faults.iter().any(withholds) {
-            let what = format!("nodes of \"{}\" cannot withhold", self.protocol.as_str());
+        let turns = self.faults.iter().find_map(|fault| match fault.kind {
+            FaultKind::Turn(turn) => Some(turn.evil.as_str()),
+            _ => None,
+        });
+        if let Some(evil) = turns.filter(|_| self.protocol != Protocol::Rootcast) {
+            let protocol = self.protocol.as_str();
+            let what = format!("nodes of \"{protocol}\" have no \"{evil}\"");
             let fix = "write protocol = \"rootcast\", or take that fault out";
             return Err(section.problem("protocol", what, fix));
         }
@@ -194,6 +208,16 @@ impl Setup {
             return Err(section.problem("degree", what, fix));
         }
         Ok(())
+    }
+
+    /// Who publishes, where it is not left to chance.
+    pub fn publishers(&self) -> BTreeSet<usize> {
+        match self.traffic.publishers {
+            Publishers::Some(count) => (0..count.min(self.nodes))
+                .map(|number| publisher(number, count, self.nodes))
+                .collect(),
+            Publishers::All | Publishers::Random => (0..self.nodes).collect(),
+        }
     }
 
     /// Bulletins that are published, warm ones included.
@@ -280,6 +304,7 @@ impl Traffic {
         set(&mut self.rate, section.number("rate", 0.001..=10_000.0)?);
         let body_bytes = section.whole("body_bytes", BODY_BYTES)?;
         set(&mut self.body_bytes, body_bytes);
+        set(&mut self.topics, section.whole("topics", 1..=1_000)?);
         set(&mut self.warm, section.seconds("warm_s")?);
         set(&mut self.measured, section.seconds("measured_s")?);
         set(&mut self.drain, section.seconds("drain_s")?);
@@ -314,6 +339,12 @@ impl NodeConfig {
     }
 }
 
+/// Who publishes bulletin `number`, of `count` among `nodes`: they are spread evenly.
+pub(crate) fn publisher(number: usize, count: usize, nodes: usize) -> usize {
+    let count = count.min(nodes).max(1);
+    (number % count) * nodes / count
+}
+
 /// The least delay, and how much more there can be.
 fn delays(distances: Distances) -> (Duration, Duration) {
     match distances {
@@ -340,10 +371,29 @@ fn terrain(terrain: &mut Terrain, section: &mut Section<'_>) -> Result<(), Probl
     };
     set(&mut terrain.jitter, section.millis("jitter_ms")?);
     set(&mut terrain.loss, section.number("loss", 0.0..=0.9)?);
+    burst(terrain, section)?;
     let duplication = section.number("duplication", 0.0..=1.0)?;
     set(&mut terrain.duplication, duplication);
     if let Some(rate) = section.whole("uplink_bytes_per_s", 0..=1_000_000_000_000)? {
         terrain.uplink_bytes_per_s = (rate > 0).then_some(rate as u64);
+    }
+    Ok(())
+}
+
+/// Loss in bursts: there are some where their share is said.
+fn burst(terrain: &mut Terrain, section: &mut Section<'_>) -> Result<(), Problem> {
+    let mut burst = terrain.burst.unwrap_or(BURST);
+    for (key, place) in [
+        ("burst_every_s", &mut burst.every),
+        ("burst_s", &mut burst.lasting),
+    ] {
+        let seconds = section.number(key, 0.01..=86_400.0)?;
+        set(place, seconds.map(Duration::from_secs_f64));
+    }
+    if let Some(loss) = section.number("burst_loss", 0.0..=0.9)? {
+        terrain.burst = (loss > 0.0).then_some(Burst { loss, ..burst });
+    } else if terrain.burst.is_some() {
+        terrain.burst = Some(burst);
     }
     Ok(())
 }

@@ -25,11 +25,13 @@ use crate::checks::Checks;
 use crate::draw;
 use crate::host::{Bulletins, Host, Image};
 use crate::ledger::{BulletinNumber, Ledger};
+use crate::plight::Plight;
 use crate::queue::Queue;
 use crate::recording::Tape;
 use crate::terrain::{Place, Terrain};
 use crate::wires::{End, Wires};
 
+mod hardship;
 mod reading;
 mod taping;
 mod traffic;
@@ -67,6 +69,8 @@ pub struct Birth<'a> {
     pub number: usize,
     /// Who it is.
     pub key: &'a SecretKey,
+    /// Where it listens.
+    pub address: SocketAddr,
     /// Where its randomness grows from.
     pub seed: [u8; 32],
     /// The world's settings.
@@ -178,7 +182,8 @@ impl World {
     pub fn add(&mut self) -> usize {
         let number = self.hosts.len();
         let key = SecretKey::from_seed(&self.random());
-        let behaviour = self.behaviour(number, &key);
+        let address = address(number);
+        let behaviour = self.behaviour(number, &key, address);
         self.numbers.insert(key.node_id(), number);
         self.hosts.push(Host {
             key,
@@ -191,19 +196,27 @@ impl World {
             wakeup: None,
             uplink_free: Mono::ZERO,
             clock_ahead_ms: 0,
+            address,
+            plight: Plight::default(),
             verdict: None,
             notices: Vec::new(),
         });
         self.tape_place(number);
-        self.feed(number, Event::Addresses(vec![address(number)]));
+        self.feed(number, Event::Addresses(vec![address]));
         number
     }
 
-    fn behaviour(&mut self, number: usize, key: &SecretKey) -> Box<dyn Behaviour> {
+    fn behaviour(
+        &mut self,
+        number: usize,
+        key: &SecretKey,
+        address: SocketAddr,
+    ) -> Box<dyn Behaviour> {
         let seed = self.random();
         (self.maker)(&Birth {
             number,
             key,
+            address,
             seed,
             settings: &self.settings,
         })
@@ -232,7 +245,7 @@ impl World {
     pub fn peer(&self, number: usize) -> PeerAddress {
         PeerAddress {
             id: self.hosts[number].key.node_id(),
-            addresses: vec![address(number)],
+            addresses: vec![self.hosts[number].address],
         }
     }
 
@@ -243,8 +256,13 @@ impl World {
 
     /// A bulletin of `node`, published at once.
     pub fn publish(&mut self, node: usize, body: &[u8]) -> BulletinNumber {
+        self.publish_on(node, "news", body)
+    }
+
+    /// The same on a topic.
+    pub fn publish_on(&mut self, node: usize, topic: &str, body: &[u8]) -> BulletinNumber {
         let (wall, host) = (self.clocks(node).wall, &self.hosts[node]);
-        let header = Header::post(TopicId::of("news"), host.key.author_id(), body, wall);
+        let header = Header::post(TopicId::of(topic), host.key.author_id(), body, wall);
         let content = Bytes::copy_from_slice(body);
         let network = self.settings.config.network.id();
         let bulletin = Bulletin::sign(header, content, network, &host.key);
@@ -264,6 +282,7 @@ impl World {
     pub fn kill(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.is_alive = false;
+        host.plight.begin_anew();
         host.image.address_book = host.behaviour.address_book();
         let links = std::mem::take(&mut host.links);
         self.tape_life(node, false);
@@ -277,8 +296,8 @@ impl World {
 
     /// Starts `node` again with what its store kept.
     pub fn restart(&mut self, node: usize) {
-        let key = self.hosts[node].key.clone();
-        let behaviour = self.behaviour(node, &key);
+        let (key, address) = (self.hosts[node].key.clone(), self.hosts[node].address);
+        let behaviour = self.behaviour(node, &key, address);
         let host = &mut self.hosts[node];
         host.behaviour = behaviour;
         host.is_alive = true;
@@ -287,7 +306,7 @@ impl World {
         let left = host.image.left(&self.bulletins);
         self.tape_life(node, true);
         self.feed(node, Event::Restored(Box::new(left)));
-        self.feed(node, Event::Addresses(vec![address(node)]));
+        self.feed(node, Event::Addresses(vec![address]));
     }
 
     /// Sets the wall clock of `node`.
@@ -320,10 +339,13 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Wakeup(node) => {
-                let host = &mut self.hosts[node];
-                if host.is_alive && host.wakeup == Some(self.now) {
-                    host.wakeup = None;
-                    self.feed(node, Event::Wakeup);
+                let (host, now) = (&mut self.hosts[node], self.now);
+                if host.is_alive && host.wakeup == Some(now) {
+                    host.wakeup = host.plight.busy_until(now);
+                    match host.wakeup {
+                        Some(at) => self.queue.push(at, Happening::Wakeup(node)),
+                        None => self.feed(node, Event::Wakeup),
+                    }
                 }
             }
             Happening::Frame(end, frame) => self.arrive(end, frame),
@@ -345,12 +367,16 @@ impl World {
             .saturating_add_signed(self.hosts[node].clock_ahead_ms)
             .saturating_add(self.now.as_micros() / 1_000);
         Now {
-            mono: self.now,
+            mono: self.mono_of(node, self.now),
             wall: Wall::from_millis(wall),
         }
     }
 
     fn feed(&mut self, node: usize, event: Event) {
+        if let Some(waiting) = self.hosts[node].plight.waiting() {
+            waiting.push(event);
+            return;
+        }
         let now = self.clocks(node);
         let actions = self.hosts[node].behaviour.handle(event, now);
         for action in actions {
@@ -360,10 +386,11 @@ impl World {
     }
 
     fn arm(&mut self, node: usize) {
-        let host = &mut self.hosts[node];
-        let Some(due) = host.behaviour.next_wakeup().map(|due| due.max(self.now)) else {
+        let Some(due) = self.hosts[node].behaviour.next_wakeup() else {
             return;
         };
+        let due = self.moment_of(node, due).max(self.now);
+        let host = &mut self.hosts[node];
         if host.wakeup.is_none_or(|at| due < at) {
             host.wakeup = Some(due);
             self.queue.push(due, Happening::Wakeup(node));
@@ -420,9 +447,14 @@ impl World {
         let id = *bulletin.id();
         self.note(node, b'd', id.as_bytes());
         self.ledger.deliver(&id, node, hops, self.now);
-        self.hosts[node].image.held.insert(id, bulletin.stamp);
+        let host = &mut self.hosts[node];
+        if host.plight.is_disk_full {
+            host.plight.unkept.insert(id);
+        } else {
+            host.image.held.insert(id, bulletin.stamp);
+            self.later(node, SYNC, Event::Persisted { ids: vec![id] });
+        }
         self.bulletins.entry(id).or_insert(bulletin);
-        self.later(node, SYNC, Event::Persisted { ids: vec![id] });
     }
 }
 

@@ -1,7 +1,11 @@
 //! What can be read off a world.
 
+use std::net::SocketAddr;
+
 use bruit_core::bulletin::Bulletin;
+use bruit_core::engine::{Engine, Fill};
 use bruit_core::event::Notice;
+use bruit_core::id::NodeId;
 use bruit_core::identity::SecretKey;
 use bruit_core::time::{Mono, Wall};
 use bruit_core::work::Stamp;
@@ -103,9 +107,42 @@ impl World {
         others.any(|other| other == b)
     }
 
+    /// Whether `node` delivered `bulletin` while its disk was full, and so did not keep it.
+    pub fn is_unkept(&self, node: usize, bulletin: BulletinNumber) -> bool {
+        let unkept = &self.hosts[node].plight.unkept;
+        unkept.contains(&self.ledger.id(bulletin))
+    }
+
+    /// Where `node` listens.
+    pub fn address(&self, node: usize) -> SocketAddr {
+        self.hosts[node].address
+    }
+
+    /// The engine of `node`, where it has one.
+    pub fn engine(&self, node: usize) -> Option<&Engine> {
+        self.hosts[node].behaviour.engine()
+    }
+
+    /// How full the tables of `node` are.
+    pub fn fills(&self, node: usize) -> Vec<Fill> {
+        let engine = self.engine(node);
+        engine.map_or_else(Vec::new, |engine| engine.fills(&self.settings.config))
+    }
+
+    /// The node of an id, by number.
+    pub fn number(&self, id: &NodeId) -> Option<usize> {
+        self.numbers.get(id).copied()
+    }
+
     /// Sizes of the parts into which the running nodes fall, the largest first.
     pub fn components(&self) -> Vec<usize> {
-        let mut is_left: Vec<bool> = self.hosts.iter().map(|host| host.is_alive).collect();
+        self.components_of(|_| true)
+    }
+
+    /// The same of those running nodes that `counts` takes in, and the links between them.
+    pub fn components_of(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+        let is_in = |node: usize| self.hosts[node].is_alive && counts(node);
+        let mut is_left: Vec<bool> = (0..self.hosts.len()).map(is_in).collect();
         let mut sizes = Vec::new();
         for start in 0..is_left.len() {
             if !std::mem::take(&mut is_left[start]) {

@@ -8,7 +8,7 @@ use bruit_core::link::{Class, CloseReason, Direction, PeerAddress};
 use bruit_core::wire::{self, kind};
 use bytes::Bytes;
 
-use super::{Blame, Happening, World, address};
+use super::{Blame, Happening, World};
 use crate::wires::End;
 
 /// Bytes that may be under way on a link's control stream.
@@ -45,7 +45,8 @@ impl World {
         self.note(node, b'o', address.id.as_bytes());
         let known = self.numbers.get(&address.id).copied();
         let reached = known.filter(|other| {
-            let is_up = self.hosts[*other].is_alive && *other != node;
+            let host = &self.hosts[*other];
+            let is_up = host.is_alive && !host.plight.is_stopped() && *other != node;
             is_up && !self.is_cut(node, *other) && !self.is_cut(*other, node)
         });
         if let Some(other) = reached {
@@ -80,7 +81,7 @@ impl World {
             link: end.link(),
             peer: self.hosts[other].key.node_id(),
             direction: [Direction::Out, Direction::In][end.side],
-            remote: Some(address(other)),
+            remote: Some(self.hosts[other].address),
             control_credit: CONTROL_CREDIT,
             bulletins_credit: BULLETINS_CREDIT,
         };
@@ -108,11 +109,13 @@ impl World {
             return;
         }
         let host = &mut self.hosts[node];
+        let own_uplink = host.plight.slowness.uplink_bytes_per_s;
         let left = now
             .max(host.uplink_free)
-            .plus(terrain.serialisation(frame.len()));
+            .plus(terrain.serialisation(own_uplink, frame.len()));
         host.uplink_free = left;
-        let transit = terrain.transit(wire.delay, frame.len(), &mut self.rng);
+        let loss = terrain.loss(&mut wire.weather, left, &mut self.rng);
+        let transit = terrain.transit(wire.delay, loss, frame.len(), &mut self.rng);
         let at = wire.arrival(end.side, class, left.plus(transit));
         let due = wire.sent(end.side, class, frame.len());
         let is_bulletin = frame.first() == Some(&kind::PUB);
@@ -150,7 +153,12 @@ impl World {
         }
         *self.ledger.bytes_by_kind.entry(kind).or_default() += bytes;
         let link = end.link();
-        self.feed(node, Event::Frame { link, frame });
+        let event = Event::Frame { link, frame };
+        let (host, now) = (&mut self.hosts[node], self.now);
+        match host.plight.deal(now) {
+            Some(at) => self.later(node, at.since(now), event),
+            None => self.feed(node, event),
+        }
     }
 
     pub(super) fn close(&mut self, link: LinkId, reason: CloseReason) {
@@ -169,7 +177,7 @@ impl World {
             self.will_be_silent(end.other());
         } else if let Some(wire) = self.wires.get(end.wire) {
             let terrain = self.settings.terrain;
-            let transit = terrain.transit(wire.delay, 0, &mut self.rng);
+            let transit = terrain.transit(wire.delay, terrain.loss, 0, &mut self.rng);
             let happening = Happening::Down(end.other(), reason, true);
             self.queue.push(self.now.plus(transit), happening);
         }
@@ -204,7 +212,8 @@ impl World {
     pub(super) fn silence(&mut self, end: End) {
         let is_deaf = self.wires.get(end.wire).is_some_and(|wire| {
             let (me, other) = wire.ends(end.side);
-            !wire.is_open[1 - end.side] || self.is_cut(other, me)
+            let is_still = self.hosts[other].plight.is_stopped_for(SILENCE, self.now);
+            !wire.is_open[1 - end.side] || is_still || self.is_cut(other, me)
         });
         if is_deaf {
             self.down(end, CloseReason::Dead, false);

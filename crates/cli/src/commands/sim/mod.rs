@@ -5,6 +5,7 @@ mod gates;
 mod list;
 mod replay;
 mod scenario;
+mod seeds;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::progress;
 #[command(
     subcommand_negates_reqs = true,
     after_help = "Examples:\n  bruit sim list\n  bruit sim first\n  bruit sim dissemination --runs 5 --out before\n  \
-                  bruit sim mine.toml --seed 7 --json\n  bruit sim compare before after\n  bruit sim gates --quick\n\n\
+                  bruit sim mine.toml --seed 7 --json\n  bruit sim compare before after\n  bruit sim gates --quick\n  bruit sim seeds\n\n\
                   docs/simulation.md says how a scenario is written and what each column means."
 )]
 pub(crate) struct Sim {
@@ -43,6 +44,8 @@ enum Command {
     Replay(replay::Replay),
     /// Hold the protocol to its figures: exit code 1 names those that fall short
     Gates(gates::Gates),
+    /// Networks by chance: exit code 1 names the seeds of those in which a promise was not kept
+    Seeds(seeds::Seeds),
 }
 
 /// Does `work` in a thread of its own; a terminal is told how far `meter` is.
@@ -67,6 +70,7 @@ impl Sim {
             (Some(Command::Compare(command)), None) => command.run(global.json),
             (Some(Command::Replay(command)), None) => command.run(global.json).await,
             (Some(Command::Gates(command)), None) => command.run(global.json).await,
+            (Some(Command::Seeds(command)), None) => command.run(global.json).await,
             (None, Some(run)) => run.run(global.json).await,
             _ => Err(Failure::usage(
                 "a scenario, or what is to be done without one: not both",

@@ -1,0 +1,173 @@
+//! A setup written down as the scenario it came from, or might have: what is read from it is the same setup.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::fault::APPEARANCES;
+use super::{Cut, Fault, FaultKind, Publishers, Setup, Slowness, Turn, Victims};
+use crate::terrain::{Distances, Terrain};
+
+/// The file, line by line.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text);
+        self.0.push('\n');
+    }
+
+    fn set(&mut self, key: &str, value: impl Display) {
+        self.line(&format!("{key} = {value}"));
+    }
+
+    fn word(&mut self, key: &str, word: &str) {
+        self.set(key, format!("\"{word}\""));
+    }
+
+    fn seconds(&mut self, key: &str, time: Duration) {
+        self.set(key, time.as_secs_f64());
+    }
+
+    fn millis(&mut self, key: &str, time: Duration) {
+        self.set(key, time.as_secs_f64() * 1_000.0);
+    }
+}
+
+impl Setup {
+    /// This setup as a scenario file.
+    pub fn toml(&self, title: &str) -> String {
+        let mut page = Page::default();
+        page.word("title", title);
+        page.set("nodes", self.nodes);
+        page.word("protocol", self.protocol.as_str());
+        if let Some(degree) = self.degree {
+            page.set("degree", degree);
+        }
+        page.line("\n[start]");
+        page.seconds("within_s", self.start.within);
+        page.set("introducers", self.start.introducers);
+        if let Some(island) = self.start.island {
+            page.set("island", island);
+        }
+        page.set("bridges", self.start.bridges);
+        page.seconds("settle_s", self.start.settle);
+        terrain(&mut page, &self.terrain);
+        page.line("\n[traffic]");
+        match self.traffic.publishers {
+            Publishers::Some(count) => page.set("publishers", count),
+            Publishers::All => page.word("publishers", "all"),
+            Publishers::Random => page.word("publishers", "random"),
+        }
+        page.set("rate", self.traffic.rate);
+        page.set("body_bytes", self.traffic.body_bytes);
+        page.set("topics", self.traffic.topics);
+        page.seconds("warm_s", self.traffic.warm);
+        page.seconds("measured_s", self.traffic.measured);
+        page.seconds("drain_s", self.traffic.drain);
+        page.line("\n[node]");
+        page.word("profile", if self.node.is_local { "local" } else { "wan" });
+        if let Some(links) = self.node.outbound {
+            page.set("outbound", links);
+        }
+        if let Some(links) = self.node.inbound {
+            page.set("inbound", links);
+        }
+        for state in &self.faults {
+            fault(&mut page, state);
+        }
+        page.0
+    }
+}
+
+fn terrain(page: &mut Page, terrain: &Terrain) {
+    page.line("\n[terrain]");
+    let (shape, delay, more) = match terrain.distances {
+        Distances::Same(delay) => ("same", delay, Duration::ZERO),
+        Distances::Uniform(least, most) => ("uniform", least, most.saturating_sub(least)),
+        Distances::Plane { base, across } => ("plane", base, across),
+    };
+    page.word("shape", shape);
+    page.millis("delay_ms", delay);
+    page.millis("more_ms", more);
+    page.millis("jitter_ms", terrain.jitter);
+    page.set("loss", terrain.loss);
+    if let Some(burst) = terrain.burst {
+        page.set("burst_loss", burst.loss);
+        page.seconds("burst_every_s", burst.every);
+        page.seconds("burst_s", burst.lasting);
+    }
+    page.set("duplication", terrain.duplication);
+    let rate = terrain.uplink_bytes_per_s.unwrap_or(0);
+    page.set("uplink_bytes_per_s", rate);
+}
+
+fn fault(page: &mut Page, fault: &Fault) {
+    page.line("\n[[fault]]");
+    match fault.kind {
+        FaultKind::Kill(share) => shared(page, "kill", share),
+        FaultKind::Cut(shape) => cut(page, shape),
+        FaultKind::Clock(share, ahead_ms) => {
+            shared(page, "clock", share);
+            #[expect(clippy::cast_precision_loss, reason = "within twenty years")]
+            page.set("ahead_s", ahead_ms as f64 / 1_000.0);
+        }
+        FaultKind::Pause(share) => shared(page, "pause", share),
+        FaultKind::Suspend(share) => shared(page, "suspend", share),
+        FaultKind::Slow(share, slowness) => {
+            shared(page, "slow", share);
+            slow(page, slowness);
+        }
+        FaultKind::DiskFull(share) => shared(page, "disk-full", share),
+        FaultKind::Turn(state) => turn(page, state),
+    }
+    page.seconds("at_s", fault.at);
+    if matches!(fault.kind, FaultKind::Turn(_)) {
+        return;
+    }
+    if let Some(lasting) = fault.lasting {
+        page.seconds("for_s", lasting);
+    }
+    page.seconds("every_s", fault.every);
+    page.set("times", fault.times);
+}
+
+fn shared(page: &mut Page, kind: &str, share: f64) {
+    page.word("kind", kind);
+    page.set("share", share);
+}
+
+fn cut(page: &mut Page, cut: Cut) {
+    page.word("kind", "cut");
+    let shape = match cut {
+        Cut::Halves => "halves",
+        Cut::Thirds => "thirds",
+        Cut::One => "one",
+        Cut::OneWay => "one-way",
+        Cut::Pairs(_) => "pairs",
+    };
+    page.word("shape", shape);
+    if let Cut::Pairs(share) = cut {
+        page.set("share", share);
+    }
+}
+
+fn slow(page: &mut Page, slowness: Slowness) {
+    page.millis("frame_ms", slowness.frame);
+    if let Some(rate) = slowness.uplink_bytes_per_s {
+        page.set("uplink_bytes_per_s", rate);
+    }
+}
+
+fn turn(page: &mut Page, turn: Turn) {
+    shared(page, turn.evil.as_str(), turn.share);
+    let from = APPEARANCES.iter().find(|(_, from)| *from == turn.from);
+    page.word("from", from.map_or("turn", |(word, _)| word));
+    page.set("spare", turn.spare);
+    if turn.evil.has_victims() {
+        match turn.victims {
+            Victims::First(count) => page.set("victims", count),
+            Victims::Publishers => page.word("victims", "publishers"),
+        }
+    }
+}
