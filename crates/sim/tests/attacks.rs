@@ -1,0 +1,591 @@
+//! Adversaries: each is seen to do its evil, and what honest nodes have in spite of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bruit_core::link::Direction;
+use bruit_core::time::Mono;
+use bruit_core::wire::kind;
+use bruit_sim::adversary::{Adversary, Evil, Swarm, When};
+use bruit_sim::behaviour::Behaviour;
+use bruit_sim::ledger::{BulletinNumber, Totals};
+use bruit_sim::oracles;
+use bruit_sim::world::{Birth, Settings, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The seed of this run: `SEED` in the environment, or `default`.
+fn seed(default: u64) -> u64 {
+    let seed = std::env::var("SEED").ok();
+    let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(default);
+    println!("SEED={seed}");
+    seed
+}
+
+/// Who is who in a world of these tests.
+#[derive(Clone, Copy)]
+struct Cast {
+    nodes: usize,
+    /// So many of them, the last to come, are adversaries.
+    evil: usize,
+    /// So many, the first, are victims.
+    victims: usize,
+    what: Evil,
+    from: Duration,
+}
+
+impl Cast {
+    fn is_honest(self, node: usize) -> bool {
+        node < self.nodes - self.evil
+    }
+
+    /// Nodes, none told of any.
+    fn world(self, seed: u64, settings: Settings) -> World {
+        let swarm = Swarm::default();
+        let from = Mono::ZERO.plus(self.from);
+        let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
+            if birth.number < self.victims {
+                swarm.aim(birth);
+            }
+            if self.is_honest(birth.number) {
+                return Box::new(birth.engine());
+            }
+            swarm.join(birth);
+            Box::new(Adversary::new(birth, self.what, &swarm, When::From(from)))
+        };
+        World::of(self.nodes, seed, settings, maker)
+    }
+
+    /// The same, each told of one before it, and some time later.
+    fn settled(self, seed: u64) -> World {
+        let mut world = self.world(seed, Settings::default());
+        for node in 1..self.nodes {
+            let other = world.below(node.min(10));
+            world.join(node, other);
+        }
+        world.run(SECOND * 30);
+        world
+    }
+
+    /// Honest nodes publish in turn, twice a second.
+    fn publish(self, world: &mut World, count: usize) -> Vec<BulletinNumber> {
+        let one = |number: usize| {
+            let publisher = number % (self.nodes - self.evil);
+            let bulletin =
+                world.publish(publisher, &[&number.to_be_bytes()[..], &[7; 800]].concat());
+            world.run(SECOND / 2);
+            bulletin
+        };
+        (0..count).map(one).collect()
+    }
+}
+
+/// Everything that is promised to honest nodes.
+#[track_caller]
+fn assert_kept(world: &mut World, cast: Cast) {
+    let is_honest = |node| cast.is_honest(node);
+    let mut broken = oracles::once(world);
+    broken.extend(oracles::fair(world, &is_honest));
+    broken.extend(oracles::everywhere(world, &is_honest));
+    broken.extend(oracles::equal(world, &is_honest));
+    broken.extend(oracles::bounded(world));
+    broken.extend(oracles::symmetric(world, &is_honest));
+    assert_eq!(broken, []);
+}
+
+/// What an attack is seen by.
+#[derive(Debug)]
+struct Seen {
+    totals: Totals,
+    bytes_by_kind: BTreeMap<u8, u64>,
+    /// Of honest nodes: how far behind they take their clocks to be, the median.
+    clock_offset_ms: i64,
+    /// How many nodes they take the network to have, the median.
+    size: usize,
+    /// What they would pay above the minimum, the most.
+    asking_log2: u8,
+    /// Bulletins that were asked for in vain.
+    broken_promises: u64,
+    p99_ms: f64,
+}
+
+/// Runs 40 nodes of which so many do `what`, and holds them to all that is promised.
+fn run(what: Evil, evil: usize, number: u64) -> Seen {
+    let cast = Cast {
+        nodes: 40,
+        evil,
+        victims: 1,
+        what,
+        from: SECOND * 25,
+    };
+    let mut world = cast.settled(number);
+    let before = world.ledger().totals();
+    let bulletins = cast.publish(&mut world, 60);
+    world.run(SECOND * 60);
+    let honest = || (0..cast.nodes).filter(|node| cast.is_honest(*node));
+    let engines = || honest().filter_map(|node| Some((world.engine(node)?, world.clocks(node))));
+    let outlooks: Vec<_> = engines().map(|(engine, now)| engine.outlook(now)).collect();
+    let offsets = outlooks.iter().map(|outlook| outlook.clock_offset_ms);
+    let sizes = outlooks.iter().map(|outlook| outlook.network_size);
+    let promises = engines().map(|(engine, _)| engine.metrics().broken_promises);
+    let seen = Seen {
+        totals: world.ledger().totals().since(before),
+        bytes_by_kind: world.ledger().bytes_by_kind().clone(),
+        clock_offset_ms: median(offsets.map(Option::unwrap_or_default).collect()),
+        size: median(sizes.collect()),
+        asking_log2: engines()
+            .map(|(engine, _)| engine.asking_log2())
+            .max()
+            .unwrap_or(0),
+        broken_promises: promises.sum(),
+        p99_ms: world
+            .ledger()
+            .delays(&bulletins)
+            .map_or(0.0, |delays| delays.p99),
+    };
+    println!("{evil} of 40 {}: {seen:?}", what.as_str());
+    assert_kept(&mut world, cast);
+    seen
+}
+
+fn median<T: Ord + Copy>(mut all: Vec<T>) -> T {
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+#[test]
+fn who_withholds_is_asked_in_vain_and_keeps_nothing_from_anybody() {
+    let seed = seed(1);
+    let (quiet, attacked) = (run(Evil::Withhold, 0, seed), run(Evil::Withhold, 12, seed));
+    assert!(attacked.broken_promises > quiet.broken_promises);
+    assert!(attacked.totals.requests > 3 * quiet.totals.requests);
+}
+
+#[test]
+fn who_announces_what_does_not_exist_is_asked_in_vain_and_crowds_nothing_out() {
+    let seed = seed(2);
+    let (quiet, attacked) = (run(Evil::Lie, 0, seed), run(Evil::Lie, 10, seed));
+    assert!(attacked.totals.requests > 10 * quiet.totals.requests);
+    assert!(attacked.p99_ms < 3_000.0, "{attacked:?}");
+}
+
+#[test]
+fn hijacked_and_made_up_trees_cost_copies_and_no_delivery() {
+    let seed = seed(3);
+    let (quiet, attacked) = (run(Evil::Tags, 0, seed), run(Evil::Tags, 10, seed));
+    let grafts = |seen: &Seen| seen.bytes_by_kind.get(&kind::GRAFT).copied().unwrap_or(0);
+    assert!(grafts(&attacked) > 10 * grafts(&quiet));
+    assert!(attacked.totals.redundancy() > quiet.totals.redundancy());
+    assert!(attacked.totals.redundancy() < 3.0, "{attacked:?}");
+    assert!(attacked.p99_ms < 1_000.0, "{attacked:?}");
+}
+
+/// A majority of a node's neighbours may set its price; what it then pays has a bound.
+#[test]
+fn lying_floors_raise_the_price_to_its_bound_only_where_most_neighbours_lie() {
+    let seed = seed(4);
+    assert_eq!(run(Evil::Floors, 0, seed).asking_log2, 0);
+    assert_eq!(run(Evil::Floors, 6, seed).asking_log2, 0);
+    assert_eq!(run(Evil::Floors, 36, seed).asking_log2, 6);
+}
+
+#[test]
+fn lying_clocks_are_shown_only_where_most_neighbours_lie_and_nobody_turns_by_them() {
+    let seed = seed(5);
+    assert_eq!(run(Evil::Clocks, 0, seed).clock_offset_ms / 1_000, 0);
+    assert_eq!(run(Evil::Clocks, 8, seed).clock_offset_ms / 1_000, 0);
+    let most = run(Evil::Clocks, 36, seed);
+    assert!(
+        (3_599_000..=3_601_000).contains(&most.clock_offset_ms),
+        "{most:?}"
+    );
+}
+
+/// Identities are free in this version: whoever makes many has the lowest beacon.
+#[test]
+fn beacons_of_made_up_identities_fool_the_size_and_split_nothing() {
+    let seed = seed(6);
+    let (quiet, attacked) = (run(Evil::Beacons, 0, seed), run(Evil::Beacons, 4, seed));
+    assert!((10..160).contains(&quiet.size), "{quiet:?}");
+    assert!(attacked.size > 2 * quiet.size, "{attacked:?}");
+    let syncs = |seen: &Seen| {
+        seen.bytes_by_kind
+            .get(&kind::SYNC_OPEN)
+            .copied()
+            .unwrap_or(0)
+    };
+    assert!(syncs(&attacked) > 2 * syncs(&quiet), "comparisons in vain");
+    assert!(
+        attacked.totals.bytes < 3 * quiet.totals.bytes,
+        "but not many"
+    );
+}
+
+#[test]
+fn a_censor_between_two_parts_is_seen_and_one_among_others_is_not() {
+    let cast = Cast {
+        nodes: 3,
+        evil: 1,
+        victims: 1,
+        what: Evil::Censor,
+        from: Duration::ZERO,
+    };
+    // Node 2, the censor, stands between the victim and node 1.
+    let mut world = cast.world(seed(7), Settings::default());
+    world.cut(|a, b| a != 2 && b != 2);
+    world.join(0, 2);
+    world.join(1, 2);
+    world.run(SECOND * 5);
+    let (censored, other) = (world.publish(0, b"from 0"), world.publish(1, b"from 1"));
+    world.run(SECOND * 60);
+    assert!(!world.ledger().has(censored, 1) && world.ledger().has(other, 0));
+    run(Evil::Censor, 12, seed(7));
+}
+
+#[test]
+fn what_is_sent_again_is_delivered_once_over_restarts_and_dedupe_rotation() {
+    let cast = Cast {
+        nodes: 12,
+        evil: 3,
+        victims: 0,
+        what: Evil::Replay,
+        from: SECOND * 25,
+    };
+    let mut world = cast.settled(seed(8));
+    let first = cast.publish(&mut world, 20);
+    world.run(SECOND * 30);
+    let Totals { copies, .. } = world.ledger().totals();
+    // Over clean restarts, one after the other: whoever comes back is sent all of it again.
+    for node in 0..9 {
+        world.kill(node);
+        world.run(SECOND * 5);
+        world.restart(node);
+        world.run(SECOND * 20);
+    }
+    let again = world.ledger().totals().copies - copies;
+    println!("{again} copies were sent again");
+    assert!(again > 9 * 20);
+    assert_kept(&mut world, cast);
+    // A bulletin of an hour has expired, and its id is no longer remembered.
+    world.run(Duration::from_mins(70));
+    let seen = world
+        .engine(0)
+        .map(|engine| engine.inventory().counts().seen);
+    assert_eq!(seen, Some(0), "{first:?}");
+    world.kill(1);
+    world.restart(1);
+    world.run(SECOND * 30);
+    assert_eq!(oracles::once(&world), []);
+    assert_eq!(oracles::fair(&world, &|node| cast.is_honest(node)), []);
+}
+
+/// The guard against it is what a node remembers: one that lost its disk delivers what is sent again.
+#[test]
+fn what_is_sent_again_to_a_node_that_lost_its_disk_is_delivered_twice() {
+    let cast = Cast {
+        nodes: 12,
+        evil: 3,
+        victims: 0,
+        what: Evil::Replay,
+        from: SECOND * 25,
+    };
+    let mut world = cast.settled(seed(9));
+    cast.publish(&mut world, 10);
+    world.run(SECOND * 10);
+    // Only the adversaries are there when it comes back.
+    for node in 0..9 {
+        world.kill(node);
+    }
+    world.lose_disk(4);
+    world.restart(4);
+    world.join(4, 10);
+    world.run(SECOND * 10);
+    let broken = oracles::once(&world);
+    assert!(!broken.is_empty() && broken.iter().all(|broken| broken.node == 4));
+}
+
+/// Of the nodes `of` is linked to by links it opened itself: how many are honest, and how many are not.
+fn outbound(world: &World, of: usize, is_honest: impl Fn(usize) -> bool) -> (usize, usize) {
+    let links = world
+        .engine(of)
+        .map(bruit_core::engine::Engine::links)
+        .unwrap_or_default();
+    let out = links
+        .iter()
+        .filter(|link| link.established && link.direction == Direction::Out);
+    let numbers = out.filter_map(|link| world.number(&link.peer));
+    let (honest, evil): (Vec<_>, Vec<_>) = numbers.partition(|node| is_honest(*node));
+    (honest.len(), evil.len())
+}
+
+/// S13. Tables are bounded, and those who were known before stay known.
+#[test]
+fn a_hundred_thousand_made_up_addresses_displace_less_than_half_of_the_good_ones() {
+    let cast = Cast {
+        nodes: 60,
+        evil: 10,
+        victims: 1,
+        what: Evil::Addresses,
+        from: SECOND * 60,
+    };
+    let mut world = cast.settled(seed(10));
+    world.run(SECOND * 30);
+    let known = |world: &World| -> BTreeSet<usize> {
+        let engine = world.engine(0).expect("an engine");
+        let members = engine.membership().members(world.clocks(0));
+        let numbers = members.iter().filter_map(|member| world.number(&member.id));
+        numbers.filter(|node| cast.is_honest(*node)).collect()
+    };
+    let before = known(&world);
+    let told = |world: &World| world.ledger().bytes_by_kind()[&kind::PEERS];
+    let bytes = told(&world);
+    // Each of the ten opens a link twice a second, and answers with sixteen: 320 a second.
+    world.run(SECOND * 320);
+    // About 117 bytes each: more than a hundred thousand.
+    let offered = (told(&world) - bytes) / 140;
+    let kept = known(&world).intersection(&before).count();
+    let fills = world.fills(0);
+    let heard_of = fills.iter().find(|fill| fill.what == "nodes heard of");
+    println!(
+        "offered {offered}, kept {kept} of {}, {heard_of:?}",
+        before.len()
+    );
+    assert!(offered >= 100_000);
+    assert!(
+        heard_of.is_some_and(|fill| fill.used > 500),
+        "they got in: {heard_of:?}"
+    );
+    assert!(kept * 2 >= before.len());
+    let (honest, _) = outbound(&world, 0, |node| cast.is_honest(node));
+    assert!(honest >= 3, "{honest}");
+    assert_kept(&mut world, cast);
+}
+
+/// S13. A fifth of the network, spread among the others, turns to telling of its like alone; then every node
+/// is away once. Of the links others open, at most a quarter more than that share lead to it.
+#[test]
+fn those_who_tell_of_their_like_alone_get_no_more_than_a_quarter_above_their_share_of_links() {
+    let is_honest = |node: usize| node % 5 != 4;
+    let swarm = Swarm::default();
+    let turn = Mono::ZERO.plus(SECOND * 60);
+    let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
+        if is_honest(birth.number) {
+            return Box::new(birth.engine());
+        }
+        swarm.join(birth);
+        let when = When::From(turn);
+        Box::new(Adversary::new(birth, Evil::Eclipse, &swarm, when))
+    };
+    let mut world = World::of(200, seed(11), Settings::default(), maker);
+    for node in 1..200 {
+        let other = world.below(node.min(10));
+        world.join(node, other);
+    }
+    world.run(SECOND * 90);
+    for round in 0..10 {
+        let killed: Vec<usize> = (0..200)
+            .filter(|node| (node + node / 10) % 10 == round)
+            .collect();
+        for node in &killed {
+            world.kill(*node);
+        }
+        world.run(SECOND * 15);
+        for node in killed {
+            world.restart(node);
+        }
+        world.run(SECOND * 15);
+    }
+    let honest = (0..200).filter(|node| is_honest(*node));
+    let all = honest.map(|node| outbound(&world, node, is_honest));
+    let (honest, evil) = all.fold((0, 0), |(h, e), (honest, evil)| (h + honest, e + evil));
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let share = evil as f64 / (honest + evil) as f64;
+    println!("{share:.3} of {} links lead to the fifth", honest + evil);
+    assert!(share <= 0.25, "{share}");
+}
+
+/// Honest neighbours that eviction spares for certain: four that are oldest, four that deliver first, eight of
+/// groups of their own. The four that are nearest may be attackers.
+const EVICTION_SPARES: usize = 16;
+
+/// S14. Attackers that hold their links fill every inbound slot of node 0; a newcomer told of it alone gets in.
+fn flooded_slots(groups: usize, seed: u64) {
+    let attackers = 1_000;
+    let honest = 20;
+    let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
+        let mut settings = birth.settings.clone();
+        if (honest..honest + attackers).contains(&birth.number) {
+            // They want the victim's slots and nothing else.
+            settings.config.membership.only = Some(Vec::new());
+        }
+        let birth = Birth {
+            settings: &settings,
+            ..*birth
+        };
+        Box::new(birth.engine())
+    };
+    let mut world = World::of(honest + attackers + 1, seed, Settings::default(), maker);
+    for attacker in 0..attackers {
+        let (group, place) = (attacker % groups, attacker / groups);
+        let byte = |number: usize| u8::try_from(number).expect("a small number");
+        let ip = [120, byte(group), byte(place / 250), byte(place % 250)];
+        world.move_to(honest + attacker, SocketAddr::from((ip, 7_447)));
+    }
+    for node in 1..honest {
+        world.join(node, 0);
+    }
+    world.run(SECOND * 90);
+    let bulletins: Vec<_> = (1..honest)
+        .map(|node| world.publish(node, b"before"))
+        .collect();
+    world.run(SECOND * 5);
+    let linked = |world: &World| -> BTreeSet<usize> {
+        let neighbours = world.neighbours(0).into_iter();
+        neighbours.filter(|node| *node < honest).collect()
+    };
+    let before = linked(&world);
+    for attacker in honest..honest + attackers {
+        world.link(attacker, 0);
+    }
+    world.run(SECOND * 30);
+    let taken = world
+        .neighbours(0)
+        .iter()
+        .filter(|node| **node >= honest)
+        .count();
+    // They come again and again.
+    for attacker in honest..honest + attackers {
+        if !world.are_linked(attacker, 0) {
+            world.link(attacker, 0);
+        }
+    }
+    world.run(SECOND * 70);
+    let kept = linked(&world).intersection(&before).count();
+    let newcomer = honest + attackers;
+    world.join(newcomer, 0);
+    let began = world.now();
+    while world
+        .neighbours(newcomer)
+        .iter()
+        .all(|node| *node >= honest)
+        && world.now().since(began) < SECOND * 30
+    {
+        world.run(SECOND / 10);
+    }
+    let took = world.now().since(began);
+    world.run(SECOND * 3);
+    println!(
+        "{groups} groups: {taken} slots taken, {kept} of {} kept, a newcomer after {took:?}",
+        before.len()
+    );
+    assert!(taken > 0, "they got in");
+    assert!(kept >= before.len().min(EVICTION_SPARES), "{kept}");
+    assert!(took <= SECOND * 10, "{took:?}");
+    let hello = world.publish(newcomer, b"hello");
+    world.run(SECOND * 3);
+    assert!((0..honest).all(|node| world.ledger().has(hello, node)));
+    assert!(
+        bulletins
+            .iter()
+            .all(|bulletin| world.ledger().has(*bulletin, 0))
+    );
+}
+
+#[test]
+fn a_thousand_attackers_of_one_group_keep_no_newcomer_out_and_drive_nobody_out() {
+    flooded_slots(1, seed(12));
+}
+
+#[test]
+fn a_thousand_attackers_of_two_hundred_groups_keep_no_newcomer_out_and_drive_nobody_out() {
+    flooded_slots(200, seed(13));
+}
+
+/// As many adversaries as honest nodes surround node 0, which restarts among them: answers how many honest
+/// outbound links it has before and ten seconds after, and how many of its anchors came back.
+fn surrounded(seed: u64) -> (usize, usize, usize) {
+    let cast = Cast {
+        nodes: 40,
+        evil: 20,
+        victims: 1,
+        what: Evil::Eclipse,
+        from: SECOND * 30,
+    };
+    let mut world = cast.settled(seed);
+    world.run(SECOND * 90);
+    let is_honest = |node| cast.is_honest(node);
+    let (before, _) = outbound(&world, 0, is_honest);
+    let links = world
+        .engine(0)
+        .map(bruit_core::engine::Engine::links)
+        .unwrap_or_default();
+    let mut out: Vec<_> = links
+        .iter()
+        .filter(|link| link.established && link.direction == Direction::Out)
+        .collect();
+    out.sort_by_key(|link| (link.since, link.link));
+    let anchors: Vec<_> = out
+        .iter()
+        .take(2)
+        .filter_map(|link| world.number(&link.peer))
+        .collect();
+    world.kill(0);
+    world.run(SECOND * 40);
+    world.restart(0);
+    world.run(SECOND * 10);
+    let (after, _) = outbound(&world, 0, is_honest);
+    let neighbours = world.neighbours(0);
+    let back = anchors
+        .iter()
+        .filter(|anchor| neighbours.contains(anchor))
+        .count();
+    (before, after, back)
+}
+
+/// S9, eclipse one, and S15. `SEEDS=n` runs more.
+#[test]
+fn a_surrounded_node_keeps_an_honest_link_and_finds_one_again_after_a_restart() {
+    let seeds = std::env::var("SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let (first, seeds) = (seed(100), seeds.unwrap_or(30_u64));
+    let all: Vec<_> = (0..seeds)
+        .map(|number| surrounded(first + number))
+        .collect();
+    let count = |is: fn(&(usize, usize, usize)) -> bool| all.iter().filter(|one| is(one)).count();
+    let (kept, again) = (count(|one| one.0 > 0), count(|one| one.1 > 0));
+    let anchored = count(|one| one.2 == 2);
+    println!(
+        "of {seeds}: {kept} kept an honest link, {again} found one again, {anchored} have both anchors"
+    );
+    assert_eq!(kept, all.len());
+    assert!(again * 100 >= all.len() * 99);
+    assert!(anchored * 100 >= all.len() * 90);
+}
+
+/// Told of adversaries alone from the start, a node is lost: it is surrounded because it knows nobody else.
+#[test]
+fn a_node_that_knows_adversaries_alone_is_cut_off() {
+    let cast = Cast {
+        nodes: 30,
+        evil: 15,
+        victims: 1,
+        what: Evil::Eclipse,
+        from: Duration::ZERO,
+    };
+    let mut world = cast.world(seed(14), Settings::default());
+    // The honest ones and the others are two networks; only the adversaries know the victim.
+    for node in 2..15 {
+        world.join(node, 1);
+    }
+    world.join(0, 20);
+    for node in 16..30 {
+        world.join(node, 15);
+    }
+    world.run(SECOND * 60);
+    assert_eq!(outbound(&world, 0, |node| cast.is_honest(node)).0, 0);
+    let bulletin = world.publish(1, b"not for 0");
+    world.run(SECOND * 60);
+    assert!(!world.ledger().has(bulletin, 0) && world.ledger().has(bulletin, 14));
+}
