@@ -121,17 +121,21 @@ pub struct Intake {
     in_work: BTreeMap<ShortId, Place>,
     judged: BTreeMap<BulletinId, Judged>,
     muted: BTreeMap<(TopicId, AuthorId), Mono>,
-    /// What came before its time by our clock, and until when nobody is asked for it.
+    /// What came before its time by our clock, and until when nobody else is asked for it.
     early: BTreeMap<ShortId, Mono>,
     early_order: VecDeque<ShortId>,
+    /// How far our wall clock led the monotonic one then, in milliseconds.
+    early_lead_ms: u64,
 }
 
 impl Intake {
     /// Ids remembered as too early.
     const EARLY_MAX: usize = 4_096;
-    /// How long nobody is asked for what came too early: ten neighbours announce it, and each would
-    /// send it in vain.
-    const EARLY: Duration = Duration::from_mins(1);
+    /// Longest time for which nobody is asked for what came too early: ten neighbours announce it, and each
+    /// would send it in vain.
+    const EARLY_LONGEST: Duration = Duration::from_mins(10);
+    /// A wall clock that moved by more against the monotonic one was set: what was too early need not be.
+    const CLOCK_SET_MS: u64 = 1_000;
 
     /// Copies remembered of a bulletin in work.
     const COPIES_MAX: usize = 16;
@@ -148,6 +152,7 @@ impl Intake {
             muted: BTreeMap::new(),
             early: BTreeMap::new(),
             early_order: VecDeque::new(),
+            early_lead_ms: 0,
         }
     }
 
@@ -195,13 +200,20 @@ impl Intake {
     }
 
     /// Whether `id` need not be asked for: it is being checked or judged, or came too early.
-    pub fn is_busy_with(&self, id: &ShortId, now: Mono) -> bool {
-        self.is_in_work(id) || self.early.get(id).is_some_and(|until| now < *until)
+    pub fn is_busy_with(&self, id: &ShortId, now: Now) -> bool {
+        let is_early = |until: &Mono| now.mono < *until && !self.was_clock_set(now);
+        self.is_in_work(id) || self.early.get(id).is_some_and(is_early)
     }
 
-    /// Notes that `id` came before its time.
-    pub fn note_early(&mut self, id: ShortId, now: Mono) {
-        if self.early.insert(id, now.plus(Self::EARLY)).is_some() {
+    /// Notes that `id` came `early` before its time.
+    pub fn note_early(&mut self, id: ShortId, early: Duration, now: Now) {
+        if self.was_clock_set(now) {
+            self.early.clear();
+            self.early_order.clear();
+            self.early_lead_ms = lead_ms(now);
+        }
+        let until = now.mono.plus(early.min(Self::EARLY_LONGEST));
+        if self.early.insert(id, until).is_some() {
             return;
         }
         self.early_order.push_back(id);
@@ -210,6 +222,10 @@ impl Intake {
         {
             self.early.remove(&oldest);
         }
+    }
+
+    fn was_clock_set(&self, now: Now) -> bool {
+        lead_ms(now).abs_diff(self.early_lead_ms) > Self::CLOCK_SET_MS
     }
 
     /// Notes another copy of a bulletin in work; answers whether it was one.
@@ -372,4 +388,10 @@ impl Intake {
     pub fn footprint(&self) -> (usize, usize, usize) {
         (self.jobs.len(), self.judged.len(), self.muted.len())
     }
+}
+
+/// How far the wall clock leads the monotonic one.
+fn lead_ms(now: Now) -> u64 {
+    let mono = millis(now.mono.since(Mono::ZERO));
+    now.wall.as_millis().saturating_sub(mono)
 }

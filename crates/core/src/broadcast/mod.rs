@@ -235,6 +235,13 @@ impl Broadcast {
         self.wanted.add(id, link, Ask::Want, now, now.plus(wait));
     }
 
+    /// Asks `link` once more, after `wait`, for a bulletin whose time had not come; within the link's share of
+    /// what is awaited.
+    pub fn want_later(&mut self, link: LinkId, id: ShortId, wait: Duration, now: Mono) {
+        let due = now.plus(wait);
+        self.wanted.announced(id, link, Ask::Want, now, due);
+    }
+
     /// Announces to `link` bulletins reconciliation found missing there.
     pub fn offer(&mut self, link: LinkId, ids: &[ShortId], now: Mono) {
         for id in ids {

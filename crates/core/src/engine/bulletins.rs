@@ -19,6 +19,10 @@ use crate::work::Stamp;
 impl Engine {
     /// Before a bulletin is asked for again that could not be checked for want of room.
     const BUSY_PAUSE: Duration = Duration::from_millis(500);
+    /// What comes earlier before its time is not waited for: somebody's clock is wrong.
+    const EARLY_MAX: Duration = Duration::from_mins(5);
+    /// Clocks are told in milliseconds.
+    const CLOCK_GRAIN: Duration = Duration::from_millis(1);
 
     // Arrival.
 
@@ -85,10 +89,7 @@ impl Engine {
             Refusal::Busy => self
                 .broadcast
                 .want_again(link, *id, now.mono, Self::BUSY_PAUSE),
-            Refusal::Future(_) => {
-                self.broadcast.landed(id);
-                self.intake.note_early(*id, now.mono);
-            }
+            Refusal::Future(ahead_ms) => self.too_early(link, *id, ahead_ms, now),
             _ => self.broadcast.landed(id),
         }
         self.metrics.dropped(refusal_word(refusal));
@@ -98,6 +99,19 @@ impl Engine {
         ) {
             self.misbehaved(link, &format!("sent a bad bulletin: {refusal}"), now);
         }
+    }
+
+    /// Asks again, of the same neighbour alone, when the time of a bulletin comes, if that is soon.
+    fn too_early(&mut self, link: LinkId, id: ShortId, ahead_ms: u64, now: Now) {
+        let ahead = Duration::from_millis(ahead_ms);
+        let early = ahead
+            .saturating_sub(limits::FUTURE_MAX)
+            .saturating_add(Self::CLOCK_GRAIN);
+        self.broadcast.landed(&id);
+        if early <= Self::EARLY_MAX {
+            self.broadcast.want_later(link, id, early, now.mono);
+        }
+        self.intake.note_early(id, early, now);
     }
 
     pub(super) fn verify(&mut self, job: Option<(JobId, Check)>) {
@@ -286,7 +300,7 @@ impl Engine {
         for entry in entries {
             if self.inventory.knows(&entry.id).is_some() {
                 self.broadcast.announced_known(link, &entry.id);
-            } else if !self.intake.is_busy_with(&entry.id, now.mono) {
+            } else if !self.intake.is_busy_with(&entry.id, now) {
                 self.broadcast.announced_missing(link, *entry, now.mono);
             }
         }

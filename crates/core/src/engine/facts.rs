@@ -110,7 +110,7 @@ impl Engine {
                 reconcile::Fact::Want { link, ids } => {
                     let missing: Vec<_> = ids
                         .into_iter()
-                        .filter(|id| !self.intake.is_busy_with(id, now.mono))
+                        .filter(|id| !self.intake.is_busy_with(id, now))
                         .collect();
                     self.broadcast.want(link, &missing, now.mono);
                 }
