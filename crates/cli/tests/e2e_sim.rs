@@ -76,6 +76,20 @@ fn scenarios_are_listed_by_name() {
 }
 
 #[test]
+fn seeds_are_held_to_what_is_promised_and_written_down_as_scenarios() {
+    let desk = Desk::new();
+    let some = desk.sim(&["seeds", "--count", "2", "--json"]).ok().json();
+    assert_eq!((&some["first"], &some["count"]), (&1.into(), &2.into()));
+    assert_eq!(some["found"], serde_json::json!([]));
+    let one = ["seeds", "--seed", "11", "--count", "1", "--out", "seen"];
+    let out = desk.sim(&one).ok().out;
+    assert!(out.contains("1 of 1 networks held"), "{out}");
+    let again = desk.sim(&["seen/seed-11.toml", "--seed", "11", "--json"]);
+    let row = &again.ok().json()["cases"][0];
+    assert_eq!(row["broken_count"], 0, "{row}");
+}
+
+#[test]
 fn a_scenario_is_run_and_the_same_seed_gives_the_same_report() {
     let desk = Desk::new();
     desk.file("small.toml", SMALL);

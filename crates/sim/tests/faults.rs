@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bruit_core::engine::Outlook;
+use bruit_core::engine::{Engine, Outlook};
 use bruit_core::event::{Notice, Published, Refusal};
 use bruit_sim::ledger::BulletinNumber;
 use bruit_sim::oracles;
@@ -126,7 +126,7 @@ fn who_is_cut_off_from_one_neighbour_alone_is_suspected_by_nobody() {
     world.run(SECOND * 30);
     let suspects = |world: &World| {
         let engines = (0..20).filter_map(|node| world.engine(node));
-        let links = engines.flat_map(|engine| engine.links());
+        let links = engines.flat_map(Engine::links);
         links.filter(|link| link.suspect).count()
     };
     let (a, b) = world.edges()[0];
@@ -176,9 +176,8 @@ fn nodes_that_stand_still_or_are_slow_or_cannot_write_miss_nothing_in_the_end() 
         ),
         ("disk full", "kind = 'disk-full'\nfor_s = 60"),
     ] {
-        text += &format!(
-            "[[case]]\nname = '{name}'\n[[case.fault]]\n{fault}\nshare = 0.2\nat_s = 10\n"
-        );
+        let head = format!("[[case]]\nname = '{name}'\n[[case.fault]]\n");
+        text += &(head + fault + "\nshare = 0.2\nat_s = 10\n");
     }
     let report = run(&text, seed(8));
     assert!(most(&report, "repair_s") <= 60.0);
