@@ -35,6 +35,21 @@ pub struct Burst {
     pub lasting: Duration,
 }
 
+/// A bad spell that a connection is in, or none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spell {
+    loss: f64,
+    /// How long it lasts.
+    left: Duration,
+}
+
+impl Spell {
+    /// The share of packets lost so much later, while it lasts.
+    fn loss_after(self, time: Duration) -> Option<f64> {
+        (time < self.left).then_some(self.loss)
+    }
+}
+
 /// Whether a connection is in a bad spell.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Weather {
@@ -132,20 +147,23 @@ impl Terrain {
         }
     }
 
-    /// The share of packets that a connection in `weather` loses now.
-    pub(crate) fn loss(&self, weather: &mut Weather, now: Mono, rng: &mut ChaCha8Rng) -> f64 {
+    /// What a connection in `weather` loses now.
+    pub(crate) fn spell(&self, weather: &mut Weather, now: Mono, rng: &mut ChaCha8Rng) -> Spell {
         match &self.burst {
-            Some(burst) if weather.is_bad(burst, now, rng) => self.loss.max(burst.loss),
-            _ => self.loss,
+            Some(burst) if weather.is_bad(burst, now, rng) => Spell {
+                loss: self.loss.max(burst.loss),
+                left: weather.until.since(now),
+            },
+            _ => Spell::default(),
         }
     }
 
-    /// How long a frame of `bytes` is under way over a link of `delay` that loses this share of its packets.
-    /// On a QUIC stream a lost packet is a late one.
+    /// How long a frame of `bytes` is under way over a link of `delay`, in this spell and then as usual. On a
+    /// QUIC stream a lost packet is a late one.
     pub(crate) fn transit(
         &self,
         delay: Duration,
-        loss: f64,
+        spell: Spell,
         bytes: usize,
         rng: &mut ChaCha8Rng,
     ) -> Duration {
@@ -153,10 +171,10 @@ impl Terrain {
         if !self.jitter.is_zero() {
             time += self.jitter.mul_f64(unit(rng));
         }
-        if loss > 0.0 {
+        if self.loss > 0.0 || spell.loss > 0.0 {
             for _ in 0..bytes.div_ceil(Self::PACKET_BYTES) {
                 let mut probe = delay * 2 + Self::PROBE;
-                while unit(rng) < loss {
+                while unit(rng) < spell.loss_after(time).unwrap_or(self.loss) {
                     time += probe;
                     probe *= 2;
                 }
@@ -221,7 +239,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let one = |_| {
             terrain
-                .transit(Duration::from_millis(10), terrain.loss, bytes, &mut rng)
+                .transit(Duration::from_millis(10), Spell::default(), bytes, &mut rng)
                 .as_secs_f64()
         };
         (0..20_000).map(one).sum::<f64>() / 20.0
@@ -258,7 +276,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let (mut weather, mut bad, mut spells, mut was) = (Weather::default(), 0, 0, 0.01);
         for tick in 0..200_000_u64 {
-            let loss = terrain.loss(&mut weather, Mono::from_micros(tick * 100_000), &mut rng);
+            let now = Mono::from_micros(tick * 100_000);
+            let loss = terrain.spell(&mut weather, now, &mut rng).loss;
             bad += u32::from(loss > 0.4);
             spells += u32::from(loss > was);
             was = loss;

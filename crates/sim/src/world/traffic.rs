@@ -9,6 +9,7 @@ use bruit_core::wire::{self, kind};
 use bytes::Bytes;
 
 use super::{Blame, Happening, World};
+use crate::terrain::Spell;
 use crate::wires::End;
 
 /// Bytes that may be under way on a link's control stream.
@@ -114,8 +115,8 @@ impl World {
             .max(host.uplink_free)
             .plus(terrain.serialisation(own_uplink, frame.len()));
         host.uplink_free = left;
-        let loss = terrain.loss(&mut wire.weather, left, &mut self.rng);
-        let transit = terrain.transit(wire.delay, loss, frame.len(), &mut self.rng);
+        let spell = terrain.spell(&mut wire.weather, left, &mut self.rng);
+        let transit = terrain.transit(wire.delay, spell, frame.len(), &mut self.rng);
         let at = wire.arrival(end.side, class, left.plus(transit));
         let due = wire.sent(end.side, class, frame.len());
         let is_bulletin = frame.first() == Some(&kind::PUB);
@@ -177,7 +178,7 @@ impl World {
             self.will_be_silent(end.other());
         } else if let Some(wire) = self.wires.get(end.wire) {
             let terrain = self.settings.terrain;
-            let transit = terrain.transit(wire.delay, terrain.loss, 0, &mut self.rng);
+            let transit = terrain.transit(wire.delay, Spell::default(), 0, &mut self.rng);
             let happening = Happening::Down(end.other(), reason, true);
             self.queue.push(self.now.plus(transit), happening);
         }
