@@ -11,6 +11,9 @@ use bruit_sim::adversary::{Adversary, Evil, Swarm, When};
 use bruit_sim::behaviour::Behaviour;
 use bruit_sim::ledger::{BulletinNumber, Totals};
 use bruit_sim::oracles;
+use bruit_sim::report::{Report, table};
+use bruit_sim::run::{self, Meter};
+use bruit_sim::scenario::Scenario;
 use bruit_sim::world::{Birth, Settings, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -109,7 +112,7 @@ struct Seen {
 }
 
 /// Runs 40 nodes of which so many do `what`, and holds them to all that is promised.
-fn run(what: Evil, evil: usize, number: u64) -> Seen {
+fn suffer(what: Evil, evil: usize, number: u64) -> Seen {
     let cast = Cast {
         nodes: 40,
         evil,
@@ -153,7 +156,10 @@ fn median<T: Ord + Copy>(mut all: Vec<T>) -> T {
 #[test]
 fn who_withholds_is_asked_in_vain_and_keeps_nothing_from_anybody() {
     let seed = seed(1);
-    let (quiet, attacked) = (run(Evil::Withhold, 0, seed), run(Evil::Withhold, 12, seed));
+    let (quiet, attacked) = (
+        suffer(Evil::Withhold, 0, seed),
+        suffer(Evil::Withhold, 12, seed),
+    );
     assert!(
         attacked.totals.copies < quiet.totals.copies,
         "copies are withheld"
@@ -164,7 +170,7 @@ fn who_withholds_is_asked_in_vain_and_keeps_nothing_from_anybody() {
 #[test]
 fn who_announces_what_does_not_exist_is_asked_in_vain_and_crowds_nothing_out() {
     let seed = seed(2);
-    let (quiet, attacked) = (run(Evil::Lie, 0, seed), run(Evil::Lie, 10, seed));
+    let (quiet, attacked) = (suffer(Evil::Lie, 0, seed), suffer(Evil::Lie, 10, seed));
     assert!(attacked.totals.requests > 10 * quiet.totals.requests);
     assert!(attacked.p99_ms < 3_000.0, "{attacked:?}");
 }
@@ -172,7 +178,7 @@ fn who_announces_what_does_not_exist_is_asked_in_vain_and_crowds_nothing_out() {
 #[test]
 fn hijacked_and_made_up_trees_cost_copies_and_no_delivery() {
     let seed = seed(3);
-    let (quiet, attacked) = (run(Evil::Tags, 0, seed), run(Evil::Tags, 10, seed));
+    let (quiet, attacked) = (suffer(Evil::Tags, 0, seed), suffer(Evil::Tags, 10, seed));
     let grafts = |seen: &Seen| seen.bytes_by_kind.get(&kind::GRAFT).copied().unwrap_or(0);
     assert!(grafts(&attacked) > 10 * grafts(&quiet));
     assert!(attacked.totals.redundancy() > quiet.totals.redundancy());
@@ -184,17 +190,17 @@ fn hijacked_and_made_up_trees_cost_copies_and_no_delivery() {
 #[test]
 fn lying_floors_raise_the_price_to_its_bound_only_where_most_neighbours_lie() {
     let seed = seed(4);
-    assert_eq!(run(Evil::Floors, 0, seed).asking_log2, 0);
-    assert_eq!(run(Evil::Floors, 6, seed).asking_log2, 0);
-    assert_eq!(run(Evil::Floors, 36, seed).asking_log2, 6);
+    assert_eq!(suffer(Evil::Floors, 0, seed).asking_log2, 0);
+    assert_eq!(suffer(Evil::Floors, 6, seed).asking_log2, 0);
+    assert_eq!(suffer(Evil::Floors, 36, seed).asking_log2, 6);
 }
 
 #[test]
 fn lying_clocks_are_shown_only_where_most_neighbours_lie_and_nobody_turns_by_them() {
     let seed = seed(5);
-    assert_eq!(run(Evil::Clocks, 0, seed).clock_offset_ms / 1_000, 0);
-    assert_eq!(run(Evil::Clocks, 8, seed).clock_offset_ms / 1_000, 0);
-    let most = run(Evil::Clocks, 36, seed);
+    assert_eq!(suffer(Evil::Clocks, 0, seed).clock_offset_ms / 1_000, 0);
+    assert_eq!(suffer(Evil::Clocks, 8, seed).clock_offset_ms / 1_000, 0);
+    let most = suffer(Evil::Clocks, 36, seed);
     assert!(
         (3_599_000..=3_601_000).contains(&most.clock_offset_ms),
         "{most:?}"
@@ -205,7 +211,10 @@ fn lying_clocks_are_shown_only_where_most_neighbours_lie_and_nobody_turns_by_the
 #[test]
 fn beacons_of_made_up_identities_fool_the_size_and_split_nothing() {
     let seed = seed(6);
-    let (quiet, attacked) = (run(Evil::Beacons, 0, seed), run(Evil::Beacons, 4, seed));
+    let (quiet, attacked) = (
+        suffer(Evil::Beacons, 0, seed),
+        suffer(Evil::Beacons, 4, seed),
+    );
     assert!((10..160).contains(&quiet.size), "{quiet:?}");
     assert!(attacked.size > 2 * quiet.size, "{attacked:?}");
     let syncs = |seen: &Seen| {
@@ -239,7 +248,7 @@ fn a_censor_between_two_parts_is_seen_and_one_among_others_is_not() {
     let (censored, other) = (world.publish(0, b"from 0"), world.publish(1, b"from 1"));
     world.run(SECOND * 60);
     assert!(!world.ledger().has(censored, 1) && world.ledger().has(other, 0));
-    run(Evil::Censor, 12, seed(7));
+    suffer(Evil::Censor, 12, seed(7));
 }
 
 #[test]
@@ -558,9 +567,56 @@ fn a_surrounded_node_keeps_an_honest_link_and_finds_one_again_after_a_restart() 
     println!(
         "of {seeds}: {kept} kept an honest link, {again} found one again, {anchored} have both anchors"
     );
-    assert_eq!(kept, all.len());
+    let lost = (first..).zip(&all).find(|(_, one)| one.0 == 0);
+    assert!(lost.is_none(), "seed {lost:?}");
     assert!(again * 100 >= all.len() * 99);
     assert!(anchored * 100 >= all.len() * 90);
+}
+
+/// S9, small: as many sybils as honest nodes. Everything comes in the end, and 99 % of it within three seconds
+/// of the attack; where they are there first, within a minute.
+#[test]
+fn as_many_sybils_as_honest_nodes_keep_nothing_from_anybody() {
+    let mut text = "nodes = 80\n[start]\nsettle_s = 30\n\
+                    [terrain]\nshape = 'same'\ndelay_ms = 22.5\njitter_ms = 5\n\
+                    [traffic]\npublishers = 16\nrate = 6\nbody_bytes = 2_048\n\
+                    warm_s = 5\nmeasured_s = 15\ndrain_s = 60\n"
+        .to_owned();
+    for (name, fault) in [
+        ("eclipse one", "kind = 'eclipse'\nfrom = 'flash'\nat_s = 5"),
+        (
+            "publishers",
+            "kind = 'eclipse'\nfrom = 'flash'\nvictims = 'publishers'\nat_s = 5",
+        ),
+        ("censor one", "kind = 'censor'\nat_s = 5"),
+        ("degrade half", "kind = 'withhold'\nat_s = 5"),
+        ("covert flash", "kind = 'eclipse'\nat_s = 8"),
+        ("at dawn", "kind = 'eclipse'\nfrom = 'flash'"),
+        ("cold boot", "kind = 'eclipse'\nfrom = 'boot'"),
+    ] {
+        let head = format!("[[case]]\nname = '{name}'\n[[case.fault]]\n");
+        text += &(head + fault + "\nshare = 0.5\nspare = 20\n");
+    }
+    let scenario = Scenario::parse("sybils", &text).expect("a scenario");
+    let seeds = [seed(15)];
+    let meter = Meter::of(scenario.cases.iter().map(|case| &case.setup), seeds.len());
+    let outcomes = run::all(&scenario, &seeds, &meter);
+    let report = Report::new(&scenario, &seeds, &outcomes);
+    println!("{}", table::text(&report));
+    assert_eq!(report.broken(), 0);
+    for row in &report.cases {
+        let (delivered, p99) = (
+            row.columns["delivery_ratio"].least,
+            row.columns["p99_ms"].most,
+        );
+        assert!(delivered >= 1.0, "{}: {delivered}", row.name);
+        let most = if row.name == "cold boot" {
+            60_000.0
+        } else {
+            3_000.0
+        };
+        assert!(p99 <= most, "{}: {p99} ms", row.name);
+    }
 }
 
 /// Told of adversaries alone from the start, a node is lost: it is surrounded because it knows nobody else.
