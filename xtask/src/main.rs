@@ -1,4 +1,5 @@
-//! The checks of this repository: `cargo xtask test` is what a developer runs and what CI runs.
+//! The checks of this repository: `cargo xtask test` is what a developer runs and what CI runs,
+//! `cargo xtask nightly` what takes hours.
 //!
 //! Every step reports its result even after an earlier one failed, and what this machine could not
 //! check is said to be skipped, never passed over.
@@ -6,11 +7,13 @@
 mod cargo;
 #[cfg(test)]
 mod map;
+mod nightly;
 mod policy;
 #[cfg(test)]
 mod reach;
 mod report;
 mod spdx;
+mod step;
 mod test;
 mod tools;
 
@@ -22,9 +25,10 @@ The checks of this repository.
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  test    Runs every check: formatting, lints, tests, documentation, licences
+  test     Runs every check: formatting, lints, tests, documentation, licences
+  nightly  Runs the long forms, some hours; `nightly --help` names them
 
-`cargo xtask test` ends with a table of the steps and exits with 1 when one of them failed.
+Both end with a table of the steps and exits with 1 when one of them failed.
 It uses cargo-nextest and cargo-deny where they are installed, and does without where they are not.";
 
 /// The exit code for a command line that means nothing here.
@@ -33,11 +37,16 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["test"] => test(),
+        ["test"] => told(|workspace| Ok(test::run(workspace))),
         [] | ["--help" | "-h" | "help"] | ["test", "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
+        ["nightly", "--help" | "-h"] => {
+            print!("{}", nightly::help());
+            ExitCode::SUCCESS
+        }
+        ["nightly", ref steps @ ..] => told(|workspace| nightly::run(workspace, steps)),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
             ExitCode::from(USAGE)
@@ -45,19 +54,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn test() -> ExitCode {
-    let workspace = match cargo::Workspace::find() {
-        Ok(workspace) => workspace,
+/// Runs checks and prints what they came to.
+fn told(checks: impl FnOnce(&cargo::Workspace) -> Result<report::Report, String>) -> ExitCode {
+    let report = cargo::Workspace::find().and_then(|workspace| checks(&workspace));
+    match report {
+        Ok(report) => {
+            print!("{report}");
+            if report.failed() == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
         Err(error) => {
             eprintln!("error: {error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    let report = test::run(&workspace);
-    print!("{report}");
-    if report.failed() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
     }
 }

@@ -6,12 +6,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::time::Instant;
+use std::process::Command;
 
 use crate::cargo::Workspace;
 use crate::policy::{Policy, Tree};
-use crate::report::{Outcome, Report, Row, seconds};
+use crate::report::{Outcome, Report, Row};
+use crate::step::{execute, timed, with_note};
 use crate::tools;
 
 /// Names the file to which a test that cannot run on this machine adds a line `NAME: why`.
@@ -132,49 +132,6 @@ impl Steps<'_> {
     }
 }
 
-fn timed(name: &str, step: impl FnOnce() -> Outcome) -> Row {
-    println!("\n━━ {name}");
-    let start = Instant::now();
-    let outcome = step();
-    let took = start.elapsed();
-    println!("━━ {name}: {outcome} ({})", seconds(took));
-    Row {
-        name: name.into(),
-        outcome,
-        took: Some(took),
-    }
-}
-
-fn execute(command: &mut Command) -> Outcome {
-    match command.status() {
-        Ok(status) if status.success() => Outcome::Ok(String::new()),
-        Ok(status) => Outcome::Failed(ended(status)),
-        Err(error) => Outcome::Failed(format!("{command:?}: {error}")),
-    }
-}
-
-fn ended(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("exit code {code}"),
-        None => status.to_string(),
-    }
-}
-
-fn with_note(outcome: Outcome, note: &str) -> Outcome {
-    let add = |text: String| {
-        if text.is_empty() {
-            note.into()
-        } else {
-            format!("{text}; {note}")
-        }
-    };
-    match outcome {
-        Outcome::Ok(text) => Outcome::Ok(add(text)),
-        Outcome::Failed(text) => Outcome::Failed(add(text)),
-        Outcome::Skipped(text) => Outcome::Skipped(add(text)),
-    }
-}
-
 /// The rows of a list of skipped tests, each line once and in order; none when there is no list.
 fn skipped(list: &Path) -> io::Result<Vec<Row>> {
     let text = match fs::read_to_string(list) {
@@ -236,32 +193,5 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
-    }
-
-    #[test]
-    fn notes_follow_what_the_step_said_itself() {
-        let failed = Outcome::Failed("2 findings".into());
-        assert_eq!(
-            with_note(failed, "own"),
-            Outcome::Failed("2 findings; own".into())
-        );
-        assert_eq!(
-            with_note(Outcome::Ok(String::new()), "own"),
-            Outcome::Ok("own".into())
-        );
-    }
-
-    #[test]
-    fn a_command_that_fails_or_cannot_start_fails_its_step() {
-        let workspace = Workspace::find().unwrap();
-        let mut fails = workspace.cargo();
-        fails
-            .arg("no-such-subcommand")
-            .stderr(std::process::Stdio::null());
-        assert_eq!(execute(&mut fails), Outcome::Failed("exit code 101".into()));
-        assert!(matches!(
-            execute(&mut Command::new("/no/such/program")),
-            Outcome::Failed(_)
-        ));
     }
 }

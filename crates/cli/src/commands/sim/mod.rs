@@ -16,9 +16,9 @@ use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::progress;
 
-/// Simulate a network: run a scenario, list those there are, compare two reports, run the
-/// recording of a daemon again, hold the protocol to its figures. The nodes run what a daemon runs, in virtual time; one seed decides everything. Exit code 1 when something that is promised
-/// did not hold.
+/// Simulate a network: run a scenario, list those there are, compare two reports, run the recording of
+/// a daemon again, hold the protocol to its figures. The nodes run what a daemon runs, in virtual time;
+/// one seed decides everything. Exit code 1 when something that is promised did not hold.
 #[derive(Debug, Args)]
 #[command(
     subcommand_negates_reqs = true,

@@ -1,0 +1,291 @@
+//! The steps of `cargo xtask nightly`: the long forms of what `cargo xtask test` tries briefly.
+//!
+//! All but the last use one release build of `bruit`. Each can be run alone, by name.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cargo::{Workspace, answer};
+use crate::report::{Outcome, Report};
+use crate::step::{execute, timed, with_note};
+
+/// How long each fuzz target runs.
+const FUZZED: Duration = Duration::from_hours(1);
+/// How many random networks are held to every promise.
+const SEEDS: &str = "20000";
+
+/// A step: its name, what it does, and how.
+type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
+
+/// All of them, in order.
+const STEPS: [Step; 7] = [
+    (
+        "gates",
+        "every gate, at 10,000 nodes and 100 seeds",
+        Night::gates,
+    ),
+    (
+        "seeds",
+        "20,000 random networks, every promise",
+        Night::seeds,
+    ),
+    (
+        "traces",
+        "the same world from a debug and a release build",
+        Night::traces,
+    ),
+    (
+        "load",
+        "1,000 nodes, 120 bulletins a second, three minutes",
+        |night| {
+            night.figures(
+                "load.toml",
+                &[
+                    DELIVERED,
+                    ("p99_ms", Bound::AtMost(500.0)),
+                    ("wall_s", Bound::AtMost(600.0)),
+                ],
+            )
+        },
+    ),
+    ("ten-thousand", "10,000 nodes, five minutes", |night| {
+        night.figures(
+            "ten-thousand.toml",
+            &[
+                DELIVERED,
+                ("last_hop", Bound::AtMost(8.0)),
+                (
+                    "memory_kb",
+                    Bound::AtMost(12.0 * 1024.0 * 1024.0 / 10_000.0),
+                ),
+                ("wall_s", Bound::AtMost(1_800.0)),
+            ],
+        )
+    }),
+    (
+        "hundred-thousand",
+        "100,000 nodes, ten bulletins, in 24 GiB",
+        |night| {
+            night.figures(
+                "hundred-thousand.toml",
+                &[
+                    DELIVERED,
+                    (
+                        "memory_kb",
+                        Bound::AtMost(24.0 * 1024.0 * 1024.0 / 100_000.0),
+                    ),
+                ],
+            )
+        },
+    ),
+    ("fuzz", "every fuzz target, an hour each", Night::fuzz),
+];
+
+/// Everything is everywhere.
+const DELIVERED: (&str, Bound) = ("delivery_ratio", Bound::AtLeast(1.0));
+
+/// What a figure is held to.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// The help of the command.
+pub(crate) fn help() -> String {
+    let steps = STEPS.map(|(name, what, _)| format!("  {name:<17} {what}\n"));
+    format!(
+        "The long checks, some hours of them.\n\nUsage: cargo xtask nightly [STEP...]\n\nSteps:\n{}",
+        steps.concat()
+    )
+}
+
+/// Runs the steps named, or all.
+///
+/// # Errors
+/// Names what is no step.
+pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<Report, String> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.0 != **name))
+    {
+        return Err(format!("there is no step `{unknown}`\n\n{}", help()));
+    }
+    let night = Night {
+        workspace: workspace.clone(),
+    };
+    let mut report = Report::default();
+    report.push(timed("release build", || {
+        night.cargo("build --release --locked -p bruit-cli")
+    }));
+    for (name, _, step) in STEPS {
+        if names.is_empty() || names.contains(&name) {
+            report.push(timed(name, || step(&night)));
+        }
+    }
+    Ok(report)
+}
+
+struct Night {
+    workspace: Workspace,
+}
+
+impl Night {
+    fn gates(&self) -> Outcome {
+        execute(self.bruit("release").args(["sim", "gates"]))
+    }
+
+    fn seeds(&self) -> Outcome {
+        execute(
+            self.bruit("release")
+                .args(["sim", "seeds", "--count", SEEDS]),
+        )
+    }
+
+    /// A debug build checks every sum for overflow, a release build does not: both must do the same.
+    fn traces(&self) -> Outcome {
+        let built = self.cargo("build --locked -p bruit-cli");
+        if !matches!(built, Outcome::Ok(_)) {
+            return built;
+        }
+        let traces = |profile| {
+            let report = answer(self.bruit(profile).args(["sim", "first", "--json"]))?;
+            let report: Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+            traces(&report).ok_or_else(|| "a report without traces".to_owned())
+        };
+        match (traces("debug"), traces("release")) {
+            (Ok(debug), Ok(release)) if debug == release => {
+                Outcome::Ok(format!("{} worlds", debug.len()))
+            }
+            (Ok(_), Ok(_)) => Outcome::Failed("the two builds differ".into()),
+            (Err(error), _) | (_, Err(error)) => Outcome::Failed(error),
+        }
+    }
+
+    /// Runs a scenario of this folder's and holds its first case to `bounds`.
+    fn figures(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
+        let path = self.workspace.root().join("xtask/nightly").join(scenario);
+        let report = answer(self.bruit("release").args(["sim", "--json"]).arg(path));
+        let report =
+            report.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+        match report {
+            Ok(report) => judged(&report, bounds),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn fuzz(&self) -> Outcome {
+        let fuzz = self.workspace.root().join("fuzz");
+        let cargo_fuzz = || {
+            let mut command = Command::new("cargo");
+            command.args(["+nightly", "fuzz"]).current_dir(&fuzz);
+            command
+        };
+        let Ok(targets) = answer(cargo_fuzz().arg("list")) else {
+            return Outcome::Skipped("needs cargo-fuzz and a nightly toolchain".into());
+        };
+        let time = format!("-max_total_time={}", FUZZED.as_secs());
+        let run = |target: &str| {
+            let outcome = execute(cargo_fuzz().args(["run", target, "--", &time]));
+            matches!(outcome, Outcome::Failed(_)).then(|| target.to_owned())
+        };
+        let failed: Vec<String> = targets.lines().filter_map(run).collect();
+        let count = format!("{} targets", targets.lines().count());
+        if failed.is_empty() {
+            Outcome::Ok(count)
+        } else {
+            with_note(Outcome::Failed(failed.join(", ")), &count)
+        }
+    }
+
+    fn bruit(&self, profile: &str) -> Command {
+        let program: PathBuf = self.workspace.target().join(profile).join("bruit");
+        Command::new(program)
+    }
+
+    fn cargo(&self, args: &str) -> Outcome {
+        println!("$ cargo {args}");
+        execute(self.workspace.cargo().args(args.split(' ')))
+    }
+}
+
+/// The traces of all cases.
+fn traces(report: &Value) -> Option<Vec<Value>> {
+    let cases = report.get("cases")?.as_array()?.iter();
+    cases.map(|case| case.get("traces").cloned()).collect()
+}
+
+/// Whether the medians of the first case keep within `bounds`; what is not in the report does not.
+fn judged(report: &Value, bounds: &[(&str, Bound)]) -> Outcome {
+    let value = |key: &str| {
+        let columns = report.get("cases")?.get(0)?.get("columns")?;
+        columns.get(key)?.get("median")?.as_f64()
+    };
+    let mut is_kept = true;
+    let mut said = Vec::new();
+    for (key, bound) in bounds {
+        let value = value(key);
+        let (rule, limit, holds) = match *bound {
+            Bound::AtMost(limit) => ("at most", limit, value.is_some_and(|value| value <= limit)),
+            Bound::AtLeast(limit) => ("at least", limit, value.is_some_and(|value| value >= limit)),
+        };
+        is_kept &= holds;
+        let value = value.map_or("missing".to_owned(), |value| format!("{value:.3}"));
+        let rule = if holds {
+            String::new()
+        } else {
+            format!(" (not {rule} {limit})")
+        };
+        said.push(format!("{key} {value}{rule}"));
+    }
+    let said = said.join(", ");
+    if is_kept {
+        Outcome::Ok(said)
+    } else {
+        Outcome::Failed(said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_held_to_its_bound_and_one_that_is_missing_is_not_kept() {
+        let report = serde_json::json!({"cases": [{"columns": {
+            "p99_ms": {"median": 480.0}, "delivery_ratio": {"median": 0.99},
+        }}]});
+        let p99 = |limit| judged(&report, &[("p99_ms", Bound::AtMost(limit))]);
+        assert_eq!(p99(500.0), Outcome::Ok("p99_ms 480.000".into()));
+        assert_eq!(
+            p99(400.0),
+            Outcome::Failed("p99_ms 480.000 (not at most 400)".into())
+        );
+        assert!(matches!(judged(&report, &[DELIVERED]), Outcome::Failed(_)));
+        let missing = judged(&report, &[("wall_s", Bound::AtMost(1.0))]);
+        assert_eq!(
+            missing,
+            Outcome::Failed("wall_s missing (not at most 1)".into())
+        );
+    }
+
+    #[test]
+    fn a_step_that_does_not_exist_is_named() {
+        let workspace = Workspace::find().unwrap();
+        let error = run(&workspace, &["gate"]).unwrap_err();
+        assert!(
+            error.contains("`gate`") && error.contains("gates"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn two_builds_are_compared_by_the_traces_of_all_cases() {
+        let report = serde_json::json!({"cases": [{"traces": ["a"]}, {"traces": ["b"]}]});
+        assert_eq!(traces(&report).map(|traces| traces.len()), Some(2));
+        assert_eq!(traces(&serde_json::json!({"cases": [{}]})), None);
+    }
+}
