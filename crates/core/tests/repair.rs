@@ -15,10 +15,9 @@ use bruit_core::wire::{Frame, IhaveEntry, encode_pub, kind};
 use bruit_core::work::Price;
 use solo::{Solo, sent};
 
-const TAG: u64 = 7;
 const NOW_MS: u64 = 1_800_000_000_000;
 
-/// A node in a settled tree: the first of eight neighbours is its parent, and none is its child.
+/// A node in settled trees: the first of eight neighbours is its parent, and none is its child.
 struct Node {
     solo: Solo,
     network: Network,
@@ -27,7 +26,7 @@ struct Node {
 }
 
 impl Node {
-    fn new() -> Self {
+    fn new(trees: &[u64]) -> Self {
         let network = Network::new("repair", Price::FREE, None);
         let mut solo = Solo::new(&network, NOW_MS);
         let links: Vec<LinkId> = (0..8).map(|_| solo.link()).collect();
@@ -37,11 +36,11 @@ impl Node {
             links,
             said: 0,
         };
-        for _ in 0..30 {
+        for tree in std::iter::repeat_n(trees, 30).flatten().copied() {
             let bulletin = node.bulletin(64);
-            node.push(node.links[0], &bulletin);
+            node.push(node.links[0], tree, &bulletin);
             for link in node.links[1..].to_vec() {
-                let roots = vec![TAG];
+                let roots = vec![tree];
                 node.solo.frame(link, &Frame::Choke { roots }.encode());
             }
             node.wait(Duration::from_secs(1));
@@ -59,14 +58,14 @@ impl Node {
         Bulletin::sign(header, body.into(), self.network.id(), &key)
     }
 
-    fn push(&mut self, link: LinkId, bulletin: &Bulletin) -> Vec<Action> {
-        self.solo.frame(link, &encode_pub(TAG, 3, bulletin))
+    fn push(&mut self, link: LinkId, tree: u64, bulletin: &Bulletin) -> Vec<Action> {
+        self.solo.frame(link, &encode_pub(tree, 3, bulletin))
     }
 
-    fn announce(&mut self, link: LinkId, bulletin: &Bulletin) {
+    fn announce(&mut self, link: LinkId, tree: u64, bulletin: &Bulletin) {
         let entries = vec![IhaveEntry {
             id: bulletin.id().short(),
-            root_tag: TAG,
+            root_tag: tree,
         }];
         self.solo.frame(link, &Frame::Ihave { entries }.encode());
     }
@@ -91,21 +90,23 @@ impl Node {
     }
 }
 
+fn pushes(actions: &[Action]) -> usize {
+    let pushed = |(_, what): &&(LinkId, u8)| *what == kind::PUB;
+    sent(actions).iter().filter(pushed).count()
+}
+
 /// To how many neighbours a bulletin of `bytes` is pushed that had to be asked for, when the parent failed
 /// and `telling` of the other seven said they have it.
 fn pushed(bytes: usize, telling: usize) -> usize {
-    let mut node = Node::new();
+    let mut node = Node::new(&[7]);
     let bulletin = node.bulletin(bytes);
     for link in node.links[1..=telling].to_vec() {
-        node.announce(link, &bulletin);
+        node.announce(link, 7, &bulletin);
     }
     let asked = sent(&node.wait(Duration::from_millis(100)));
     let grafts = asked.iter().filter(|(_, what)| *what == kind::GRAFT);
     assert!(grafts.count() > 1, "{asked:?}");
-    let actions = node.push(node.links[1], &bulletin);
-    let pushes = sent(&actions);
-    let pushes = pushes.iter().filter(|(_, what)| *what == kind::PUB);
-    pushes.count()
+    pushes(&node.push(node.links[1], 7, &bulletin))
 }
 
 #[test]
@@ -119,4 +120,20 @@ fn what_was_missing_around_us_too_is_pushed_to_all_who_have_not_told_of_it() {
 fn what_was_merely_late_here_is_announced_and_so_is_what_is_large() {
     assert_eq!(pushed(1_024, 4), 1);
     assert_eq!(pushed(4_096, 1), 1);
+}
+
+#[test]
+fn when_one_bulletin_after_the_other_is_missing_what_a_tree_brings_is_pushed_to_one_more() {
+    let mut node = Node::new(&[1, 2, 3, 4, 5]);
+    let bulletin = node.bulletin(64);
+    assert_eq!(pushes(&node.push(node.links[0], 5, &bulletin)), 0, "calm");
+    for missing in 1..=4 {
+        let bulletin = node.bulletin(4_096);
+        node.announce(node.links[2], missing, &bulletin);
+        node.wait(Duration::from_millis(100));
+        node.push(node.links[2], missing, &bulletin);
+        let bulletin = node.bulletin(64);
+        let pushed = pushes(&node.push(node.links[0], 5, &bulletin));
+        assert_eq!(pushed, usize::from(missing == 4), "{missing} missing");
+    }
 }

@@ -1,12 +1,15 @@
 //! Alert: a parent that fails its children in one tree fails them in others. After a tree did not bring a
 //! bulletin to us or to a neighbour, bulletins of all trees are announced to the whole mesh at once for a
-//! while, as if their trees were in trouble already.
+//! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a fourth one
+//! they are also pushed to a neighbour that no tree would have them pushed to, and what comes by a detour
+//! counts as missing around us.
 //!
 //! It costs a frame for each neighbour and bulletin, so there is none where much is said: under load everything
 //! is late, and announcing more would make it later.
 
 use std::time::Duration;
 
+use crate::id::ShortId;
 use crate::time::Mono;
 
 use super::neighbour::Bucket;
@@ -15,6 +18,10 @@ use super::neighbour::Bucket;
 #[derive(Debug)]
 pub(super) struct Alert {
     until: Mono,
+    /// The bulletin that raised it last.
+    by: Option<ShortId>,
+    /// Until when each of the last bulletins that did would keep it up, the latest first.
+    each_until: [Mono; Self::GRAVE],
     /// Not before then: too much was said.
     from: Mono,
     bucket: Bucket,
@@ -23,6 +30,8 @@ pub(super) struct Alert {
 impl Alert {
     /// How long one bulletin that a tree did not bring is a sign of more to come.
     const TIME: Duration = Duration::from_secs(2);
+    /// So many are no chance.
+    const GRAVE: usize = 4;
     /// Of more bulletins a second than this there is none …
     const PER_S: u32 = 20;
     /// … for so long.
@@ -31,14 +40,29 @@ impl Alert {
     pub(super) fn new() -> Self {
         Self {
             until: Mono::ZERO,
+            by: None,
+            each_until: [Mono::ZERO; Self::GRAVE],
             from: Mono::ZERO,
             bucket: Bucket::new(Self::PER_S, Mono::ZERO),
         }
     }
 
-    /// A tree did not bring something, here or at a neighbour that asked us for it.
-    pub(super) fn raise(&mut self, now: Mono) {
-        self.until = now.plus(Self::TIME);
+    /// A tree did not bring `id`, here or at a neighbour that asked us for it.
+    pub(super) fn raise(&mut self, id: ShortId, now: Mono) {
+        let until = now.plus(Self::TIME);
+        if self.by != Some(id) {
+            self.by = Some(id);
+            self.each_until.rotate_right(1);
+        }
+        if let [latest, ..] = &mut self.each_until {
+            *latest = until;
+        }
+        self.until = until;
+    }
+
+    /// Whether one bulletin after the other is missing.
+    pub(super) fn is_grave(&self, now: Mono) -> bool {
+        now >= self.from && self.each_until.iter().all(|until| now < *until)
     }
 
     /// Whether a bulletin that comes now is to be announced at once.
@@ -58,6 +82,8 @@ impl Alert {
 mod tests {
     use super::*;
 
+    const ID: ShortId = ShortId::from_bytes([1; 16]);
+
     fn at(millis: u64) -> Mono {
         Mono::ZERO.plus(Duration::from_millis(millis))
     }
@@ -66,9 +92,27 @@ mod tests {
     fn it_is_raised_for_two_seconds() {
         let mut alert = Alert::new();
         assert!(!alert.covers_one_more(at(0)));
-        alert.raise(at(10));
+        alert.raise(ID, at(10));
         assert!(alert.covers_one_more(at(2_009)));
         assert!(!alert.covers_one_more(at(2_010)));
+    }
+
+    #[test]
+    fn it_is_grave_while_four_bulletins_would_each_keep_it_up() {
+        let id = |number| ShortId::from_bytes([number; 16]);
+        let mut alert = Alert::new();
+        for (millis, number, is_grave) in [
+            (0, 1, false),
+            (500, 1, false),
+            (1_000, 2, false),
+            (1_500, 3, false),
+            (2_400, 4, true),
+            (2_900, 5, true),
+            (3_600, 6, false),
+        ] {
+            alert.raise(id(number), at(millis));
+            assert_eq!(alert.is_grave(at(millis)), is_grave, "{millis}");
+        }
     }
 
     #[test]
@@ -77,7 +121,7 @@ mod tests {
             let mut alert = Alert::new();
             let mut covered = 0;
             for millis in (0..25_000).step_by(every) {
-                alert.raise(at(millis));
+                alert.raise(ID, at(millis));
                 covered += u32::from(alert.covers_one_more(at(millis)));
             }
             covered

@@ -29,8 +29,10 @@ impl Broadcast {
     ) -> Vec<Fact> {
         let mut facts = Vec::new();
         let mut refused = Vec::new();
-        if along_tree && !ids.is_empty() {
-            self.alert.raise(now);
+        if along_tree {
+            for id in ids {
+                self.alert.raise(id.short(), now);
+            }
         }
         for id in ids {
             let short = id.short();

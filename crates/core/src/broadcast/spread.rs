@@ -63,6 +63,8 @@ impl Broadcast {
             .is_some_and(|neighbour| neighbour.mesh);
         let tag = if is_meshed { copy.root_tag } else { 0 };
         let is_cold = self.roots.get(tag).is_none_or(Root::is_cold);
+        let parent = self.roots.get(tag).and_then(Root::parent);
+        let is_detour = parent.is_some_and(|parent| parent != copy.link);
         let change = self.roots.first(tag, copy.link, waited, now);
         if copy.hops == 0
             && self
@@ -73,9 +75,13 @@ impl Broadcast {
             self.kept.delivered(id, copy.link);
         }
         let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
+        passing.was_missing = is_detour && self.alert.is_grave(now);
         passing.note_holder(copy.link);
         if let Some(found) = found {
-            passing.was_missing = found.was_asked_for;
+            passing.was_missing |= found.was_asked_for;
+            if found.was_asked_for && self.roots.is_settled(tag) {
+                self.alert.raise(id.short(), now);
+            }
             for link in found.sources {
                 passing.note_holder(link);
             }
@@ -216,14 +222,11 @@ impl Broadcast {
         }
         let is_settled = self.roots.is_settled(tag);
         let was_missing = is_settled && passing.was_missing;
-        if was_missing {
-            self.alert.raise(now);
-        }
         let is_covered = is_settled && self.alert.covers_one_more(now);
         let (mut eager, mut lazy) = (eager, lazy);
-        if was_missing && is_covered && !below_floor && self.is_lacked_around(&passing, &lazy) {
-            let pushed = lazy.extract_if(.., |(_, is_slow)| !*is_slow);
-            eager.extend(pushed);
+        if is_covered && !below_floor && passing.frame.len() <= Self::PUSH_ANYWAY_MAX {
+            let unasked = self.unasked(was_missing, &lazy, now);
+            eager.extend(lazy.extract_if(.., |target| unasked.contains(target)));
         }
         // What was missing here is likely to be missing around us.
         let is_warm = is_settled && !was_missing && !is_covered;
@@ -244,11 +247,25 @@ impl Broadcast {
         facts
     }
 
-    /// R3: whether `lacking`, neighbours not known to have a bulletin that was missing here, are too many for
-    /// one that is merely late: they are not asked whether they want it. A large one waits for that.
-    fn is_lacked_around(&self, passing: &Passing, lacking: &[(LinkId, bool)]) -> bool {
+    /// R3: to whom of `lacking`, neighbours not known to have a bulletin, it is pushed on the alert though its
+    /// tree would not: to all when it was missing here and they are too many for one that is merely late; to
+    /// the quickest when bulletins go missing one after the other.
+    fn unasked(
+        &self,
+        was_missing: bool,
+        lacking: &[(LinkId, bool)],
+        now: Mono,
+    ) -> Vec<(LinkId, bool)> {
         let meshed = self.links.values().filter(|neighbour| neighbour.mesh);
-        passing.frame.len() <= Self::PUSH_ANYWAY_MAX && lacking.len() >= meshed.count().div_ceil(2)
+        let quick = lacking.iter().filter(|(_, is_slow)| !is_slow).copied();
+        if was_missing && lacking.len() >= meshed.count().div_ceil(2) {
+            return quick.collect();
+        }
+        if !self.alert.is_grave(now) {
+            return Vec::new();
+        }
+        let rtt = |(link, _): &(LinkId, bool)| self.links.get(link).map(|neighbour| neighbour.rtt);
+        quick.min_by_key(rtt).into_iter().collect()
     }
 
     /// Mesh links not known to have the bulletin, and whether they are slow.
