@@ -21,7 +21,7 @@ const NOW_MS: u64 = 1_800_000_000_000;
 struct Node {
     solo: Solo,
     network: Network,
-    links: Vec<LinkId>,
+    links: [LinkId; 8],
     said: u64,
 }
 
@@ -29,7 +29,7 @@ impl Node {
     fn new(trees: &[u64]) -> Self {
         let network = Network::new("repair", Price::FREE, None);
         let mut solo = Solo::new(&network, NOW_MS);
-        let links: Vec<LinkId> = (0..8).map(|_| solo.link()).collect();
+        let links = [(); 8].map(|()| solo.link());
         let mut node = Self {
             solo,
             network,
@@ -39,7 +39,7 @@ impl Node {
         for tree in std::iter::repeat_n(trees, 30).flatten().copied() {
             let bulletin = node.bulletin(64);
             node.push(node.links[0], tree, &bulletin);
-            for link in node.links[1..].to_vec() {
+            for link in node.links.into_iter().skip(1) {
                 let roots = vec![tree];
                 node.solo.frame(link, &Frame::Choke { roots }.encode());
             }
@@ -100,7 +100,7 @@ fn pushes(actions: &[Action]) -> usize {
 fn pushed(bytes: usize, telling: usize) -> usize {
     let mut node = Node::new(&[7]);
     let bulletin = node.bulletin(bytes);
-    for link in node.links[1..=telling].to_vec() {
+    for link in node.links.into_iter().skip(1).take(telling) {
         node.announce(link, 7, &bulletin);
     }
     let asked = sent(&node.wait(Duration::from_millis(100)));

@@ -108,6 +108,8 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::draw;
     use rand_chacha::ChaCha8Rng;
@@ -134,7 +136,7 @@ mod tests {
     fn what_is_decided_on_the_way_comes_in_its_turn_near_or_far() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut queue = Queue::new();
-        let mut expected = BTreeMap::new();
+        let mut expected = BTreeSet::new();
         let mut decided = 0_u64;
         let mut now = 0_u64;
         for turn in 0..20_000_usize {
@@ -142,11 +144,11 @@ mod tests {
                 let reach = [3, 700, 5_000, 90_000][draw::below(&mut rng, 4)];
                 let at = now + draw::below(&mut rng, reach) as u64;
                 queue.push(Mono::from_micros(at), decided);
-                expected.insert((at, decided), ());
+                expected.insert((at, decided));
                 decided += 1;
             }
             let end = now + draw::below(&mut rng, 4_000) as u64;
-            let first = expected.first_key_value().map(|(key, ())| *key);
+            let first = expected.first().copied();
             let due = first.filter(|(at, _)| *at <= end);
             let got = queue.pop(Mono::from_micros(end));
             assert_eq!(

@@ -54,9 +54,8 @@ impl Alert {
             self.by = Some(id);
             self.each_until.rotate_right(1);
         }
-        if let [latest, ..] = &mut self.each_until {
-            *latest = until;
-        }
+        let [latest, ..] = &mut self.each_until;
+        *latest = until;
         self.until = until;
     }
 
