@@ -1,7 +1,7 @@
 //! What happened in a run, to be looked at later: who was where and linked to whom, how each bulletin went
 //! from node to node, who died, what befell the network, and which promises were not kept.
 //!
-//! A [`Tape`] is kept by the world while it runs, where it was asked for; with what is known of the run from
+//! A `Tape` is kept by the world while it runs, where it was asked for; with what is known of the run from
 //! outside it becomes a [`Recording`]. `docs/recording.md` describes the file, `write` writes it, and `read`
 //! reads and checks it.
 
