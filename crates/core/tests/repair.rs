@@ -10,7 +10,7 @@ use bruit_core::event::{Action, Event};
 use bruit_core::id::{LinkId, TopicId};
 use bruit_core::identity::SecretKey;
 use bruit_core::network::Network;
-use bruit_core::time::Wall;
+use bruit_core::time::Mono;
 use bruit_core::wire::{Frame, IhaveEntry, encode_pub, kind};
 use bruit_core::work::Price;
 use solo::{Solo, sent};
@@ -53,7 +53,7 @@ impl Node {
         let key = SecretKey::from_seed(&[9; 32]);
         let mut body = self.said.to_be_bytes().to_vec();
         body.resize(bytes, 0);
-        let wall = Wall::from_millis(self.solo.now.wall.as_millis());
+        let wall = self.solo.now.wall;
         let header = Header::post(TopicId::of("news"), key.author_id(), &body, wall);
         Bulletin::sign(header, body.into(), self.network.id(), &key)
     }
@@ -82,11 +82,10 @@ impl Node {
         actions
     }
 
-    fn set_clock(&mut self, mono: bruit_core::time::Mono) {
-        let passed = mono.since(self.solo.now.mono).as_millis();
-        let passed = u64::try_from(passed).expect("a short time");
+    fn set_clock(&mut self, mono: Mono) {
+        let passed = mono.since(self.solo.now.mono);
         self.solo.now.mono = mono;
-        self.solo.now.wall = Wall::from_millis(self.solo.now.wall.as_millis() + passed);
+        self.solo.now.wall = self.solo.now.wall.plus(passed);
     }
 }
 

@@ -17,7 +17,6 @@ use super::neighbour::Bucket;
 /// Whether we are on the alert.
 #[derive(Debug)]
 pub(super) struct Alert {
-    until: Mono,
     /// The bulletin that raised it last.
     by: Option<ShortId>,
     /// Until when each of the last bulletins that did would keep it up, the latest first.
@@ -39,7 +38,6 @@ impl Alert {
 
     pub(super) fn new() -> Self {
         Self {
-            until: Mono::ZERO,
             by: None,
             each_until: [Mono::ZERO; Self::GRAVE],
             from: Mono::ZERO,
@@ -49,14 +47,12 @@ impl Alert {
 
     /// A tree did not bring `id`, here or at a neighbour that asked us for it.
     pub(super) fn raise(&mut self, id: ShortId, now: Mono) {
-        let until = now.plus(Self::TIME);
         if self.by != Some(id) {
             self.by = Some(id);
             self.each_until.rotate_right(1);
         }
         let [latest, ..] = &mut self.each_until;
-        *latest = until;
-        self.until = until;
+        *latest = now.plus(Self::TIME);
     }
 
     /// Whether one bulletin after the other is missing.
@@ -66,7 +62,8 @@ impl Alert {
 
     /// Whether a bulletin that comes now is to be announced at once.
     pub(super) fn covers_one_more(&mut self, now: Mono) -> bool {
-        if now < self.from || now >= self.until {
+        let [until, ..] = self.each_until;
+        if now < self.from || now >= until {
             return false;
         }
         let has_room = self.bucket.take(1, now);

@@ -27,7 +27,7 @@ pub(crate) struct Passing {
     pub(crate) density: Density,
     /// Whether it was published here.
     pub(crate) own: bool,
-    /// Whether it had to be asked for.
+    /// Whether its tree did not bring it: it had to be asked for, or came by a detour while others were missing.
     pub(crate) was_missing: bool,
     /// Links that have it: they sent or announced it, or we pushed it to them.
     pub(crate) holders: Vec<LinkId>,

@@ -31,8 +31,7 @@ pub fn recorded(scenario: &Scenario, seeds: &[u64], meter: &Meter) -> Outcomes {
 fn run(scenario: &Scenario, seeds: &[u64], meter: &Meter, is_recorded: bool) -> Outcomes {
     let cases = &scenario.cases;
     let jobs = cases.len() * seeds.len();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = if seeds.len() == 1 { 1 } else { cores.min(jobs) };
+    let threads = if seeds.len() == 1 { 1 } else { threads(jobs) };
     let outcomes = side_by_side(
         jobs,
         threads,
@@ -51,6 +50,12 @@ fn run(scenario: &Scenario, seeds: &[u64], meter: &Meter, is_recorded: bool) -> 
     let mut outcomes = outcomes.into_iter();
     let of_a_case = |_| outcomes.by_ref().take(seeds.len()).collect();
     cases.iter().map(of_a_case).collect()
+}
+
+/// How many threads so many jobs are shared among.
+pub(crate) fn threads(jobs: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    cores.min(jobs)
 }
 
 /// Does jobs 0 to `jobs` on so many threads, each of which keeps a state of its own; answers what came of
