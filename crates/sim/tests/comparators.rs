@@ -1,5 +1,7 @@
 //! The comparators do what their sources say of them.
 
+mod seed;
+
 use std::time::Duration;
 
 use bruit_sim::behaviour::Behaviour;
@@ -10,17 +12,10 @@ use bruit_sim::plumtree::{self, Plumtree};
 use bruit_sim::stats::Summary;
 use bruit_sim::terrain::{Distances, Terrain};
 use bruit_sim::world::{Birth, Settings, World};
+use seed::seed;
 
 const SECOND: Duration = Duration::from_secs(1);
 const NODES: usize = 200;
-
-/// The seed of this run: `SEED` in the environment, or `default`.
-fn seed(default: u64) -> u64 {
-    let seed = std::env::var("SEED").ok();
-    let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(default);
-    println!("SEED={seed}");
-    seed
-}
 
 /// Links of 10 to 50 ms that lose so many packets.
 fn links(loss: f64) -> Terrain {

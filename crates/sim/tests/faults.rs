@@ -3,6 +3,8 @@
 //! Every run is held to all that is promised by the oracles of `bruit_sim::oracles`; the tests name the
 //! figures beside that.
 
+mod seed;
+
 use std::time::Duration;
 
 use bruit_core::engine::{Engine, Outlook};
@@ -13,16 +15,9 @@ use bruit_sim::report::{Report, Row, table};
 use bruit_sim::run::{self, Meter};
 use bruit_sim::scenario::Scenario;
 use bruit_sim::world::{Settings, World};
+use seed::seed;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The seed of this run: `SEED` in the environment, or `default`.
-fn seed(default: u64) -> u64 {
-    let seed = std::env::var("SEED").ok();
-    let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(default);
-    println!("SEED={seed}");
-    seed
-}
 
 /// Runs a scenario with two seeds; nothing that is promised is broken, nothing is missing in the end.
 #[track_caller]

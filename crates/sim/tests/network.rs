@@ -1,6 +1,8 @@
 //! Whole networks of engines in virtual time.
 #![expect(clippy::cast_possible_truncation, reason = "tests count small things")]
 
+mod seed;
+
 use std::time::Duration;
 
 use bruit_core::config::Config;
@@ -12,16 +14,9 @@ use bruit_core::work::{Price, Search};
 use bruit_sim::ledger::{BulletinNumber, Totals};
 use bruit_sim::terrain::{Distances, Terrain};
 use bruit_sim::world::{Birth, Settings, World};
+use seed::seed;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The seed of this run: `SEED` in the environment, or `default`.
-fn seed(default: u64) -> u64 {
-    let seed = std::env::var("SEED").ok();
-    let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(default);
-    println!("SEED={seed}");
-    seed
-}
 
 /// A network in which everybody was told of node 0 alone.
 fn star(count: usize, seed: u64) -> World {

@@ -1,6 +1,12 @@
 //! Rules one by one, then small worlds of many rooms.
 
-mod rules;
+mod beacons;
+mod bounds;
+mod dials;
+mod exchange;
+mod handshakes;
+mod room;
+mod slots;
 mod world;
 
 use std::net::SocketAddr;
