@@ -8,7 +8,7 @@
 //! one to a collision. The bucket in `tried` depends on the node's own group and id alone, as there
 //! is no source once we have met it ourselves. Tables are sparse: an empty bucket costs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -130,6 +130,8 @@ pub(super) struct Book {
     entries: BTreeMap<NodeId, Entry>,
     buckets: BTreeMap<Place, Vec<NodeId>>,
     tried: usize,
+    /// Who was there in this run: of a large book a few, and only they are told of.
+    met: BTreeSet<NodeId>,
     /// Incumbents of full buckets of `tried`, to be tested, each with who waits for its place.
     contests: BTreeMap<NodeId, NodeId>,
 }
@@ -144,6 +146,7 @@ impl Book {
             entries: BTreeMap::new(),
             buckets: BTreeMap::new(),
             tried: 0,
+            met: BTreeSet::new(),
             contests: BTreeMap::new(),
         }
     }
@@ -200,7 +203,9 @@ impl Book {
     /// Notes that `id` is there.
     pub(super) fn alive(&mut self, id: &NodeId, now: Now) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.alive_at = Some(now.mono);
+            if entry.alive_at.replace(now.mono).is_none() {
+                self.met.insert(*id);
+            }
             entry.last_seen = now.wall;
             entry.failures = 0;
             entry.retry_at = Mono::ZERO;
@@ -264,6 +269,7 @@ impl Book {
     /// Removes `id`.
     pub(super) fn forget(&mut self, id: &NodeId) {
         self.contests.remove(id);
+        self.met.remove(id);
         if let Some(entry) = self.entries.remove(id) {
             self.leave(id, entry.place);
         }
@@ -312,6 +318,12 @@ impl Book {
     /// Every entry, in the order of ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.entries.iter()
+    }
+
+    /// The entries of those who were there in this run, in the order of ids.
+    pub(super) fn met(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        let met = self.met.iter();
+        met.filter_map(|id| Some((id, self.entries.get(id)?)))
     }
 
     /// A random entry of a random bucket of `table`.

@@ -94,9 +94,10 @@ impl Membership {
             rand_core::Rng::fill_bytes(&mut self.rng, &mut fresh);
             part.update(&fresh);
         }
+        // A neighbour was met when its link was established, or when its record came after that.
         let mut ranked: Vec<([u8; 32], &Record)> = self
             .book
-            .iter()
+            .met()
             .filter(|(id, entry)| *id != requester && self.is_shown(id, entry, now))
             .map(|(id, entry)| {
                 (

@@ -11,6 +11,9 @@ use crate::draw;
 use crate::id::NodeId;
 use crate::limits;
 
+/// Bytes of the ranks of one id, eight for each sampler.
+const RANKS_BYTES: usize = limits::SAMPLERS.saturating_mul(8);
+
 /// The samplers of one node.
 #[derive(Debug, Clone)]
 pub(super) struct Samplers {
@@ -32,11 +35,12 @@ impl Samplers {
     /// Shows `id` to every sampler.
     pub(super) fn feed(&mut self, id: NodeId) {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        let mut ranks = hasher.update(id.as_bytes()).finalize_xof();
-        for head in &mut self.heads {
-            let mut rank = [0; 8];
-            ranks.fill(&mut rank);
-            let rank = u64::from_be_bytes(rank);
+        // All at once: taken rank by rank, a block would be computed for each of them.
+        let mut ranks = [0; RANKS_BYTES];
+        hasher.update(id.as_bytes()).finalize_xof().fill(&mut ranks);
+        let (ranks, _) = ranks.as_chunks();
+        for (head, rank) in self.heads.iter_mut().zip(ranks) {
+            let rank = u64::from_be_bytes(*rank);
             if head.is_none_or(|(lowest, _)| rank < lowest) {
                 *head = Some((rank, id));
             }
