@@ -49,4 +49,5 @@ mod mcache;
 mod plight;
 mod queue;
 mod recent;
+mod trace;
 mod wires;

@@ -29,6 +29,7 @@ use crate::plight::Plight;
 use crate::queue::Queue;
 use crate::recording::Tape;
 use crate::terrain::{Place, Terrain};
+use crate::trace::Trace;
 use crate::wires::{End, Wires};
 
 mod hardship;
@@ -126,7 +127,7 @@ pub struct World {
     checks: Checks,
     ledger: Ledger,
     blames: Vec<Blame>,
-    trace: blake3::Hasher,
+    trace: Trace,
     /// What is noted down to be looked at later, where that was asked for.
     tape: Option<Box<Tape>>,
 }
@@ -169,7 +170,7 @@ impl World {
             checks: Checks::default(),
             ledger: Ledger::default(),
             blames: Vec::new(),
-            trace: blake3::Hasher::new(),
+            trace: Trace::default(),
             tape: None,
         };
         for _ in 0..count {
@@ -411,7 +412,7 @@ impl World {
             Action::Dial(address) => self.dial(node, &address),
             Action::Close { link, reason } => self.close(link, reason),
             Action::Verify { job, check } => {
-                let good = self.checks.holds(&check);
+                let good = self.checks.holds(check);
                 self.feed(node, Event::Verified { job, good });
             }
             Action::Sign { job, message } => {

@@ -26,7 +26,7 @@ impl World {
     /// Hash over everything that was sent, dialled and delivered, and when: two runs agree on it, or
     /// something in them was not determined.
     pub fn trace(&self) -> [u8; 32] {
-        *self.trace.finalize().as_bytes()
+        self.trace.hash()
     }
 
     /// The moment it has come to.
