@@ -4,12 +4,12 @@
 //! by a fifth. Below the floor a bulletin is announced instead of pushed; it is never refused, so
 //! floors cannot cut the network. Publishers pay the median of their neighbours' floors.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::LinkId;
+use crate::link_map::LinkMap;
 use crate::time::Mono;
 use crate::work::{Density, Price};
 
@@ -37,7 +37,7 @@ pub struct Floor {
     price: Price,
     bytes: u64,
     due: Mono,
-    neighbours: BTreeMap<LinkId, u8>,
+    neighbours: LinkMap<u8>,
 }
 
 impl Floor {
@@ -48,7 +48,7 @@ impl Floor {
 
     /// A floor at the network's minimum.
     pub const fn new(config: Config, price: Price) -> Self {
-        let neighbours = BTreeMap::new();
+        let neighbours = LinkMap::new();
         Self {
             config,
             milli: 1_000,

@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod journal;
 pub mod limits;
 pub mod link;
+mod link_map;
 pub mod liveness;
 pub mod membership;
 pub mod metrics;

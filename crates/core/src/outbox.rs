@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::broadcast::Push;
 use crate::id::{LinkId, ShortId};
 use crate::link::Class;
+use crate::link_map::LinkMap;
 use crate::time::Mono;
 
 /// How much may wait.
@@ -111,7 +112,7 @@ struct Queues {
 #[derive(Debug)]
 pub struct Outbox {
     config: Config,
-    links: BTreeMap<LinkId, Queues>,
+    links: LinkMap<Queues>,
     total_bytes: usize,
     arrivals: u64,
     dropped: u64,
@@ -122,7 +123,7 @@ impl Outbox {
     pub const fn new(config: Config) -> Self {
         Self {
             config,
-            links: BTreeMap::new(),
+            links: LinkMap::new(),
             total_bytes: 0,
             arrivals: 0,
             dropped: 0,

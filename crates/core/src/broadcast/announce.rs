@@ -1,10 +1,11 @@
 //! Announcements waiting to be sent: gathered per link, because a wake-up at the other end costs
 //! more than the ids it brings, and sent in the wake of a bulletin, when both ends are awake anyway.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::id::{LinkId, ShortId};
+use crate::link_map::LinkMap;
 use crate::time::Mono;
 use crate::wire::IhaveEntry;
 
@@ -43,7 +44,7 @@ pub(crate) struct Announcements {
     log: VecDeque<Word>,
     /// The number of the log's first entry.
     first: u64,
-    pending: BTreeMap<LinkId, Pending>,
+    pending: LinkMap<Pending>,
     due: BTreeSet<(Mono, LinkId)>,
     hurry: BTreeSet<(Mono, LinkId)>,
     pace: Pace,
@@ -118,7 +119,7 @@ impl Announcements {
     /// Tells `link` of everything from now on.
     pub(crate) fn open(&mut self, link: LinkId) {
         let end = self.end();
-        self.pending.entry(link).or_default().next = Some(end);
+        self.pending.or_default(link).next = Some(end);
     }
 
     /// Drops what waits for `link`, which has left the mesh.
@@ -164,14 +165,14 @@ impl Announcements {
 
     /// Announces `word` to `link` alone, at `due` or when its turn has come.
     pub(crate) fn add_one(&mut self, link: LinkId, word: Word, due: Mono) {
-        let pending = self.pending.entry(link).or_default();
+        let pending = self.pending.or_default(link);
         pending.extra.push(word);
         schedule(&mut self.due, &mut pending.due, link, due);
     }
 
     /// Announces `id` to `link` outside any tree.
     pub(crate) fn add_bulk(&mut self, link: LinkId, id: ShortId, now: Mono) {
-        let pending = self.pending.entry(link).or_default();
+        let pending = self.pending.or_default(link);
         if pending.bulk.len() >= Self::BULK_MAX {
             pending.bulk.pop_front();
         }
@@ -237,8 +238,9 @@ impl Announcements {
         let Some(pending) = self.pending.get_mut(&link) else {
             return Vec::new();
         };
+        let seat = recent.seat(link);
         let lacks = |word: &Word| {
-            let is_held = recent.is_held_by(word.number, link);
+            let is_held = recent.is_held_by(word.number, seat);
             (!is_held).then_some(word.entry)
         };
         let extra = std::mem::take(&mut pending.extra);
@@ -275,10 +277,8 @@ impl Announcements {
             let due = pending.bulk_from;
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
-        let is_held = |id: &ShortId| {
-            let passing = recent.get(id);
-            passing.is_some_and(|passing| passing.is_held_by(link))
-        };
+        let seat = recent.seat(link);
+        let is_held = |id: &ShortId| recent.holds(id, seat) == Some(true);
         let ids = ids.into_iter().filter(|id| !is_held(id));
         ids.map(|id| IhaveEntry { id, root_tag: 0 }).collect()
     }
@@ -325,11 +325,13 @@ fn schedule(set: &mut BTreeSet<(Mono, LinkId)>, time: &mut Option<Mono>, link: L
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use rand_chacha::ChaCha8Rng;
     use rand_core::{Rng, SeedableRng};
 
     use super::*;
-    use crate::broadcast::recent::Passing;
+    use crate::broadcast::holders::Holders;
     use crate::broadcast::recent::tests::passing;
 
     const LINK: LinkId = LinkId::new(1);
@@ -384,10 +386,9 @@ mod tests {
         announcements.add(word(1), at(0));
         announcements.tell_urgently(LINK, at(0));
         let mut recent = Recent::new(0);
-        let number = recent.insert(Passing {
-            holders: vec![LINK],
-            ..passing(1, 0)
-        });
+        let mut holders = Holders::default();
+        holders.note(recent.seat(LINK));
+        let number = recent.insert(passing(1, 0), holders);
         assert_eq!(number, 0);
         assert_eq!(announcements.due(at(0), &recent), []);
     }

@@ -3,12 +3,11 @@
 //! Who told of it may be who withholds it, and neighbours that have it may not have had their turn to
 //! say so. One that lacks it as well says no, and will push it as soon as it has it.
 
-use std::collections::BTreeMap;
-
 use rand_chacha::ChaCha8Rng;
 
 use crate::draw;
 use crate::id::LinkId;
+use crate::link_map::LinkMap;
 use crate::time::Mono;
 
 use super::neighbour::{Bucket, Neighbour};
@@ -37,7 +36,7 @@ impl Guesses {
         &mut self,
         requests: &[Request],
         is_settled: impl Fn(u64) -> bool,
-        links: &BTreeMap<LinkId, Neighbour>,
+        links: &LinkMap<Neighbour>,
         rng: &mut ChaCha8Rng,
         now: Mono,
     ) -> Vec<Request> {
@@ -64,6 +63,7 @@ impl Guesses {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use rand_core::SeedableRng;

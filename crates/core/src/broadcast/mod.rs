@@ -10,6 +10,7 @@ mod announce;
 mod config;
 mod facts;
 mod guess;
+mod holders;
 mod kept;
 mod neighbour;
 mod recent;
@@ -25,6 +26,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::limits;
+use crate::link_map::LinkMap;
 use crate::time::{Mono, fraction};
 use crate::wire::{Frame, IhaveEntry, StampEntry};
 use crate::work::Stamp;
@@ -47,7 +49,7 @@ use wanted::{Ask, Wanted};
 pub struct Broadcast {
     config: Config,
     rng: ChaCha8Rng,
-    links: BTreeMap<LinkId, Neighbour>,
+    links: LinkMap<Neighbour>,
     roots: Roots,
     recent: Recent,
     wanted: Wanted,
@@ -87,7 +89,7 @@ impl Broadcast {
             announcements: Announcements::default(),
             alert: Alert::new(),
             kept: Kept::new(config.kept_gather),
-            links: BTreeMap::new(),
+            links: LinkMap::new(),
             loading: BTreeMap::new(),
             restamped: BTreeMap::new(),
             own_tag: 0,
@@ -112,6 +114,7 @@ impl Broadcast {
             chokes: Bucket::new(Self::CHOKES_PER_S, now),
         };
         self.links.insert(link, neighbour);
+        self.recent.link_up(link);
     }
 
     /// Notes that both sides have put `link` into their mesh. What came since the link is there is
@@ -122,12 +125,9 @@ impl Broadcast {
         };
         neighbour.mesh = true;
         self.announcements.open(link);
+        let seat = self.recent.seat(link);
         for id in self.recent.since(neighbour.since, Self::CATCH_UP_MAX) {
-            if self
-                .recent
-                .get(&id)
-                .is_some_and(|passing| !passing.is_held_by(link))
-            {
+            if self.recent.holds(&id, seat) == Some(false) {
                 self.announcements.add_bulk(link, id, now);
             }
         }
@@ -147,6 +147,7 @@ impl Broadcast {
     /// Forgets a link that is gone.
     pub fn link_down(&mut self, link: LinkId, now: Mono) -> Vec<Fact> {
         self.links.remove(&link);
+        self.recent.link_down(link);
         self.kept.forget(link);
         self.wanted.forget(link, now);
         for links in self.loading.values_mut() {
@@ -200,9 +201,7 @@ impl Broadcast {
 
     /// Notes that `link` has a bulletin we know.
     pub fn announced_known(&mut self, link: LinkId, id: &ShortId) {
-        if let Some(passing) = self.recent.get_mut(id) {
-            passing.note_holder(link);
-        }
+        self.recent.note_holder(id, link);
     }
 
     /// R3: notes that `link` has a bulletin we lack, and waits for the tree to bring it.

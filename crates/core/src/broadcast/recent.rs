@@ -10,6 +10,8 @@ use crate::time::Mono;
 use crate::wire::{Decode, Encode, PUB_HEAD_BYTES, Reader};
 use crate::work::{Density, Stamp};
 
+use super::holders::{Holders, Seat, Seats};
+
 /// A bulletin passing through.
 #[derive(Debug, Clone)]
 pub(crate) struct Passing {
@@ -29,8 +31,6 @@ pub(crate) struct Passing {
     pub(crate) own: bool,
     /// Whether its tree did not bring it: it had to be asked for, or came by a detour while others were missing.
     pub(crate) was_missing: bool,
-    /// Links that have it: they sent or announced it, or we pushed it to them.
-    pub(crate) holders: Vec<LinkId>,
 }
 
 impl Passing {
@@ -69,16 +69,6 @@ impl Passing {
         reader.take(64).ok()?;
         Some(reader.position())
     }
-
-    pub(crate) fn is_held_by(&self, link: LinkId) -> bool {
-        self.holders.contains(&link)
-    }
-
-    pub(crate) fn note_holder(&mut self, link: LinkId) {
-        if !self.is_held_by(link) {
-            self.holders.push(link);
-        }
-    }
 }
 
 /// The cache, first in first out. Each bulletin has a number, by which it is found at once.
@@ -86,6 +76,9 @@ impl Passing {
 pub(crate) struct Recent {
     /// None where one was taken out.
     passing: VecDeque<Option<Passing>>,
+    /// Who has each of them.
+    holders: VecDeque<Holders>,
+    seats: Seats,
     /// The number of the first of them.
     first: u64,
     numbers: BTreeMap<ShortId, u64>,
@@ -98,15 +91,72 @@ impl Recent {
     const OVERHEAD_BYTES: usize = 256;
 
     /// An empty cache.
-    pub(crate) const fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
             passing: VecDeque::new(),
+            holders: VecDeque::new(),
+            seats: Seats::default(),
             first: 0,
             numbers: BTreeMap::new(),
             bytes: 0,
             bytes_max,
         }
     }
+
+    // Links.
+
+    /// Notes an established link.
+    pub(crate) fn link_up(&mut self, link: LinkId) {
+        self.seats.take(link);
+    }
+
+    /// Forgets a link that is gone.
+    pub(crate) fn link_down(&mut self, link: LinkId) {
+        if let Some(bit) = self.seats.leave(link) {
+            for holders in &mut self.holders {
+                holders.clear(bit);
+            }
+        }
+    }
+
+    /// By what `link` is known to have something.
+    pub(crate) fn seat(&self, link: LinkId) -> Seat {
+        self.seats.of(link)
+    }
+
+    /// Notes that `link` has the bulletin `id`, if that is here.
+    pub(crate) fn note_holder(&mut self, id: &ShortId, link: LinkId) {
+        let seat = self.seat(link);
+        if let Some(holders) = self.holders_of(id) {
+            holders.note(seat);
+        }
+    }
+
+    /// Notes that `link` does not have the bulletin `id`.
+    pub(crate) fn forget_holder(&mut self, id: &ShortId, link: LinkId) {
+        let seat = self.seat(link);
+        if let Some(holders) = self.holders_of(id) {
+            holders.forget(seat);
+        }
+    }
+
+    fn holders_of(&mut self, id: &ShortId) -> Option<&mut Holders> {
+        let at = place(*self.numbers.get(id)?, self.first)?;
+        self.holders.get_mut(at)
+    }
+
+    /// Whether a link is known to have the bulletin `number`.
+    pub(crate) fn is_held_by(&self, number: u64, seat: Seat) -> bool {
+        let holders = place(number, self.first).and_then(|at| self.holders.get(at));
+        holders.is_some_and(|holders| holders.has(seat))
+    }
+
+    /// Whether a link is known to have the bulletin `id`; none when that is not here.
+    pub(crate) fn holds(&self, id: &ShortId, seat: Seat) -> Option<bool> {
+        Some(self.is_held_by(self.number(id)?, seat))
+    }
+
+    // Bulletins.
 
     /// The bulletin `id`.
     pub(crate) fn get(&self, id: &ShortId) -> Option<&Passing> {
@@ -124,22 +174,17 @@ impl Recent {
         self.numbers.get(id).copied()
     }
 
-    /// Whether `link` is known to have the bulletin `number`.
-    pub(crate) fn is_held_by(&self, number: u64, link: LinkId) -> bool {
-        self.at(number)
-            .is_some_and(|passing| passing.is_held_by(link))
-    }
-
     fn at(&self, number: u64) -> Option<&Passing> {
         self.passing.get(place(number, self.first)?)?.as_ref()
     }
 
-    /// Takes a bulletin out.
-    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Passing> {
+    /// Takes a bulletin out, and who has it.
+    pub(crate) fn remove(&mut self, id: &ShortId) -> Option<(Passing, Holders)> {
         let at = place(self.numbers.remove(id)?, self.first)?;
         let passing = self.passing.get_mut(at)?.take()?;
         self.bytes = self.bytes.saturating_sub(Self::cost(&passing));
-        Some(passing)
+        let holders = self.holders.get_mut(at).map(std::mem::take);
+        Some((passing, holders.unwrap_or_default()))
     }
 
     /// Bytes taken.
@@ -155,7 +200,7 @@ impl Recent {
     }
 
     /// Adds a bulletin; the oldest go when there is no room. Returns its number.
-    pub(crate) fn insert(&mut self, passing: Passing) -> u64 {
+    pub(crate) fn insert(&mut self, passing: Passing, holders: Holders) -> u64 {
         let short = passing.id.short();
         // Known already: the later one counts.
         self.remove(&short);
@@ -163,11 +208,13 @@ impl Recent {
         let count = u64::try_from(self.passing.len()).unwrap_or(u64::MAX);
         let number = self.first.saturating_add(count);
         self.passing.push_back(Some(passing));
+        self.holders.push_back(holders);
         self.numbers.insert(short, number);
         while self.bytes > self.bytes_max && self.passing.len() > 1 {
             let Some(oldest) = self.passing.pop_front() else {
                 break;
             };
+            self.holders.pop_front();
             self.first = self.first.saturating_add(1);
             if let Some(gone) = oldest {
                 self.numbers.remove(&gone.id.short());
@@ -202,7 +249,6 @@ pub(super) mod tests {
             density: Density::default(),
             own: false,
             was_missing: false,
-            holders: Vec::new(),
         }
     }
 
@@ -210,7 +256,7 @@ pub(super) mod tests {
     fn the_oldest_go_when_bytes_run_out() {
         let mut recent = Recent::new(3_000);
         for number in 0..4 {
-            recent.insert(passing(number, 1_000));
+            recent.insert(passing(number, 1_000), Holders::default());
         }
         assert!(recent.bytes() <= 3_000);
         assert!(

@@ -56,8 +56,8 @@ impl Broadcast {
                 continue;
             }
             neighbour.note_served(short, now, again);
-            if let Some(passing) = self.recent.get_mut(&short) {
-                passing.note_holder(link);
+            self.recent.note_holder(&short, link);
+            if let Some(passing) = self.recent.get(&short) {
                 let mut push = push(passing, link);
                 if !along_tree {
                     push = push.outside_tree();
@@ -148,9 +148,7 @@ impl Broadcast {
         let Some(number) = self.recent.number(&id) else {
             return;
         };
-        if let Some(passing) = self.recent.get_mut(&id) {
-            passing.holders.retain(|holder| *holder != link);
-        }
+        self.recent.forget_holder(&id, link);
         let due = now.plus(self.config.gather);
         let entry = IhaveEntry { id, root_tag };
         self.announcements

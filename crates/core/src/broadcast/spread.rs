@@ -16,6 +16,7 @@ use crate::wire::{Frame, IhaveEntry, encode_pub};
 
 use super::announce::Word;
 use super::facts::{announce_frames, push};
+use super::holders::Holders;
 use super::recent::Passing;
 use super::roots::{Change, Root};
 use super::{Broadcast, Copy, Fact};
@@ -33,7 +34,7 @@ impl Broadcast {
         self.kept.published(*bulletin.get().id());
         let passing = self.passing(bulletin, tag, 0, now, true);
         let encoded = passing.encoded();
-        let facts = self.spread(passing, is_cold, false, now);
+        let facts = self.spread(passing, Holders::default(), is_cold, false, now);
         let meshed = self
             .links
             .values()
@@ -76,21 +77,22 @@ impl Broadcast {
         }
         let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
         passing.was_missing = is_detour && self.alert.is_grave(now);
-        passing.note_holder(copy.link);
+        let mut holders = Holders::default();
+        holders.note(self.recent.seat(copy.link));
         if let Some(found) = found {
             passing.was_missing |= found.was_asked_for;
             if found.was_asked_for && self.roots.is_settled(tag) {
                 self.alert.raise(id.short(), now);
             }
             for link in found.sources {
-                passing.note_holder(link);
+                holders.note(self.recent.seat(link));
             }
         }
         for other in others {
-            passing.note_holder(other.link);
+            holders.note(self.recent.seat(other.link));
         }
         let encoded = passing.encoded();
-        let mut facts = self.spread(passing, is_cold, below_floor, now);
+        let mut facts = self.spread(passing, holders, is_cold, below_floor, now);
         let grafts = match change {
             Change::None => BTreeMap::new(),
             Change::Graft(link) => BTreeMap::from([(link, vec![tag])]),
@@ -106,17 +108,16 @@ impl Broadcast {
     /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
     /// Of those that passed long ago everybody has told.
     pub fn is_repeated(&self, link: LinkId, id: &ShortId) -> bool {
-        self.recent
-            .get(id)
-            .is_none_or(|passing| passing.is_held_by(link))
+        let held = self.recent.holds(id, self.recent.seat(link));
+        held.unwrap_or(true)
     }
 
     /// R2: takes a copy of a bulletin that is known already.
     pub fn duplicate(&mut self, copy: Copy, id: &ShortId, now: Mono) -> Vec<Fact> {
-        let Some(passing) = self.recent.get_mut(id) else {
+        self.recent.note_holder(id, copy.link);
+        let Some(passing) = self.recent.get(id) else {
             return Vec::new();
         };
-        passing.note_holder(copy.link);
         if passing.root_tag == 0 && copy.root_tag != 0 {
             return self.adopt(copy, *id, now);
         }
@@ -154,7 +155,7 @@ impl Broadcast {
         if !is_meshed {
             return Vec::new();
         }
-        let Some(mut passing) = self.recent.remove(&id) else {
+        let Some((mut passing, holders)) = self.recent.remove(&id) else {
             return Vec::new();
         };
         passing.root_tag = copy.root_tag;
@@ -163,7 +164,7 @@ impl Broadcast {
         let change = self
             .roots
             .first(copy.root_tag, copy.link, Duration::ZERO, now);
-        let mut facts = self.spread(passing, false, false, now);
+        let mut facts = self.spread(passing, holders, false, false, now);
         if let Change::Graft(link) = change {
             facts.extend(self.graft_roots(BTreeMap::from([(link, vec![copy.root_tag])])));
         }
@@ -188,21 +189,21 @@ impl Broadcast {
             density: bulletin.density(),
             own,
             was_missing: false,
-            holders: Vec::with_capacity(self.links.len().min(16)),
         }
     }
 
     /// Pushes along the tree, announces to the rest of the mesh.
     fn spread(
         &mut self,
-        mut passing: Passing,
+        passing: Passing,
+        mut holders: Holders,
         is_cold: bool,
         below_floor: bool,
         now: Mono,
     ) -> Vec<Fact> {
         let short = passing.id.short();
         let tag = passing.root_tag;
-        let targets = self.targets(&passing);
+        let targets = self.targets(&holders);
         let is_large = passing.frame.len() > self.config.cold_push_bytes_max.saturating_add(256);
         let quickest = (is_cold && is_large && tag != 0).then(|| self.quickest(&targets));
         let root = self.roots.get(tag);
@@ -232,13 +233,13 @@ impl Broadcast {
         let is_warm = is_settled && !was_missing && !is_covered;
         let mut facts = Vec::with_capacity(eager.len());
         for (link, _) in eager {
-            passing.note_holder(link);
+            holders.note(self.recent.seat(link));
             facts.push(Fact::Push(push(&passing, link)));
             // What is to be told there soon travels along.
             let waiting = self.announcements.along(link, now, &self.recent);
             facts.extend(announce_frames(link, &waiting));
         }
-        let number = self.recent.insert(passing);
+        let number = self.recent.insert(passing, holders);
         let entry = IhaveEntry {
             id: short,
             root_tag: tag,
@@ -269,10 +270,10 @@ impl Broadcast {
     }
 
     /// Mesh links not known to have the bulletin, and whether they are slow.
-    fn targets(&self, passing: &Passing) -> Vec<(LinkId, bool)> {
+    fn targets(&self, holders: &Holders) -> Vec<(LinkId, bool)> {
         self.links
             .iter()
-            .filter(|(link, neighbour)| neighbour.mesh && !passing.is_held_by(**link))
+            .filter(|(link, neighbour)| neighbour.mesh && !holders.has(self.recent.seat(**link)))
             .map(|(link, neighbour)| (*link, neighbour.is_slow))
             .collect()
     }

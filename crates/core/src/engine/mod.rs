@@ -30,6 +30,7 @@ use crate::id::{LinkId, NodeId, TopicId};
 use crate::intake::Intake;
 use crate::inventory::Inventory;
 use crate::link::{Class, CloseReason, Direction};
+use crate::link_map::LinkMap;
 use crate::liveness::Liveness;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
@@ -79,7 +80,7 @@ pub struct Engine {
     clock: Clock,
     reputation: Reputation,
     metrics: Metrics,
-    peers: BTreeMap<LinkId, Peer>,
+    peers: LinkMap<Peer>,
     validated: BTreeMap<TopicId, Duration>,
     signing: BTreeMap<JobId, Signing>,
     next_signing: u64,
@@ -113,7 +114,7 @@ impl Engine {
             clock: Clock::default(),
             reputation: Reputation::new(config.reputation),
             metrics: Metrics::default(),
-            peers: BTreeMap::new(),
+            peers: LinkMap::new(),
             validated: BTreeMap::new(),
             signing: BTreeMap::new(),
             next_signing: 0,

@@ -23,6 +23,7 @@ use rand_core::Rng;
 
 use crate::draw;
 use crate::id::{LinkId, NodeId};
+use crate::link_map::LinkMap;
 use crate::membership::Group;
 use crate::membership::timers::Timers;
 use crate::time::{Mono, Now, millis};
@@ -155,7 +156,7 @@ enum Timer {
 pub struct Liveness {
     config: Config,
     rng: ChaCha8Rng,
-    links: BTreeMap<LinkId, Link>,
+    links: LinkMap<Link>,
     by_peer: BTreeMap<NodeId, LinkId>,
     /// By who asked, and its number.
     probes: BTreeMap<(LinkId, u32), Probe>,
@@ -173,7 +174,7 @@ impl Liveness {
         Self {
             config,
             rng,
-            links: BTreeMap::new(),
+            links: LinkMap::new(),
             by_peer: BTreeMap::new(),
             probes: BTreeMap::new(),
             asked: BTreeMap::new(),

@@ -9,6 +9,7 @@ use super::group::{Group, Subnet, group_of, subnet_of};
 use crate::id::{LinkId, NodeId};
 use crate::limits;
 use crate::link::Direction;
+use crate::link_map::LinkMap;
 use crate::time::{Mono, Now};
 
 /// Inbound links of each of the first three kinds that eviction spares.
@@ -154,7 +155,7 @@ impl Link {
 /// All links.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Links {
-    by_id: BTreeMap<LinkId, Link>,
+    by_id: LinkMap<Link>,
     by_peer: BTreeMap<NodeId, LinkId>,
 }
 

@@ -1,71 +1,72 @@
 //! Deadlines as data: one per key, moved by setting it again, forgotten by clearing it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::time::Mono;
 
 /// A set of deadlines, the earliest at hand without a search.
+///
+/// There are some tens of them, and they are moved all the time: an array read from end to end is done before
+/// two trees have come from memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Timers<K> {
-    by_key: BTreeMap<K, Mono>,
-    by_time: BTreeSet<(Mono, K)>,
+    /// The earliest last; at one moment, the least key last.
+    deadlines: Vec<(Mono, K)>,
 }
 
 impl<K: Copy + Ord> Timers<K> {
     /// No deadline at all.
     pub(crate) const fn new() -> Self {
         Self {
-            by_key: BTreeMap::new(),
-            by_time: BTreeSet::new(),
+            deadlines: Vec::new(),
         }
     }
 
     /// Makes `key` due at `at`, whatever it was before.
     pub(crate) fn set(&mut self, key: K, at: Mono) {
-        if let Some(before) = self.by_key.insert(key, at) {
-            self.by_time.remove(&(before, key));
-        }
-        self.by_time.insert((at, key));
+        self.clear(key);
+        let place = self.deadlines.partition_point(|later| *later > (at, key));
+        self.deadlines.insert(place, (at, key));
     }
 
     /// Makes `key` due at `at` unless it is due earlier already.
     pub(crate) fn set_earlier(&mut self, key: K, at: Mono) {
-        if self.by_key.get(&key).is_none_or(|before| at < *before) {
+        if self.get(key).is_none_or(|before| at < before) {
             self.set(key, at);
         }
     }
 
     /// Makes `key` due at `at` unless it is due already at any time.
     pub(crate) fn set_if_none(&mut self, key: K, at: Mono) {
-        if !self.by_key.contains_key(&key) {
+        if self.get(key).is_none() {
             self.set(key, at);
         }
     }
 
     /// Forgets `key`.
     pub(crate) fn clear(&mut self, key: K) {
-        if let Some(at) = self.by_key.remove(&key) {
-            self.by_time.remove(&(at, key));
+        if let Some(place) = self.deadlines.iter().position(|(_, held)| *held == key) {
+            self.deadlines.remove(place);
         }
     }
 
     /// Takes the earliest key due at `now`, with the moment it was due.
     pub(crate) fn pop(&mut self, now: Mono) -> Option<(K, Mono)> {
-        let (at, key) = *self.by_time.first()?;
-        (at <= now).then(|| {
-            self.clear(key);
-            (key, at)
-        })
+        let (at, key) = self.deadlines.pop_if(|(at, _)| *at <= now)?;
+        Some((key, at))
     }
 
     /// When the next key is due.
     pub(crate) fn first(&self) -> Option<Mono> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.deadlines.last().map(|(at, _)| *at)
     }
 
     /// Deadlines held.
-    pub(crate) fn len(&self) -> usize {
-        self.by_key.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    fn get(&self, key: K) -> Option<Mono> {
+        let mut deadlines = self.deadlines.iter();
+        deadlines.find(|(_, held)| *held == key).map(|(at, _)| *at)
     }
 }
 

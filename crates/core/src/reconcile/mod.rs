@@ -30,7 +30,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,6 +47,7 @@ use crate::id::{LinkId, ShortId};
 use crate::inventory::Inventory;
 use crate::limits;
 use crate::link::Direction;
+use crate::link_map::LinkMap;
 use crate::time::{Mono, Now, Wall};
 use crate::wire::Frame;
 
@@ -62,7 +63,7 @@ const CUTOFF_BEHIND_MAX: Duration = Duration::from_mins(3);
 pub struct Reconcile {
     config: Config,
     rng: ChaCha8Rng,
-    links: BTreeMap<LinkId, Link>,
+    links: LinkMap<Link>,
     periodic_at: Mono,
     snapshots: Snapshots,
     visits: Budget,
@@ -76,7 +77,7 @@ impl Reconcile {
         let config = config.clamped();
         Self {
             rng: ChaCha8Rng::from_seed(seed),
-            links: BTreeMap::new(),
+            links: LinkMap::new(),
             periodic_at: Mono::ZERO,
             snapshots: Snapshots::default(),
             visits: Budget::full(config.visits(8), Mono::ZERO),

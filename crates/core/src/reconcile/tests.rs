@@ -2,7 +2,7 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of our own")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
