@@ -32,7 +32,7 @@ impl Broadcast {
         let is_cold = self.roots.get(tag).is_none_or(Root::is_cold);
         self.roots.injected(tag, now);
         self.kept.published(*bulletin.get().id());
-        let passing = self.passing(bulletin, tag, 0, now, true);
+        let passing = Self::passing(bulletin, tag, 0, now, true);
         let encoded = passing.encoded();
         let facts = self.spread(passing, Holders::default(), is_cold, false, now);
         let meshed = self
@@ -75,7 +75,7 @@ impl Broadcast {
         {
             self.kept.delivered(id, copy.link);
         }
-        let mut passing = self.passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
+        let mut passing = Self::passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
         passing.was_missing = is_detour && self.alert.is_grave(now);
         let mut holders = Holders::default();
         holders.note(self.recent.seat(copy.link));
@@ -172,7 +172,6 @@ impl Broadcast {
     }
 
     fn passing(
-        &self,
         bulletin: &Verified<Bulletin>,
         root_tag: u64,
         hops: u8,
