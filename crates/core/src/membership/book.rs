@@ -127,7 +127,8 @@ pub(super) struct Book {
     key: [u8; 32],
     private_exempt: bool,
     bucket_entries: usize,
-    entries: BTreeMap<NodeId, Entry>,
+    /// Boxed: a tree leaves a third of its nodes empty, and moves what lies in them to make room.
+    entries: BTreeMap<NodeId, Box<Entry>>,
     buckets: BTreeMap<Place, Vec<NodeId>>,
     tried: usize,
     /// Who was there in this run: of a large book a few, and only they are told of.
@@ -306,7 +307,7 @@ impl Book {
 
     /// The entry of `id`.
     pub(super) fn get(&self, id: &NodeId) -> Option<&Entry> {
-        self.entries.get(id)
+        self.entries.get(id).map(Box::as_ref)
     }
 
     /// Whether a record of `id` with this number would be old news.
@@ -317,13 +318,13 @@ impl Book {
 
     /// Every entry, in the order of ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
-        self.entries.iter()
+        self.entries.iter().map(|(id, entry)| (id, entry.as_ref()))
     }
 
     /// The entries of those who were there in this run, in the order of ids.
     pub(super) fn met(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         let met = self.met.iter();
-        met.filter_map(|id| Some((id, self.entries.get(id)?)))
+        met.filter_map(|id| Some((id, self.get(id)?)))
     }
 
     /// A random entry of a random bucket of `table`.
@@ -397,7 +398,7 @@ impl Book {
     fn put(&mut self, entry: Entry) {
         let (id, place) = (entry.record.body.node, entry.place);
         self.enter(id, place);
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
     }
 
     fn shift(&mut self, id: &NodeId, place: Place) {
