@@ -149,30 +149,24 @@ impl Outbox {
     }
 
     /// Queues a frame that steers.
-    pub fn control(&mut self, link: LinkId, frame: Bytes) -> Vec<Fact> {
-        let Some(queues) = self.links.get_mut(&link) else {
-            return Vec::new();
-        };
+    pub fn control(&mut self, link: LinkId, frame: Bytes) -> Option<Fact> {
+        let queues = self.links.get_mut(&link)?;
         if queues.control.is_empty() && take_credit(&mut queues.control_credit, &frame) {
-            return vec![Fact::Send {
+            return Some(Fact::Send {
                 link,
                 class: Class::Control,
                 frame,
-            }];
+            });
         }
         let bytes = queues.control_bytes.saturating_add(frame.len());
         if queues.control.len() >= self.config.frames_max || bytes > self.config.bytes_max {
             let first = !std::mem::replace(&mut queues.is_overflown, true);
-            return if first {
-                vec![Fact::Overflow { link }]
-            } else {
-                Vec::new()
-            };
+            return first.then_some(Fact::Overflow { link });
         }
         queues.control_bytes = bytes;
         self.total_bytes = self.total_bytes.saturating_add(frame.len());
         queues.control.push_back(frame);
-        Vec::new()
+        None
     }
 
     /// Queues a frame of the bulletins stream that goes before all relayed bulletins. Answers
@@ -509,11 +503,11 @@ mod tests {
     fn a_full_control_queue_is_reported_once() {
         let mut outbox = outbox(0);
         for _ in 0..3 {
-            assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), []);
+            assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), None);
         }
-        let overflow = [Fact::Overflow { link: LINK }];
+        let overflow = Some(Fact::Overflow { link: LINK });
         assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), overflow);
-        assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), []);
+        assert_eq!(outbox.control(LINK, Bytes::from_static(b"x")), None);
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn carry_outbox(&mut self, facts: Vec<outbox::Fact>, now: Now) {
+    pub(super) fn carry_outbox(&mut self, facts: impl IntoIterator<Item = outbox::Fact>, now: Now) {
         for fact in facts {
             match fact {
                 outbox::Fact::Send { link, class, frame } => {

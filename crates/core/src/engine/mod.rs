@@ -259,11 +259,16 @@ impl Engine {
     /// Queues a frame that steers.
     fn send(&mut self, link: LinkId, frame: &crate::wire::Frame, now: Now) {
         let bytes = frame.encode();
-        let facts = match frame.class() {
-            Class::Control => self.outbox.control(link, bytes),
-            Class::Bulletins => self.outbox.own(link, bytes, now.mono).0,
-        };
-        self.carry_outbox(facts, now);
+        match frame.class() {
+            Class::Control => {
+                let fact = self.outbox.control(link, bytes);
+                self.carry_outbox(fact, now);
+            }
+            Class::Bulletins => {
+                let (facts, _) = self.outbox.own(link, bytes, now.mono);
+                self.carry_outbox(facts, now);
+            }
+        }
     }
 
     /// Closes a link: nothing more is sent to it or heard from it.
