@@ -9,6 +9,7 @@ fn small_networks_pass_every_gate() {
     let plan = Plan {
         nodes: 200,
         networks: 2,
+        rounds: (10, 10),
         apart: Duration::from_mins(1),
         formed: vec![(100, 10)],
         seed: 1,
@@ -44,6 +45,7 @@ fn a_gate_that_falls_short_says_so() {
     let plan = Plan {
         nodes: 12,
         networks: 1,
+        rounds: (1, 1),
         apart: Duration::from_secs(1),
         formed: Vec::new(),
         seed: 1,

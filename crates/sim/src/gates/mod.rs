@@ -20,7 +20,9 @@ pub struct Plan {
     pub nodes: usize,
     /// How many such networks, each of a seed of its own.
     pub networks: u64,
-    /// How long they are split in halves.
+    /// Rounds in which each publisher publishes once: while trees grow, and while they are measured.
+    pub rounds: (usize, usize),
+    /// How long they are split in halves. Connections die after half a minute of silence.
     pub apart: Duration,
     /// Networks that only form: their nodes, and how many of them.
     pub formed: Vec<(usize, u64)>,
@@ -29,12 +31,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Ten minutes on two cores.
+    /// Some ten minutes on two cores.
     pub fn quick() -> Self {
         Self {
-            nodes: 3_000,
+            nodes: 10_000,
             networks: 5,
-            apart: Duration::from_mins(1),
+            rounds: (10, 5),
+            apart: Duration::from_secs(32),
             formed: vec![(100, 100), (1_000, 5)],
             seed: 1,
         }
@@ -45,6 +48,7 @@ impl Plan {
         Self {
             nodes: 10_000,
             networks: 20,
+            rounds: (10, 10),
             apart: Duration::from_mins(10),
             formed: vec![(100, 100), (1_000, 100), (10_000, 80)],
             seed: 1,

@@ -23,14 +23,16 @@ const STARTING: Duration = Duration::from_secs(10);
 const SETTLING: Duration = Duration::from_mins(1);
 /// Nodes that publish, each once a second.
 const PUBLISHERS: usize = 10;
-/// Rounds in which each publishes once: to grow trees, to measure them, and while others withhold.
-const ROUNDS: (usize, usize, usize) = (10, 10, 2);
+/// Rounds in which each publishes once while others withhold.
+const WITHHELD_ROUNDS: usize = 2;
 /// Time for what was published last.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How many of a hundred nodes withhold.
 const WITHHOLDING: usize = 30;
 /// How long what is withheld may take until it counts as lost.
 const WITHHELD_LONGEST: Duration = Duration::from_secs(30);
+/// Time for those who died and came back.
+const RETURNING: Duration = Duration::from_secs(15);
 /// How long a healed network may take to be one again.
 const MERGE_LONGEST: Duration = Duration::from_mins(2);
 /// Two rounds of maintenance: what is asked of every neighbour once in half a minute has been asked twice.
@@ -62,9 +64,9 @@ pub(super) struct Figures {
 
 /// How long a network of `plan` lives, at most.
 pub(super) fn length(plan: &Plan) -> Duration {
-    let (warm, measured, withheld) = ROUNDS;
-    let publishing = u32::try_from(warm + measured + withheld).unwrap_or(u32::MAX);
-    formation() + SECOND * publishing + DRAIN * 8 + plan.apart + KILL_80_WITHIN * 3 + SETTLING / 2
+    let (warm, measured) = plan.rounds;
+    let publishing = u32::try_from(warm + measured + WITHHELD_ROUNDS).unwrap_or(u32::MAX);
+    formation() + SECOND * publishing + DRAIN * 8 + plan.apart + KILL_80_WITHIN * 3 + RETURNING
 }
 
 /// How long a network takes to settle.
@@ -84,7 +86,7 @@ pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
     let mut trial = Trial::new(plan.nodes, seed, meter);
     trial.settle();
     let parts = trial.world.components().len();
-    let (warm, measured, withheld) = ROUNDS;
+    let (warm, measured) = plan.rounds;
     trial.publish(warm);
     trial.run(DRAIN);
     let before = trial.world.ledger().totals();
@@ -95,7 +97,7 @@ pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
     let flood_ms = trial.flooded(seed);
 
     trial.withhold.store(true, Ordering::Relaxed);
-    let bulletins = trial.publish(withheld);
+    let bulletins = trial.publish(WITHHELD_ROUNDS);
     let withheld = trial.delivered(&bulletins, WITHHELD_LONGEST);
     let withheld_first_ms = trial.delays(&bulletins[..PUBLISHERS]);
     trial.withhold.store(false, Ordering::Relaxed);
@@ -106,7 +108,7 @@ pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
     for node in killed {
         trial.world.restart(node);
     }
-    trial.run(SETTLING / 2);
+    trial.run(RETURNING);
     let (_, after_80) = trial.kill(80, KILL_80_WITHIN);
     Figures {
         parts,

@@ -15,7 +15,8 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bruit sim gates --quick\n  bruit sim gates --json")]
 pub(super) struct Gates {
-    /// Fewer networks, split for a minute instead of ten: ten minutes on two cores instead of hours
+    /// Five networks instead of twenty, split for half a minute instead of ten, and fewer that only form: some
+    /// ten minutes on two cores instead of hours
     #[arg(long)]
     quick: bool,
     /// The first seed
