@@ -292,7 +292,7 @@ impl Engine {
                 }
             }
             Frame::Mesh { on } => {
-                let facts = self.membership.on_mesh(link, on);
+                let facts = self.membership.on_mesh(link, on, now);
                 self.carry_membership(facts, now);
             }
             _ => {}

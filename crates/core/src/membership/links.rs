@@ -211,33 +211,38 @@ impl Links {
         self.count(Link::is_live)
     }
 
-    /// What becomes of a new inbound link: a slot, a slot somebody else must leave, a moment to be
-    /// told addresses, or nothing. `ours` tells that `remote` is an address of this machine.
-    pub(super) fn admit(
-        &self,
-        peer: &NodeId,
-        remote: Option<SocketAddr>,
-        ours: bool,
-        discouraged: bool,
-        config: &Config,
-        now: Now,
-    ) -> Admission {
+    /// The inbound slot for a peer that is to be a neighbour, if it may have one.
+    pub(super) fn slot(&self, caller: &Caller<'_>, config: &Config, now: Now) -> Option<Slot> {
         let taken = self.count(Link::is_slot_in);
         let crowded = taken >= config.inbound_max / 4;
-        let subnet = subnet_of(remote, config.private_exempt).filter(|_| !ours);
+        let subnet = subnet_of(caller.remote, config.private_exempt).filter(|_| !caller.ours);
         let neighbours =
             self.count(|link| link.is_slot_in() && subnet.is_some() && link.subnet == subnet);
         let refused = (crowded && neighbours >= config.inbound_per_subnet)
-            || (discouraged && taken >= config.inbound_max / 2);
-        if !refused && taken < config.inbound_max {
-            return Admission::Slot;
+            || (caller.discouraged && taken >= config.inbound_max / 2);
+        if refused {
+            return None;
         }
-        let group = group_of(remote, peer, config.private_exempt);
-        if let Some(victim) = self.victim(group, now).filter(|_| !refused && !discouraged) {
-            return Admission::Evict(victim);
+        if taken < config.inbound_max {
+            return Some(Slot::Free);
+        }
+        let group = group_of(caller.remote, caller.peer, config.private_exempt);
+        let victim = self.victim(group, now).filter(|_| !caller.discouraged);
+        victim.map(Slot::Of)
+    }
+
+    /// Decides what becomes of a new inbound link. Where no slot is free nobody has to go for it yet: most
+    /// who come only try the address, and those that stay say so by MESH.
+    pub(super) fn admit(&self, caller: &Caller<'_>, config: &Config, now: Now) -> Admission {
+        let slot = self.slot(caller, config, now);
+        if slot == Some(Slot::Free) {
+            return Admission::Slot;
         }
         if self.count(|link| link.role == Role::Courtesy) < config.courtesy_max {
             return Admission::Courtesy;
+        }
+        if let Some(Slot::Of(victim)) = slot {
+            return Admission::Evict(victim);
         }
         let told = |link: &Link| link.answered.filter(|at| now.mono.since(*at) >= TOLD_AGE);
         let courtesy = self.iter().filter(|(_, link)| link.role == Role::Courtesy);
@@ -329,6 +334,26 @@ impl Links {
             link.firsts = link.firsts.saturating_add(1);
         }
     }
+}
+
+/// Who links up with us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) peer: &'a NodeId,
+    pub(super) remote: Option<SocketAddr>,
+    /// Whether it comes from an address of ours.
+    pub(super) ours: bool,
+    /// Whether it broke the protocol not long ago.
+    pub(super) discouraged: bool,
+}
+
+/// An inbound slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A free one.
+    Free,
+    /// That of this link.
+    Of(LinkId),
 }
 
 /// What becomes of a new inbound link.

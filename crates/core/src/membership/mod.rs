@@ -49,7 +49,7 @@ pub use view::{Counts, Footprint, LinkView, Member, MemberState};
 use beacon::Beacons;
 use book::Book;
 use dial::{Dials, Purpose};
-use links::{Admission, Link, Links, Role};
+use links::{Admission, Caller, Link, Links, Role, Slot};
 use own::Own;
 use samplers::Samplers;
 use timers::Timers;
@@ -323,25 +323,30 @@ impl Membership {
         let role = match direction {
             Direction::Out => self.role_of(purpose),
             Direction::In if replaces => Role::Regular,
-            Direction::In => match self.admission(&peer, remote, now) {
-                Admission::Slot => Role::Regular,
-                Admission::Evict(victim) => {
-                    self.close(victim, CloseReason::Full, now, &mut facts);
-                    Role::Regular
+            Direction::In => {
+                match self
+                    .links
+                    .admit(&self.caller(&peer, remote, now), &self.config, now)
+                {
+                    Admission::Slot => Role::Regular,
+                    Admission::Evict(victim) => {
+                        self.close(victim, CloseReason::Full, now, &mut facts);
+                        Role::Regular
+                    }
+                    Admission::Courtesy => Role::Courtesy,
+                    Admission::CourtesyFor(told) => {
+                        self.close(told, CloseReason::Full, now, &mut facts);
+                        Role::Courtesy
+                    }
+                    Admission::Full => {
+                        facts.push(Fact::Close {
+                            link: id,
+                            reason: CloseReason::Full,
+                        });
+                        return facts;
+                    }
                 }
-                Admission::Courtesy => Role::Courtesy,
-                Admission::CourtesyFor(told) => {
-                    self.close(told, CloseReason::Full, now, &mut facts);
-                    Role::Courtesy
-                }
-                Admission::Full => {
-                    facts.push(Fact::Close {
-                        link: id,
-                        reason: CloseReason::Full,
-                    });
-                    return facts;
-                }
-            },
+            }
         };
         let mut link = Link::new(
             peer,
@@ -437,7 +442,7 @@ impl Membership {
     }
 
     /// The peer says whether the link is in its mesh.
-    pub fn on_mesh(&mut self, id: LinkId, on: bool) -> Vec<Fact> {
+    pub fn on_mesh(&mut self, id: LinkId, on: bool, now: Now) -> Vec<Fact> {
         let mut facts = Vec::new();
         if let Some(link) = self
             .links
@@ -447,8 +452,33 @@ impl Membership {
             let before = link.in_mesh();
             link.mesh_theirs = on;
             mesh_change(id, before, link, &mut facts);
+            if on && link.role == Role::Courtesy {
+                self.promote(id, now, &mut facts);
+            }
         }
         facts
+    }
+
+    /// Makes a neighbour of a link that found us full and wants to stay, in the slot of another.
+    fn promote(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let Some(link) = self.links.get(id) else {
+            return;
+        };
+        let (peer, remote) = (link.peer, link.remote);
+        let slot = self
+            .links
+            .slot(&self.caller(&peer, remote, now), &self.config, now);
+        match slot {
+            None => return,
+            Some(Slot::Free) => {}
+            Some(Slot::Of(victim)) => self.close(victim, CloseReason::Full, now, facts),
+        }
+        if let Some(link) = self.links.get_mut(id) {
+            link.role = Role::Regular;
+        }
+        self.timers.clear(Timer::Link(id));
+        self.offer_mesh(id, facts);
+        self.ask(id, now, facts);
     }
 
     /// Reputation allows a link in the mesh or forbids it.
@@ -601,12 +631,15 @@ impl Membership {
         }
     }
 
-    fn admission(&self, peer: &NodeId, remote: Option<SocketAddr>, now: Now) -> Admission {
+    /// What is known of a peer that links up with us.
+    fn caller<'a>(&self, peer: &'a NodeId, remote: Option<SocketAddr>, now: Now) -> Caller<'a> {
         let shun = self.shunned.get(peer);
-        let discouraged = shun.is_some_and(|shun| shun.until > now.mono);
-        let ours = self.own.is_ours(remote);
-        self.links
-            .admit(peer, remote, ours, discouraged, &self.config, now)
+        Caller {
+            peer,
+            remote,
+            ours: self.own.is_ours(remote),
+            discouraged: shun.is_some_and(|shun| shun.until > now.mono),
+        }
     }
 
     /// Of two connections opened within five seconds the one dialled by the lower id stays, so that

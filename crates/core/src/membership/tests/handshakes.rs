@@ -32,12 +32,12 @@ fn an_established_link_gets_own_record_mesh_and_a_question() {
         ]
     );
     assert_eq!(
-        room.on_mesh(link(1), true),
+        room.on_mesh(link(1), true, after(10)),
         [Fact::MeshUp { link: link(1) }]
     );
-    assert_eq!(room.on_mesh(link(1), true), []);
+    assert_eq!(room.on_mesh(link(1), true, after(10)), []);
     assert_eq!(
-        room.on_mesh(link(1), false),
+        room.on_mesh(link(1), false, after(10)),
         [Fact::MeshDown { link: link(1) }]
     );
 }

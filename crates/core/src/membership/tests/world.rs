@@ -384,7 +384,7 @@ impl World {
                     .collect()
             }
             Frame::PeersReq => room.on_peers_req(link, now),
-            Frame::Mesh { on } => room.on_mesh(link, on),
+            Frame::Mesh { on } => room.on_mesh(link, on, now),
             Frame::Beacon(beacon) => match room.on_beacon(link, &beacon, now) {
                 Some(beacon) => room.beacon_verified(link, Verified::for_test(beacon), now),
                 None => Vec::new(),
