@@ -11,7 +11,7 @@ use crate::stats::quantile;
 mod sync;
 mod trial;
 
-use trial::Figures;
+use trial::{Spread, Upheaval};
 
 /// How much is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Plan {
         Self {
             nodes: 10_000,
             networks: 5,
-            rounds: (10, 5),
+            rounds: (8, 5),
             apart: Duration::from_secs(32),
             formed: vec![(100, 100), (1_000, 5)],
             seed: 1,
@@ -87,14 +87,16 @@ pub struct Gate {
 
 /// One network of a plan.
 enum Job {
-    Whole(u64),
+    Spread(u64),
+    Upheaval(u64),
     Formed(usize, u64),
     Sync,
 }
 
 /// What came of it.
 enum Outcome {
-    Whole(Box<Figures>),
+    Spread(Box<Spread>),
+    Upheaval(Upheaval),
     Formed(usize, usize),
     Sync(sync::Sessions),
 }
@@ -102,9 +104,9 @@ enum Outcome {
 /// Tries everything of `plan`, on all cores.
 pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
     // The longest first.
-    let mut jobs: Vec<Job> = (0..plan.networks)
-        .map(|run| Job::Whole(plan.seed + run))
-        .collect();
+    let seeds = plan.seed..plan.seed + plan.networks;
+    let mut jobs: Vec<Job> = seeds.clone().map(Job::Spread).collect();
+    jobs.extend(seeds.map(Job::Upheaval));
     for (nodes, count) in plan.formed.iter().rev() {
         jobs.extend((0..*count).map(|run| Job::Formed(*nodes, plan.seed + run)));
     }
@@ -115,7 +117,8 @@ pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
         cores,
         || (),
         |(), job| match jobs[job] {
-            Job::Whole(seed) => Outcome::Whole(Box::new(trial::run(plan, seed, meter))),
+            Job::Spread(seed) => Outcome::Spread(Box::new(trial::spread(plan, seed, meter))),
+            Job::Upheaval(seed) => Outcome::Upheaval(trial::upheaval(plan, seed, meter)),
             Job::Formed(nodes, seed) => Outcome::Formed(nodes, trial::parts(nodes, seed, meter)),
             Job::Sync => Outcome::Sync(sync::sessions(plan.seed)),
         },
@@ -134,14 +137,15 @@ pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
             *networks,
         ));
     }
-    let figures: Vec<&Figures> = outcomes
-        .iter()
-        .filter_map(|outcome| match outcome {
-            Outcome::Whole(figures) => Some(&**figures),
-            _ => None,
-        })
-        .collect();
-    gates.extend(judged(plan, &figures));
+    let (mut spreads, mut upheavals): (Vec<&Spread>, Vec<&Upheaval>) = Default::default();
+    for outcome in &outcomes {
+        match outcome {
+            Outcome::Spread(figures) => spreads.push(figures),
+            Outcome::Upheaval(figures) => upheavals.push(figures),
+            Outcome::Formed(..) | Outcome::Sync(_) => {}
+        }
+    }
+    gates.extend(judged(plan, &spreads, &upheavals));
     for outcome in &outcomes {
         if let Outcome::Sync(sessions) = outcome {
             gates.extend(sync_gates(*sessions));
@@ -150,55 +154,45 @@ pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
     gates
 }
 
-/// The gates of networks that went through everything: of shares and counts the worst network's; of delays
-/// the percentile over the deliveries of all.
-fn judged(plan: &Plan, all: &[&Figures]) -> Vec<Gate> {
-    if all.is_empty() {
+/// The gates of large networks: of shares and counts the worst one's; of delays the percentile over the
+/// deliveries of all.
+fn judged(plan: &Plan, spreads: &[&Spread], upheavals: &[&Upheaval]) -> Vec<Gate> {
+    if spreads.is_empty() {
         return Vec::new();
     }
-    let values = |figure: fn(&Figures) -> f64| all.iter().map(move |one| figure(one));
-    let least = |figure| values(figure).fold(f64::INFINITY, f64::min);
-    let most = |figure| values(figure).fold(0.0, f64::max);
-    let slower = p99(all, |one| &one.warm_ms) / p99(all, |one| &one.flood_ms);
-    let first = p99(all, |one| &one.withheld_first_ms);
-    let parts = all.iter().map(|one| one.parts).max().unwrap_or_default();
+    let least = |shares: Vec<f64>| shares.into_iter().fold(f64::INFINITY, f64::min);
+    let after =
+        |share: fn(&Upheaval) -> f64| least(upheavals.iter().map(|one| share(one)).collect());
+    let merged = upheavals.iter().map(|one| one.merged).max();
+    let redundancy = spreads.iter().map(|one| one.redundancy).fold(0.0, f64::max);
+    let slower = p99(spreads, |one| &one.warm_ms) / p99(spreads, |one| &one.flood_ms);
+    let withheld = least(spreads.iter().map(|one| one.withheld).collect());
+    let first = p99(spreads, |one| &one.withheld_first_ms);
+    let parts = spreads
+        .iter()
+        .map(|one| one.parts)
+        .max()
+        .unwrap_or_default();
+    let merged = merged.unwrap_or_default().as_secs_f64();
     let measured = [
         (
             "kill-30",
-            least(|one| one.after_30),
+            after(|one| one.after_30),
             AT_LEAST,
             0.9999,
             "share",
         ),
         (
             "kill-80",
-            least(|one| one.after_80),
+            after(|one| one.after_80),
             AT_LEAST,
             0.999,
             "share",
         ),
-        (
-            "merge",
-            most(|one| one.merged.as_secs_f64()),
-            AT_MOST,
-            30.0,
-            "s",
-        ),
-        (
-            "warm-redundancy",
-            most(|one| one.redundancy),
-            AT_MOST,
-            0.05,
-            "copies",
-        ),
+        ("merge", merged, AT_MOST, 30.0, "s"),
+        ("warm-redundancy", redundancy, AT_MOST, 0.05, "copies"),
         ("warm-p99", slower, AT_MOST, 1.1, "of flooding"),
-        (
-            "withhold-delivery",
-            least(|one| one.withheld),
-            AT_LEAST,
-            1.0,
-            "share",
-        ),
+        ("withhold-delivery", withheld, AT_LEAST, 1.0, "share"),
         ("withhold-first", first, AT_MOST, 450.0, "ms"),
     ];
     let (nodes, networks) = (plan.nodes, plan.networks);
@@ -220,7 +214,7 @@ fn judged(plan: &Plan, all: &[&Figures]) -> Vec<Gate> {
     gates
 }
 
-fn p99(all: &[&Figures], figure: fn(&Figures) -> &[f64]) -> f64 {
+fn p99(all: &[&Spread], figure: fn(&Spread) -> &[f64]) -> f64 {
     let mut delays: Vec<f64> = all.iter().flat_map(|one| figure(one)).copied().collect();
     delays.sort_by(f64::total_cmp);
     quantile(&delays, 0.99).unwrap_or(f64::INFINITY)

@@ -41,9 +41,9 @@ const KILL_80_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a bulletin's content.
 const BODY_BYTES: usize = 1_024;
 
-/// What one network showed.
+/// How a network spreads what it is told.
 #[derive(Debug, Clone)]
-pub(super) struct Figures {
+pub(super) struct Spread {
     /// Into how many parts it fell once settled.
     pub(super) parts: usize,
     /// Copies beyond the first for each delivery, along grown trees.
@@ -55,6 +55,11 @@ pub(super) struct Figures {
     pub(super) withheld: f64,
     /// Delays of the first bulletin of each tree then.
     pub(super) withheld_first_ms: Vec<f64>,
+}
+
+/// How a network bears being split and decimated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upheaval {
     /// How long it took to be in one part after a split; the longest that was waited, if it never was.
     pub(super) merged: Duration,
     /// The share of deliveries that came about in time after three in ten had died, and eight in ten.
@@ -62,11 +67,12 @@ pub(super) struct Figures {
     pub(super) after_80: f64,
 }
 
-/// How long a network of `plan` lives, at most.
+/// How long the networks of one seed live, at most.
 pub(super) fn length(plan: &Plan) -> Duration {
     let (warm, measured) = plan.rounds;
     let publishing = u32::try_from(warm + measured + WITHHELD_ROUNDS).unwrap_or(u32::MAX);
-    formation() + SECOND * publishing + DRAIN * 8 + plan.apart + KILL_80_WITHIN * 3 + RETURNING
+    let upheaval = plan.apart + KILL_80_WITHIN * 3 + RETURNING;
+    formation() * 2 + SECOND * publishing + DRAIN * 8 + upheaval
 }
 
 /// How long a network takes to settle.
@@ -76,15 +82,12 @@ pub(super) fn formation() -> Duration {
 
 /// Into how many parts a network of `nodes` falls once settled.
 pub(super) fn parts(nodes: usize, seed: u64, meter: &Meter) -> usize {
-    let mut trial = Trial::new(nodes, seed, meter);
-    trial.settle();
-    trial.world.components().len()
+    Trial::settled(nodes, seed, meter).world.components().len()
 }
 
-/// Takes a network of `plan` through everything.
-pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
-    let mut trial = Trial::new(plan.nodes, seed, meter);
-    trial.settle();
+/// Grows trees in a network of `plan`, and measures them; then three in ten withhold.
+pub(super) fn spread(plan: &Plan, seed: u64, meter: &Meter) -> Spread {
+    let mut trial = Trial::settled(plan.nodes, seed, meter);
     let parts = trial.world.components().len();
     let (warm, measured) = plan.rounds;
     trial.publish(warm);
@@ -99,10 +102,19 @@ pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
     trial.withhold.store(true, Ordering::Relaxed);
     let bulletins = trial.publish(WITHHELD_ROUNDS);
     let withheld = trial.delivered(&bulletins, WITHHELD_LONGEST);
-    let withheld_first_ms = trial.delays(&bulletins[..PUBLISHERS]);
-    trial.withhold.store(false, Ordering::Relaxed);
-    trial.run(DRAIN);
+    Spread {
+        parts,
+        redundancy,
+        warm_ms,
+        flood_ms,
+        withheld,
+        withheld_first_ms: trial.delays(&bulletins[..PUBLISHERS]),
+    }
+}
 
+/// Splits a network of `plan` in halves; kills three in ten, which come back, and eight in ten.
+pub(super) fn upheaval(plan: &Plan, seed: u64, meter: &Meter) -> Upheaval {
+    let mut trial = Trial::settled(plan.nodes, seed, meter);
     let merged = trial.split(plan.apart);
     let (killed, after_30) = trial.kill(30, KILL_30_WITHIN);
     for node in killed {
@@ -110,13 +122,7 @@ pub(super) fn run(plan: &Plan, seed: u64, meter: &Meter) -> Figures {
     }
     trial.run(RETURNING);
     let (_, after_80) = trial.kill(80, KILL_80_WITHIN);
-    Figures {
-        parts,
-        redundancy,
-        warm_ms,
-        flood_ms,
-        withheld,
-        withheld_first_ms,
+    Upheaval {
         merged,
         after_30,
         after_80,
@@ -132,7 +138,8 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn new(nodes: usize, seed: u64, meter: &'a Meter) -> Self {
+    /// A network that has settled.
+    fn settled(nodes: usize, seed: u64, meter: &'a Meter) -> Self {
         let withhold = Arc::new(AtomicBool::new(false));
         let switch = withhold.clone();
         let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
@@ -151,12 +158,14 @@ impl<'a> Trial<'a> {
                 Box::new(birth.engine())
             }
         };
-        Self {
+        let mut trial = Self {
             world: World::of(nodes, seed, settings(), maker),
             meter,
             withhold,
             published: 0,
-        }
+        };
+        trial.settle();
+        trial
     }
 
     fn run(&mut self, time: Duration) {
