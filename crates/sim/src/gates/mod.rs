@@ -31,7 +31,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Some ten minutes on two cores.
+    /// Some eleven minutes on two cores.
     pub fn quick() -> Self {
         Self {
             nodes: 10_000,

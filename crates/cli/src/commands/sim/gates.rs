@@ -16,7 +16,7 @@ use crate::output;
 #[command(after_help = "Examples:\n  bruit sim gates --quick\n  bruit sim gates --json")]
 pub(super) struct Gates {
     /// Five networks instead of twenty, split for half a minute instead of ten, and fewer that only form: some
-    /// ten minutes on two cores instead of hours
+    /// eleven minutes on two cores instead of hours
     #[arg(long)]
     quick: bool,
     /// The first seed
