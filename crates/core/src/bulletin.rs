@@ -24,12 +24,24 @@ pub struct Kind(pub u8);
 impl Kind {
     /// A broadcast message.
     pub const POST: Self = Self(0);
+    /// Something that is kept: by its id, or by its author and a name.
+    pub const VALUE: Self = Self(1);
+    /// A sealed message to one node.
+    pub const LETTER: Self = Self(2);
+    /// What a large content is made of.
+    pub const MANIFEST: Self = Self(3);
+    /// The end of a named value.
+    pub const TOMBSTONE: Self = Self(4);
 }
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::POST => f.write_str("POST"),
+            Self::VALUE => f.write_str("VALUE"),
+            Self::LETTER => f.write_str("LETTER"),
+            Self::MANIFEST => f.write_str("MANIFEST"),
+            Self::TOMBSTONE => f.write_str("TOMBSTONE"),
             Self(other) => write!(f, "Kind({other})"),
         }
     }
