@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AuthorId, BulletinId, ContentId, NetworkId, TopicId};
-use crate::identity::{SecretKey, Signature};
+use crate::identity::{Claim, SecretKey, Signature};
 use crate::limits;
 use crate::time::{Wall, millis};
 use crate::wire::{Decode, DecodeError, Encode, Reader, encode_to_bytes};
@@ -313,6 +313,16 @@ impl Bulletin {
             content,
             id,
         })
+    }
+
+    /// Whether content and signature hold: for what was checked when it came, and read back since.
+    pub fn is_whole(&self, network: &NetworkId) -> bool {
+        let claim = Claim {
+            key: self.header.author.as_bytes(),
+            message: &self.header.signed_text(network),
+            signature: &self.signature,
+        };
+        self.header.content_id == ContentId::of(&self.content) && claim.verify()
     }
 
     /// Bytes of the encoding.

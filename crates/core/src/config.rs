@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::Network;
 use crate::{
-    broadcast, floor, intake, inventory, liveness, membership, outbox, reconcile, reputation,
+    broadcast, floor, intake, inventory, liveness, lookups, membership, outbox, reconcile,
+    reputation,
 };
 
 /// Everything an engine can be told. [`Config::validate`] makes of it what an engine takes.
@@ -25,6 +26,8 @@ pub struct Config {
     pub reconcile: reconcile::Config,
     /// What is held.
     pub inventory: inventory::Config,
+    /// Questions for what is not held.
+    pub lookups: lookups::Config,
     /// Checks of what arrives.
     pub intake: intake::Config,
     /// Send queues.
@@ -46,6 +49,7 @@ impl Config {
             broadcast: broadcast::Config::default(),
             reconcile: reconcile::Config::default(),
             inventory: inventory::Config::default(),
+            lookups: lookups::Config::default(),
             intake: intake::Config::default(),
             outbox: outbox::Config::default(),
             reputation: reputation::Config::default(),

@@ -35,3 +35,11 @@ pub(crate) fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
         items.swap(last, other);
     }
 }
+
+/// Up to `most` of `items`, in a random order.
+pub(crate) fn some<T: Copy>(rng: &mut ChaCha8Rng, items: &[T], most: usize) -> Vec<T> {
+    let mut drawn = items.to_vec();
+    shuffle(rng, &mut drawn);
+    drawn.truncate(most);
+    drawn
+}

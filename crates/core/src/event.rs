@@ -13,7 +13,9 @@ use crate::bulletin::Bulletin;
 use crate::id::{BulletinId, LinkId, NodeId, TopicId};
 use crate::identity::{Claim, Signature};
 use crate::link::{Class, CloseReason, Direction, PeerAddress};
+use crate::lookups::Target;
 use crate::time::Wall;
+use crate::values::Version;
 use crate::work::Stamp;
 
 /// Numbers a piece of work the engine waits for.
@@ -138,6 +140,8 @@ pub struct RestoredId {
     pub expires: Wall,
     /// Content bytes and stamp bits, when the store still holds the bulletin itself.
     pub held: Option<(u32, u8)>,
+    /// Which version of a named value it is.
+    pub version: Option<Version>,
 }
 
 /// What an application says of a bulletin on a topic it validates.
@@ -156,6 +160,13 @@ pub enum Verdict {
 pub enum Command {
     /// Broadcast a bulletin made here: signed, and stamped if the network has a price.
     Publish(Box<Bulletin>),
+    /// Ask other nodes for a bulletin. Answered by one [`Notice::LookedUp`].
+    LookUp {
+        /// Comes back in the answer.
+        number: u64,
+        /// What is looked for.
+        target: Target,
+    },
     /// A better stamp for a bulletin of anybody's.
     Boost {
         /// Which bulletin.
@@ -233,6 +244,13 @@ pub enum Action {
         /// Hops from where it was injected.
         hops: u8,
     },
+    /// Hand a bulletin to the store alone: one that was dropped or damaged there, and was found again.
+    Keep {
+        /// The bulletin, fully checked.
+        bulletin: Box<Bulletin>,
+        /// Its canonical bytes.
+        encoded: Bytes,
+    },
     /// Change what the store knows of a bulletin.
     Persist(Persist),
     /// Fetch a bulletin's bytes from the store.
@@ -300,6 +318,8 @@ pub enum Persist {
         created: Wall,
         /// When it expires.
         expires: Wall,
+        /// Which version of a named value it is.
+        version: Option<Version>,
     },
     /// The bulletin goes, its id stays.
     Evict {
@@ -339,6 +359,20 @@ pub enum Notice {
         id: BulletinId,
         /// How many neighbours, all in all.
         neighbours: u32,
+    },
+    /// The answer to [`Command::LookUp`].
+    LookedUp {
+        /// The lookup's number.
+        number: u64,
+        /// What was found, fully checked; none when nobody asked had it.
+        bulletin: Option<Box<Bulletin>>,
+    },
+    /// A version of a value was dropped: another stands in its place.
+    Superseded {
+        /// Which bulletin.
+        id: BulletinId,
+        /// By which.
+        by: BulletinId,
     },
     /// A link is established: both sides belong to the same network.
     Linked {
@@ -443,6 +477,12 @@ pub enum Refusal {
     /// Too much is being checked at the moment.
     #[error("too much is being checked at the moment")]
     Busy,
+    /// A later version of the value is known.
+    #[error("version {seq} of this value is known already")]
+    Superseded {
+        /// The count of the version that counts.
+        seq: u64,
+    },
 }
 
 /// Why two nodes are strangers.

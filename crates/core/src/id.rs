@@ -181,6 +181,40 @@ impl BulletinId {
     }
 }
 
+/// A named value: the first 16 bytes of `BLAKE3("val1" ‖ author ‖ name)`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ValueKey([u8; 16]);
+
+impl ValueKey {
+    /// The value that `author` calls `name`.
+    pub fn of(author: &AuthorId, name: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(b"val1")
+            .update(author.as_bytes())
+            .update(name);
+        let mut key = [0; 16];
+        hasher.finalize_xof().fill(&mut key);
+        Self(key)
+    }
+
+    /// Takes the 16 bytes as they are.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ValueKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_hex(f, "ValueKey", &self.0)
+    }
+}
+
 /// One connection between two nodes, numbered by the transport and never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkId(u64);

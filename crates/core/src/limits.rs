@@ -44,6 +44,8 @@ pub const NACK_MAX: usize = 64;
 pub const KEPT_MAX: usize = 64;
 /// Most stamps of one STAMP.
 pub const STAMP_MAX: usize = 32;
+/// Furthest a LOOKUP may go, in hops.
+pub const LOOKUP_HOPS_MAX: u8 = 6;
 /// Most node records of one PEERS.
 pub const RECORDS_MAX: usize = 16;
 /// Most addresses of one node record.

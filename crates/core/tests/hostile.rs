@@ -708,6 +708,7 @@ fn every_number_of_every_other_event_may_stand_at_its_edges() {
                 created: wall,
                 expires: Wall::from_millis(other),
                 held: Some((u32::MAX, u8::MAX)),
+                version: None,
             });
             let book = Bytes::copy_from_slice(&number.to_be_bytes());
             let restored = Restored {

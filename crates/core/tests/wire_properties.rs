@@ -7,9 +7,12 @@
 use std::net::SocketAddr;
 
 use bruit_core::bulletin::{Bulletin, Header, Kind};
-use bruit_core::id::{AuthorId, BulletinId, ContentId, NetworkId, NodeId, ShortId, TopicId};
+use bruit_core::id::{
+    AuthorId, BulletinId, ContentId, NetworkId, NodeId, ShortId, TopicId, ValueKey,
+};
 use bruit_core::identity::{SecretKey, Signature};
 use bruit_core::limits;
+use bruit_core::lookups::Target;
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::Wall;
 use bruit_core::wire::{
@@ -182,6 +185,13 @@ fn peer_frame() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(|id| Target::Id(BulletinId::from_bytes(id))),
+        any::<[u8; 16]>().prop_map(|key| Target::Value(ValueKey::from_bytes(key))),
+    ]
+}
+
 fn bulletin_frame() -> impl Strategy<Value = Frame> {
     let ihave = (short(), any::<u64>()).prop_map(|(id, root_tag)| IhaveEntry { id, root_tag });
     let stamp = (any::<[u8; 32]>(), stamp()).prop_map(|(id, stamp)| StampEntry {
@@ -206,6 +216,15 @@ fn bulletin_frame() -> impl Strategy<Value = Frame> {
             .prop_map(|(dropped, ids)| Frame::Nack { dropped, ids }),
         vec(short(), 0..=limits::KEPT_MAX).prop_map(|ids| Frame::Kept { ids }),
         vec(stamp, 0..=limits::STAMP_MAX).prop_map(|entries| Frame::Stamp { entries }),
+        (any::<(u64, u8)>(), 1..=limits::LOOKUP_HOPS_MAX, target()).prop_map(
+            |((lookup, budget), hops, target)| Frame::Lookup {
+                lookup,
+                hops,
+                budget,
+                target,
+            }
+        ),
+        any::<u64>().prop_map(|lookup| Frame::LookupDone { lookup }),
     ]
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::id::{ContentId, TopicId};
+use bruit_core::lookups::Target;
 use bruit_core::network::Network;
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::wire::{Decode, Encode, Frame, decode_all, encode_pub, encode_to_bytes};
@@ -225,6 +226,21 @@ fn bulletin_frame_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
             };
             vec![("entries", Json::list(entries, entry))]
         }
+        Frame::Lookup {
+            lookup,
+            hops,
+            budget,
+            target,
+        } => vec![
+            ("lookup", Json::Number(*lookup)),
+            ("hops", Json::Number((*hops).into())),
+            ("budget", Json::Number((*budget).into())),
+            match target {
+                Target::Id(id) => ("id", hex_of(id)),
+                Target::Value(key) => ("value", hex_of(key)),
+            },
+        ],
+        Frame::LookupDone { lookup } => vec![("lookup", Json::Number(*lookup))],
         other => unreachable!("{other:?} has no fields written here"),
     }
 }
@@ -374,6 +390,11 @@ fn hashes() -> Vec<Hash> {
             concat(&[b"bid1", open.id().as_bytes(), &header, signature]),
             id,
         ),
+        hash(
+            "value key (first 16 bytes)",
+            concat(&[b"val1", bulletin.header.author.as_bytes(), b"golden name"]),
+            golden::value_key().as_bytes(),
+        ),
         hash("work", work.clone(), blake3::hash(&work).as_bytes()),
         hash(
             "beacon rank",
@@ -507,7 +528,7 @@ fn every_frame_on_file_decodes_to_what_it_was_made_of() {
     let mut kinds: Vec<u8> = frames.iter().map(|(_, frame)| frame.kind()).collect();
     kinds.dedup();
     let all = [
-        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 48, 49, 50, 192,
+        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 48, 49, 50, 192,
     ];
     assert_eq!(kinds, all, "one vector for every kind");
 }

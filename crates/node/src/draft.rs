@@ -32,9 +32,25 @@ pub struct Draft {
     pub(crate) ttl: Duration,
     pub(crate) author: Option<String>,
     pub(crate) tag: Vec<u8>,
+    pub(crate) terms: Terms,
+}
+
+/// What a publication may cost, and what it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Terms {
     pub(crate) wait: Wait,
     pub(crate) wait_timeout: Duration,
     pub(crate) max_work_bits: Option<u8>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            wait: Wait::Accepted,
+            wait_timeout: Duration::from_secs(10),
+            max_work_bits: None,
+        }
+    }
 }
 
 /// How much must have happened before a publication counts as done.
@@ -58,9 +74,7 @@ impl Draft {
             ttl: POST_TTL,
             author: None,
             tag: Vec::new(),
-            wait: Wait::Accepted,
-            wait_timeout: Duration::from_secs(10),
-            max_work_bits: None,
+            terms: Terms::default(),
         }
     }
 
@@ -88,21 +102,21 @@ impl Draft {
     /// When the publication counts as done.
     #[must_use]
     pub const fn wait(mut self, wait: Wait) -> Self {
-        self.wait = wait;
+        self.terms.wait = wait;
         self
     }
 
     /// How long to wait for that; 10 s unless said otherwise.
     #[must_use]
     pub const fn wait_timeout(mut self, timeout: Duration) -> Self {
-        self.wait_timeout = timeout;
+        self.terms.wait_timeout = timeout;
         self
     }
 
     /// Refuses to do more work than so many bits: each bit doubles it.
     #[must_use]
     pub const fn max_work(mut self, bits: u8) -> Self {
-        self.max_work_bits = Some(bits);
+        self.terms.max_work_bits = Some(bits);
         self
     }
 
@@ -113,25 +127,30 @@ impl Draft {
 
     /// Checks what the network would refuse.
     pub(crate) fn check(&self) -> Result<(), PublishError> {
-        if self.body.len() > limits::CONTENT_BYTES_MAX {
-            let max = limits::CONTENT_BYTES_MAX;
-            return Err(PublishError::TooBig {
-                got: self.body.len(),
-                max,
-            });
-        }
-        if self.tag.len() > limits::TAG_BYTES_MAX {
-            let max = limits::TAG_BYTES_MAX;
-            return Err(PublishError::TagTooBig {
-                got: self.tag.len(),
-                max,
-            });
-        }
-        if self.ttl > limits::TTL_MAX || self.ttl.as_secs() == 0 {
-            return Err(PublishError::Ttl { got: self.ttl });
-        }
-        Ok(())
+        check(self.body.len(), self.tag.len(), self.ttl)
     }
+}
+
+/// Checks sizes and validity of what is to be published.
+pub(crate) fn check(
+    body_bytes: usize,
+    tag_bytes: usize,
+    ttl: Duration,
+) -> Result<(), PublishError> {
+    let max = limits::CONTENT_BYTES_MAX;
+    if body_bytes > max {
+        let got = body_bytes;
+        return Err(PublishError::TooBig { got, max });
+    }
+    let max = limits::TAG_BYTES_MAX;
+    if tag_bytes > max {
+        let got = tag_bytes;
+        return Err(PublishError::TagTooBig { got, max });
+    }
+    if ttl > limits::TTL_MAX || ttl.as_secs() == 0 {
+        return Err(PublishError::Ttl { got: ttl });
+    }
+    Ok(())
 }
 
 /// What became of a draft.
@@ -224,6 +243,40 @@ pub enum PublishError {
     /// Nothing is ever stored here.
     #[error("an ephemeral node stores nothing on disk")]
     Ephemeral,
+    /// The name is too long.
+    #[error("the name has {got} bytes, the most is {max}")]
+    NameTooBig {
+        /// Its bytes.
+        got: usize,
+        /// The most.
+        max: usize,
+    },
+    /// A condition on the count of something that has no name.
+    #[error("a value without a name has no count to compare")]
+    NoName,
+    /// The value is at another count than the condition says.
+    #[error("the value is at seq {present}")]
+    Conflict {
+        /// Its count; 0 when there is none.
+        present: u64,
+    },
+    /// Another version, put elsewhere at the same time, stands in its place.
+    #[error("the bulletin {id} lost against {by}, which was put elsewhere at the same time")]
+    Superseded {
+        /// The bulletin.
+        id: BulletinId,
+        /// What stands in its place.
+        by: BulletinId,
+    },
+    /// No such value here.
+    #[error("there is no value {0} at this node")]
+    UnknownValue(String),
+    /// It has as much work already.
+    #[error("it has {present} bits of work already")]
+    PaidAlready {
+        /// Its bits.
+        present: u8,
+    },
     /// Too much waits to be sent or checked.
     #[error("too much waits to be sent already")]
     QueueFull,
@@ -263,7 +316,12 @@ impl PublishError {
     /// The code in outputs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooBig { .. } | Self::TagTooBig { .. } => "too_big",
+            Self::TooBig { .. } | Self::TagTooBig { .. } | Self::NameTooBig { .. } => "too_big",
+            Self::NoName => "no_name",
+            Self::Conflict { .. } => "seq_conflict",
+            Self::Superseded { .. } | Self::Refused(Refusal::Superseded { .. }) => "superseded",
+            Self::UnknownValue(_) => "not_found",
+            Self::PaidAlready { .. } => "paid_already",
             Self::Ttl { .. } => "ttl",
             Self::PriceTooLow { .. } => "price_too_low",
             Self::UnknownAuthor(_) | Self::OneAuthor(_) => "unknown_author",
@@ -288,6 +346,14 @@ impl PublishError {
             }
             Self::TooBig { .. } => "publish at most 65,536 bytes at a time",
             Self::TagTooBig { .. } => "shorten the tag to 32 bytes",
+            Self::NameTooBig { .. } => "shorten the name to 64 bytes",
+            Self::NoName => "give the value a name, or leave the condition out",
+            Self::Conflict { .. } => "get the present version, and put again with its seq",
+            Self::Superseded { .. } | Self::Refused(Refusal::Superseded { .. }) => {
+                "get the present version, and put again"
+            }
+            Self::UnknownValue(_) => "see `bruit ls` for what is held here",
+            Self::PaidAlready { .. } => "ask for more bits than it has",
             Self::Ttl { .. } => "choose a validity from 1 s to 28 days",
             Self::PriceTooLow { .. } => {
                 "start the daemon with a higher `bruit run --max-work`, or publish a smaller body or a \

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::{Actions, Engine};
 use bruit_core::event::{Action, Command, Event, Persist};
 use bruit_core::id::{BulletinId, NodeId};
 use bruit_core::identity::SecretKey;
 use bruit_core::link::{CloseReason, PeerAddress};
+use bruit_core::lookups::Target;
 use bruit_core::time::{Mono, Now, Wall};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
@@ -48,6 +50,7 @@ const COMMANDS_MAX: usize = 256;
 pub(crate) enum Order {
     Engine(Command),
     Publish(Box<crate::publishing::Request>),
+    LookUp(Target, oneshot::Sender<Option<Box<Bulletin>>>),
     Join(Vec<PeerAddress>, oneshot::Sender<()>),
     Unlink(NodeId, oneshot::Sender<bool>),
     Look(Look),
@@ -86,6 +89,8 @@ pub(crate) struct State {
     traffic: Traffic,
     dialling: BTreeMap<NodeId, (PeerAddress, Wall)>,
     joining: Vec<(NodeId, oneshot::Sender<()>)>,
+    lookups: BTreeMap<u64, oneshot::Sender<Option<Box<Bulletin>>>>,
+    next_lookup: u64,
     loads: Vec<BulletinId>,
     save_due: Mono,
     saved: bytes::Bytes,
@@ -305,6 +310,12 @@ impl Driver {
                         self.note_store_error(error);
                     }
                 }
+                Action::Keep { bulletin, encoded } => {
+                    let kept = self.hub.keep(&bulletin, encoded, now.wall, &self.store);
+                    if let Err(error) = kept {
+                        self.note_store_error(error);
+                    }
+                }
                 Action::Persist(persist) => self.persist(persist),
                 Action::Load { id } => self.state.loads.push(id),
                 Action::AskValidator {
@@ -347,7 +358,15 @@ impl Driver {
                 id,
                 created,
                 expires,
+                version,
             } => {
+                if let Some(version) = version {
+                    self.write(Write::Version {
+                        id,
+                        expires,
+                        version,
+                    });
+                }
                 self.write(Write::Seen {
                     id,
                     created,
@@ -388,6 +407,27 @@ impl Driver {
                 })
                 .ok();
         });
+    }
+
+    /// Has other nodes asked for a bulletin.
+    fn look_up(
+        &mut self,
+        target: Target,
+        answer: oneshot::Sender<Option<Box<Bulletin>>>,
+        now: Now,
+    ) {
+        let number = self.state.next_lookup;
+        self.state.next_lookup += 1;
+        self.state.lookups.insert(number, answer);
+        self.feed(Event::Command(Command::LookUp { number, target }), now);
+    }
+
+    /// Answers whoever waits for a lookup.
+    pub(crate) fn looked_up(&mut self, number: u64, bulletin: Option<Box<Bulletin>>) {
+        if let Some(answer) = self.state.lookups.remove(&number) {
+            // Whoever asked may have gone.
+            answer.send(bulletin).ok();
+        }
     }
 
     fn write(&mut self, write: Write) {
@@ -492,6 +532,7 @@ impl Driver {
                 self.asking_bits
                     .store(self.engine.asking_log2(), Ordering::Relaxed);
             }
+            Order::LookUp(target, answer) => self.look_up(target, answer, now),
             Order::Join(addresses, done) => self.join(addresses, done, now),
             Order::Unlink(peer, done) => {
                 let is_linked = self.is_linked(&peer);

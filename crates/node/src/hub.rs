@@ -14,6 +14,7 @@ use bruit_core::event::Verdict;
 use bruit_core::id::{BulletinId, NodeId, TopicId};
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
+use bruit_core::values::Version;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -193,18 +194,39 @@ impl Hub {
             });
             mailbox.put(whole.body.len(), || Box::new(whole.clone()));
         }
-        store.submit(Write::Put(StoredBulletin {
-            seq,
-            id: *bulletin.id(),
-            topic: header.topic,
-            created: header.created,
-            expires: header.expires(),
-            received,
+        let arrival = Arrival {
+            encoded: bytes,
             from,
             hops,
-            stamp_bits: bulletin.stamp.bits,
-            bytes,
-        }))
+            received,
+        };
+        put(seq, bulletin, arrival, store)
+    }
+
+    /// Gives a bulletin that was known before to `store`, under the number it had, and to nobody
+    /// else.
+    ///
+    /// # Errors
+    /// Those of [`Store::submit`].
+    pub(crate) fn keep(
+        &self,
+        bulletin: &Bulletin,
+        encoded: Bytes,
+        now: Wall,
+        store: &Store,
+    ) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let seq = store.seq_of(bulletin.id()).unwrap_or_else(|| {
+            inner.next_seq += 1;
+            inner.next_seq - 1
+        });
+        let arrival = Arrival {
+            encoded,
+            from: None,
+            hops: 1,
+            received: now,
+        };
+        put(seq, bulletin, arrival, store)
     }
 
     /// Begins a subscription: what arrives from now on waits in its queue, what is held already is
@@ -372,7 +394,7 @@ impl Hub {
         inner.validators.clear();
     }
 
-    fn descriptor(&self, topic: &TopicId) -> Option<Arc<str>> {
+    pub(crate) fn descriptor(&self, topic: &TopicId) -> Option<Arc<str>> {
         self.inner()
             .topics
             .get(topic)
@@ -462,6 +484,31 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.hub.unsubscribe(self.number);
     }
+}
+
+/// Gives a bulletin to `store`, under a number of arrival.
+fn put(seq: u64, bulletin: &Bulletin, arrival: Arrival, store: &Store) -> Result<u64, StoreError> {
+    let header = &bulletin.header;
+    let (id, expires) = (*bulletin.id(), header.expires());
+    if let Some(version) = Version::of(header) {
+        store.submit(Write::Version {
+            id,
+            expires,
+            version,
+        })?;
+    }
+    store.submit(Write::Put(StoredBulletin {
+        seq,
+        id,
+        topic: header.topic,
+        created: header.created,
+        expires,
+        received: arrival.received,
+        from: arrival.from,
+        hops: arrival.hops,
+        stamp_bits: bulletin.stamp.bits,
+        bytes: arrival.encoded,
+    }))
 }
 
 #[cfg(test)]

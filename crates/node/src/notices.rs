@@ -10,6 +10,8 @@ impl Driver {
         match notice {
             Notice::Published { id, result } => self.publishing.published(&id, result),
             Notice::Spread { id, neighbours } => self.publishing.spread(&id, neighbours),
+            Notice::Superseded { id, by } => self.publishing.superseded(&id, by),
+            Notice::LookedUp { number, bulletin } => self.looked_up(number, bulletin),
             Notice::Linked { peer, .. } => {
                 debug!(peer = %peer, "linked");
                 self.on_linked(&peer);

@@ -165,6 +165,11 @@ impl Publishing {
         }
     }
 
+    /// Notes that another version stands in the place of one made here.
+    pub(crate) fn superseded(&mut self, id: &BulletinId, by: BulletinId) {
+        self.refuse(id, || PublishError::Superseded { id: *id, by });
+    }
+
     /// Notes how many neighbours have synced a bulletin.
     pub(crate) fn spread(&mut self, id: &BulletinId, neighbours: u32) {
         self.advance(id, |pending| pending.progress.spread = neighbours);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bruit_core::bulletin::Bulletin;
+use bruit_core::bulletin::{Bulletin, Kind};
 use bruit_core::id::{AuthorId, BulletinId, NodeId, TopicId};
 use bruit_core::time::Wall;
 use bytes::Bytes;
@@ -34,6 +34,12 @@ pub struct Received {
     pub body: Bytes,
     /// The application's label.
     pub tag: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// The name of a value; empty when it has none.
+    pub name: Vec<u8>,
+    /// Its count among the versions of its name.
+    pub seq: u64,
 }
 
 impl Received {
@@ -58,6 +64,9 @@ impl Received {
             size: header.size_bytes,
             body,
             tag: header.tag.clone(),
+            kind: header.kind,
+            name: header.name.clone(),
+            seq: header.seq,
         }
     }
 

@@ -8,6 +8,7 @@ use bruit_core::event::{Notice, Persist, Restored, RestoredId, Verdict};
 use bruit_core::id::{BulletinId, LinkId};
 use bruit_core::identity::SecretKey;
 use bruit_core::time::{Mono, Wall};
+use bruit_core::values::Version;
 use bruit_core::wire;
 use bruit_core::work::Stamp;
 use bytes::Bytes;
@@ -38,6 +39,7 @@ impl Image {
                 id,
                 created,
                 expires,
+                ..
             } => {
                 self.dropped.insert(id, (created, expires));
             }
@@ -80,6 +82,7 @@ impl Image {
                 created: header.created,
                 expires: header.expires(),
                 held: Some((header.size_bytes, stamp.bits)),
+                version: Version::of(header),
             })
         });
         let dropped = self.dropped.iter();
@@ -88,6 +91,9 @@ impl Image {
             created: *created,
             expires: *expires,
             held: None,
+            version: bulletins
+                .get(id)
+                .and_then(|bulletin| Version::of(&bulletin.header)),
         });
         Restored {
             seen: held.chain(dropped).collect(),

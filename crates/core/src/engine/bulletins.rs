@@ -13,6 +13,7 @@ use crate::intake::{Finished, Intake, Verified};
 use crate::inventory::Status;
 use crate::limits;
 use crate::time::{Now, Wall};
+use crate::values::Version;
 use crate::wire::{Frame, IhaveEntry};
 use crate::work::Stamp;
 
@@ -45,7 +46,8 @@ impl Engine {
             self.refused(link, &short, refusal, now);
             return;
         }
-        if self.inventory.knows(&short).is_some() {
+        let is_known = self.inventory.knows(&short).is_some();
+        if is_known && !self.is_looked_for(&bulletin) {
             self.metrics.duplicates = self.metrics.duplicates.saturating_add(1);
             if self.broadcast.is_repeated(link, &short) && !self.charge(link, conduct::REPEAT, now)
             {
@@ -60,21 +62,20 @@ impl Engine {
             self.metrics.duplicates = self.metrics.duplicates.saturating_add(1);
             return;
         }
-        let expires = bulletin.header.expires();
+        let gist = Gist::of(&bulletin);
         let checked = self
             .inventory
-            .admits(expires)
+            .admits(gist.expires)
             .and_then(|()| self.intake.check_work(&bulletin));
         if let Err(refusal) = checked {
             self.refused(link, &short, refusal, now);
             return;
         }
-        let (id, created) = (*bulletin.id(), bulletin.header.created);
         match self.intake.begin(bulletin, Some(copy)) {
             Ok(job) => self.verify(Some(job)),
             Err(refusal) => {
                 if refusal == Refusal::Muted {
-                    self.forgo(id, created, expires);
+                    self.forgo(gist);
                 }
                 self.refused(link, &short, refusal, now);
             }
@@ -157,6 +158,10 @@ impl Engine {
             self.publish(bulletin, now);
             return;
         };
+        if self.inventory.knows(&bulletin.get().id().short()).is_some() {
+            self.found_again(bulletin, now);
+            return;
+        }
         let Some(timeout) = self.validated.get(&bulletin.get().header.topic).copied() else {
             self.accept(bulletin, &copies, now);
             return;
@@ -166,13 +171,12 @@ impl Engine {
             from: self.peers.get(&first.link).map(|peer| peer.node),
             hops: first.hops.saturating_add(1),
         };
-        let header = &bulletin.get().header;
-        let (id, created, expires) = (*bulletin.get().id(), header.created, header.expires());
+        let gist = Gist::of(bulletin.get());
         if self.intake.judge(bulletin, copies, now.mono.plus(timeout)) {
             self.actions.push(ask);
         } else {
             self.metrics.dropped("validator_busy");
-            self.forgo(id, created, expires);
+            self.forgo(gist);
         }
     }
 
@@ -189,20 +193,29 @@ impl Engine {
                     "ignored"
                 };
                 self.metrics.dropped(word);
-                let header = &bulletin.get().header;
-                self.forgo(*id, header.created, header.expires());
+                self.forgo(Gist::of(bulletin.get()));
             }
         }
     }
 
     /// Remembers an id without its bulletin, so that nobody is asked for it again.
-    fn forgo(&mut self, id: BulletinId, created: Wall, expires: Wall) {
+    fn forgo(&mut self, gist: Gist) {
+        let Gist {
+            id,
+            created,
+            expires,
+            version,
+        } = gist;
         self.broadcast.landed(&id.short());
+        if let Some(version) = &version {
+            self.values.insert(version, id, expires, false);
+        }
         let facts = self.inventory.insert_dropped(id, created, expires);
         self.actions.push(Action::Persist(Persist::Seen {
             id,
             created,
             expires,
+            version,
         }));
         self.carry_inventory(facts);
     }
@@ -212,6 +225,11 @@ impl Engine {
         let Some((first, others)) = copies.split_first() else {
             return;
         };
+        if self.is_superseded(bulletin.get()) {
+            self.metrics.dropped("superseded");
+            self.forgo(Gist::with_version(bulletin.get()));
+            return;
+        }
         let from = self.peers.get(&first.link).map(|peer| peer.node);
         let below_floor = !self.floor.admits(bulletin.get().density());
         self.membership.first_delivery(first.link);
@@ -219,7 +237,7 @@ impl Engine {
             self.broadcast
                 .first(*first, others, &bulletin, below_floor, now.mono);
         self.carry_broadcast(facts, now);
-        self.keep(bulletin, encoded, from, first.hops.saturating_add(1));
+        self.keep(bulletin, encoded, from, first.hops.saturating_add(1), now);
     }
 
     fn keep(
@@ -228,9 +246,12 @@ impl Engine {
         encoded: Bytes,
         from: Option<NodeId>,
         hops: u8,
+        now: Now,
     ) {
         self.metrics.delivered = self.metrics.delivered.saturating_add(1);
+        self.answer_lookups(bulletin.get(), now);
         let facts = self.inventory.insert_held(bulletin.get());
+        self.note_version(bulletin.get());
         let bulletin = Box::new(bulletin.into_inner());
         self.actions.push(Action::Deliver {
             bulletin,
@@ -257,6 +278,7 @@ impl Engine {
         let checked = Intake::check_time(&bulletin, now.wall)
             .and_then(|()| self.inventory.admits(bulletin.header.expires()))
             .and_then(|()| self.intake.check_work(&bulletin))
+            .and_then(|()| self.check_version(&bulletin))
             .and_then(|()| {
                 if self.outbox.is_backed_up() {
                     Err(Refusal::Busy)
@@ -282,10 +304,15 @@ impl Engine {
 
     fn publish(&mut self, bulletin: Verified<Bulletin>, now: Now) {
         let id = *bulletin.get().id();
+        // Another version may have come while this one was being checked.
+        if let Err(refusal) = self.check_version(bulletin.get()) {
+            self.published(id, refusal);
+            return;
+        }
         let (facts, encoded, neighbours) = self.broadcast.publish(&bulletin, now.mono);
         self.carry_broadcast(facts, now);
         self.metrics.published = self.metrics.published.saturating_add(1);
-        self.keep(bulletin, encoded, None, 0);
+        self.keep(bulletin, encoded, None, 0, now);
         let result = match neighbours {
             0 => Published::Queued,
             neighbours => Published::Accepted { neighbours },
@@ -366,6 +393,34 @@ impl Engine {
     }
 }
 
+/// What is remembered of a bulletin that is not kept.
+#[derive(Debug, Clone, Copy)]
+struct Gist {
+    id: BulletinId,
+    created: Wall,
+    expires: Wall,
+    /// None when it must not count: it was refused, and says nothing about its value.
+    version: Option<Version>,
+}
+
+impl Gist {
+    fn of(bulletin: &Bulletin) -> Self {
+        Self {
+            id: *bulletin.id(),
+            created: bulletin.header.created,
+            expires: bulletin.header.expires(),
+            version: None,
+        }
+    }
+
+    fn with_version(bulletin: &Bulletin) -> Self {
+        Self {
+            version: Version::of(&bulletin.header),
+            ..Self::of(bulletin)
+        }
+    }
+}
+
 /// The label a refusal is counted under.
 fn refusal_word(refusal: Refusal) -> &'static str {
     match refusal {
@@ -377,5 +432,6 @@ fn refusal_word(refusal: Refusal) -> &'static str {
         Refusal::Signature => "signature",
         Refusal::Muted => "muted",
         Refusal::Busy => "busy",
+        Refusal::Superseded { .. } => "superseded",
     }
 }

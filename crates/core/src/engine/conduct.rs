@@ -62,6 +62,8 @@ pub(super) fn price(frame: &Frame) -> u64 {
         // A question that makes us work, asked a few times a minute.
         Frame::Probe { .. } | Frame::PeersReq | Frame::SyncMsg { .. } => (100, 1),
         Frame::SyncOpen { .. } => (500, 1),
+        // A question that makes dozens of nodes work: fifty a second.
+        Frame::Lookup { .. } => (1_000, 1),
         // Once in some seconds, and it asks for a digest.
         Frame::Ping { .. } => (50, 1),
         _ => (1, 1),

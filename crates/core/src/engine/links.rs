@@ -65,6 +65,8 @@ impl Engine {
         let facts = self.broadcast.link_down(link, now.mono);
         self.carry_broadcast(facts, now);
         self.reconcile.link_down(link);
+        let facts = self.lookups.link_down(link, &self.askable(), now.mono);
+        self.carry_lookups(facts, None, now);
         let facts = self.membership.link_down(link, reason, by_peer, now);
         self.carry_membership(facts, now);
         if peer.is_established {
@@ -205,6 +207,9 @@ impl Engine {
             | Frame::Probed { .. } => self.on_liveness_frame(link, &frame, now),
             Frame::PeersReq | Frame::Peers { .. } | Frame::Beacon(_) | Frame::Mesh { .. } => {
                 self.on_membership_frame(link, frame, now);
+            }
+            Frame::Lookup { .. } | Frame::LookupDone { .. } => {
+                self.on_lookup_frame(link, &frame, now);
             }
             Frame::SyncOpen { .. } | Frame::SyncMsg { .. } | Frame::SyncDone { .. } => {
                 self.on_sync_frame(link, frame, now);

@@ -5,13 +5,14 @@
 //! action. Same seed, same events: same actions.
 //!
 //! `links` follows the life of a link, `conduct` bounds what it may say, `bulletins` follows the way
-//! of a bulletin, `facts` turns what rooms say into actions, `views` answers what an application may
-//! ask.
+//! of a bulletin, `values` what is kept by name and who is asked for what is not held, `facts` turns what
+//! rooms say into actions, `views` answers what an application may ask.
 
 mod bulletins;
 mod conduct;
 mod facts;
 mod links;
+mod values;
 mod views;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::inventory::Inventory;
 use crate::link::{Class, CloseReason, Direction};
 use crate::link_map::LinkMap;
 use crate::liveness::Liveness;
+use crate::lookups::Lookups;
 use crate::membership::Membership;
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -40,6 +42,7 @@ use crate::reconcile::Reconcile;
 use crate::record::RecordBody;
 use crate::reputation::Reputation;
 use crate::time::{Mono, Now};
+use crate::values::Values;
 
 pub use views::{Fill, Outlook};
 
@@ -75,6 +78,8 @@ pub struct Engine {
     broadcast: Broadcast,
     reconcile: Reconcile,
     inventory: Inventory,
+    values: Values,
+    lookups: Lookups,
     outbox: Outbox,
     floor: Floor,
     clock: Clock,
@@ -109,6 +114,8 @@ impl Engine {
             broadcast: Broadcast::new(config.broadcast, rng()),
             reconcile: Reconcile::new(config.reconcile, reconcile_seed),
             inventory: Inventory::new(config.inventory, salt),
+            values: Values::default(),
+            lookups: Lookups::new(config.lookups, rng()),
             outbox: Outbox::new(config.outbox),
             floor: Floor::new(config.floor, config.network.price()),
             clock: Clock::default(),
@@ -178,6 +185,7 @@ impl Engine {
             self.broadcast.next_wakeup(),
             self.reconcile.next_wakeup(),
             self.inventory.next_wakeup(),
+            self.lookups.next_wakeup(),
             self.intake.next_wakeup(),
         ]
         .into_iter()
@@ -204,6 +212,17 @@ impl Engine {
                 .is_trusted(self.liveness.clock_offset_ms(now), now.mono);
             let facts = self.inventory.expire(now, is_trusted);
             self.carry_inventory(facts);
+            if is_trusted {
+                self.values.expire(now.wall);
+            }
+        }
+        if self
+            .lookups
+            .next_wakeup()
+            .is_some_and(|due| due <= now.mono)
+        {
+            let facts = self.lookups.wakeup(&self.askable(), now.mono);
+            self.carry_lookups(facts, None, now);
         }
         for id in self.intake.overdue(now.mono) {
             self.on_verdict(&id, crate::event::Verdict::Ignore, now);
@@ -213,6 +232,13 @@ impl Engine {
     fn on_restored(&mut self, restored: &Restored, now: Now) {
         let facts = self.inventory.restore(&restored.seen, restored.horizon);
         self.carry_inventory(facts);
+        for old in &restored.seen {
+            if let Some(version) = &old.version {
+                let is_held = old.held.is_some();
+                let dropped = self.values.insert(version, old.id, old.expires, is_held);
+                self.drop_versions(dropped, old.id);
+            }
+        }
         // A book of another version is not worth a failed start: the node fills a new one.
         if let Ok(facts) = self.membership.restore(&restored.address_book, now) {
             self.carry_membership(facts, now);
@@ -222,6 +248,7 @@ impl Engine {
     fn on_command(&mut self, command: Command, now: Now) {
         match command {
             Command::Publish(bulletin) => self.on_publish(*bulletin, now),
+            Command::LookUp { number, target } => self.on_look_up(number, target, now),
             Command::Boost { id, stamp } => self.on_stamp(None, id, stamp, now),
             Command::Join(addresses) => {
                 for address in &addresses {

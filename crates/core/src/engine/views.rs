@@ -83,6 +83,11 @@ impl Engine {
         &self.inventory
     }
 
+    /// The named values seen.
+    pub const fn values(&self) -> &crate::values::Values {
+        &self.values
+    }
+
     /// Every link that is not being closed.
     pub fn links(&self) -> Vec<LinkView> {
         let is_open = |link: &LinkView| {
@@ -125,6 +130,8 @@ impl Engine {
             ("ids wanted", wanted, config.broadcast.wanted_max),
             ("recent bytes", recent, recent_max),
             ("links watched", watched, self.peers.len()),
+            ("values", self.values.len(), counts.seen),
+            ("lookups", self.lookups.len(), config.lookups.running_max),
             ("probes", probes, limits::PROBES_MAX),
             (
                 "discouraged peers",

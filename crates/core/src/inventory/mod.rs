@@ -197,6 +197,25 @@ impl Inventory {
         self.table.find(id).is_some_and(|slot| self.drop_slot(slot))
     }
 
+    /// Holds again a bulletin that was dropped, or is held already. Returns what goes to make room,
+    /// lowest rank first, and it may be this one.
+    pub fn revive(&mut self, bulletin: &Bulletin) -> Vec<Fact> {
+        let Some(slot) = self.table.find(&bulletin.id().short()) else {
+            return self.insert_held(bulletin);
+        };
+        self.drop_slot(slot);
+        let Some(seen) = self.table.get_mut(slot) else {
+            return Vec::new();
+        };
+        seen.status = Status::Held;
+        seen.size_bytes = bulletin.header.size_bytes;
+        seen.bits = seen.bits.max(bulletin.stamp.bits);
+        let (rank, bytes) = (seen.rank(), seen.stored_bytes());
+        self.ranks.insert((rank, slot));
+        self.held_bytes = self.held_bytes.saturating_add(bytes);
+        self.evict()
+    }
+
     /// Takes note of a better stamp. Whether it is better and the bulletin held.
     pub fn restamp(&mut self, id: &ShortId, bits: u8) -> bool {
         let Some(slot) = self.table.find(id) else {

@@ -38,6 +38,7 @@ fn old(number: u64, created_ms: u64, ttl_ms: u64, held: Option<(u32, u8)>) -> Re
         created,
         expires: created.plus(Duration::from_millis(ttl_ms)),
         held,
+        version: None,
     }
 }
 

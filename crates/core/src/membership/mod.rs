@@ -32,7 +32,7 @@ mod view;
     clippy::arithmetic_side_effects,
     reason = "a test that overflows fails"
 )]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -39,6 +39,7 @@ fn item(number: u64, age_ms: u64) -> RestoredId {
         created,
         expires: created.plus(Duration::from_hours(100)),
         held: Some((1_000, 20)),
+        version: None,
     }
 }
 

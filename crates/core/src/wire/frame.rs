@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use super::reader::{Decode, DecodeError, Encode, Reader, encode_each, encode_list};
 use crate::bulletin::Bulletin;
-use crate::id::{BulletinId, NetworkId, NodeId, ShortId};
+use crate::id::{BulletinId, NetworkId, NodeId, ShortId, ValueKey};
 use crate::limits;
 use crate::link::Class;
+use crate::lookups::Target;
 use crate::record::{Beacon, Record};
 use crate::work::Stamp;
 
@@ -50,6 +51,10 @@ pub mod kind {
     pub const KEPT: u8 = 38;
     /// Better stamps for bulletins you know.
     pub const STAMP: u8 = 39;
+    /// Who has this?
+    pub const LOOKUP: u8 = 40;
+    /// Nobody here.
+    pub const LOOKUP_DONE: u8 = 41;
     /// Let us compare what we have seen.
     pub const SYNC_OPEN: u8 = 48;
     /// The next message of a comparison.
@@ -239,6 +244,22 @@ pub enum Frame {
         /// Better stamps.
         entries: Vec<StampEntry>,
     },
+    /// `[lookup: u64][hops: u8 ≤ 6][budget: u8][target]`
+    Lookup {
+        /// Its number, drawn by who asked first.
+        lookup: u64,
+        /// How much further it may go: 1 asks the receiver alone.
+        hops: u8,
+        /// How many nodes the receiver may ask.
+        budget: u8,
+        /// What is looked for. Found, it comes as a PUB.
+        target: Target,
+    },
+    /// `[lookup: u64]`
+    LookupDone {
+        /// The lookup of which the sender, and whoever it asked, knows nothing.
+        lookup: u64,
+    },
     /// `[session: u32][created_until_ms: u64][expiry_cutoff_ms: u64][resume_ms: u64][message]`
     SyncOpen {
         /// The opener's number of the comparison.
@@ -306,6 +327,8 @@ impl Frame {
             Self::Nack { .. } => kind::NACK,
             Self::Kept { .. } => kind::KEPT,
             Self::Stamp { .. } => kind::STAMP,
+            Self::Lookup { .. } => kind::LOOKUP,
+            Self::LookupDone { .. } => kind::LOOKUP_DONE,
             Self::SyncOpen { .. } => kind::SYNC_OPEN,
             Self::SyncMsg { .. } => kind::SYNC_MSG,
             Self::SyncDone { .. } => kind::SYNC_DONE,
@@ -356,6 +379,13 @@ impl Frame {
                 encode_list(ids, out);
             }
             Self::Stamp { entries } => encode_list(entries, out),
+            Self::Lookup {
+                lookup,
+                hops,
+                budget,
+                target,
+            } => encode_each(&[lookup, hops, budget, target], out),
+            Self::LookupDone { lookup } => lookup.encode(out),
             Self::SyncOpen {
                 session,
                 created_until_ms,
@@ -506,6 +536,15 @@ impl Frame {
             kind::STAMP => Self::Stamp {
                 entries: reader.list("stamps", limits::STAMP_MAX)?,
             },
+            kind::LOOKUP => Self::Lookup {
+                lookup: reader.u64()?,
+                hops: hops(reader)?,
+                budget: reader.u8()?,
+                target: Target::decode(reader)?,
+            },
+            kind::LOOKUP_DONE => Self::LookupDone {
+                lookup: reader.u64()?,
+            },
             kind::SYNC_DONE => Self::SyncDone {
                 session: reader.u32()?,
             },
@@ -540,6 +579,40 @@ impl Frame {
             clock_ms,
             observed,
         })
+    }
+}
+
+/// `[1][id: 32]` or `[2][key: 16]`.
+impl Encode for Target {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Id(id) => encode_each(&[&1_u8, id], out),
+            Self::Value(key) => encode_each(&[&2_u8, key], out),
+        }
+    }
+}
+
+impl Decode for Target {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.u8()? {
+            1 => Ok(Self::Id(BulletinId::decode(reader)?)),
+            2 => Ok(Self::Value(ValueKey::decode(reader)?)),
+            got => Err(DecodeError::Invalid {
+                what: "lookup target",
+                got: got.into(),
+            }),
+        }
+    }
+}
+
+/// How much further a lookup may go.
+fn hops(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    match reader.u8()? {
+        hops @ 1..=limits::LOOKUP_HOPS_MAX => Ok(hops),
+        got => Err(DecodeError::Invalid {
+            what: "lookup hops",
+            got: got.into(),
+        }),
     }
 }
 

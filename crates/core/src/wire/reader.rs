@@ -278,7 +278,7 @@ macro_rules! wire_id {
 }
 wire_id!(
     crate::id::NodeId crate::id::AuthorId crate::id::BulletinId crate::id::TopicId
-    crate::id::ContentId crate::id::NetworkId crate::id::ShortId
+    crate::id::ContentId crate::id::NetworkId crate::id::ShortId crate::id::ValueKey
 );
 
 /// `[4][ip: 4][port: u16]` or `[6][ip: 16][port: u16]`.

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bruit_core::bulletin::{Bulletin, Header};
-use bruit_core::id::{BulletinId, NodeId, ShortId, TopicId};
+use bruit_core::id::{BulletinId, NodeId, ShortId, TopicId, ValueKey};
 use bruit_core::identity::SecretKey;
+use bruit_core::lookups::Target;
 use bruit_core::network::{LinkEnd, Network};
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::Wall;
@@ -140,6 +141,11 @@ pub(crate) fn hello(observed: Option<SocketAddr>) -> Frame {
     }
 }
 
+/// The value the bulletin's author calls "golden name".
+pub(crate) fn value_key() -> ValueKey {
+    ValueKey::of(&bulletin().header.author, b"golden name")
+}
+
 fn short(number: u8) -> ShortId {
     ShortId::from_bytes([number; 16])
 }
@@ -222,6 +228,7 @@ fn bulletins() -> Vec<(&'static str, Frame)> {
     }];
     let ids = vec![short(0xe1), short(0xe2), short(0xe3)];
     let roots = vec![0x2122_2324_2526_2728, u64::MAX];
+    let (id, value) = (*bulletin.id(), value_key());
     vec![
         (
             "pub",
@@ -250,6 +257,30 @@ fn bulletins() -> Vec<(&'static str, Frame)> {
         ),
         ("kept", Frame::Kept { ids }),
         ("stamp", Frame::Stamp { entries: stamps }),
+        (
+            "lookup_id",
+            Frame::Lookup {
+                lookup: 0x3132_3334_3536_3738,
+                hops: 3,
+                budget: 4,
+                target: Target::Id(id),
+            },
+        ),
+        (
+            "lookup_value",
+            Frame::Lookup {
+                lookup: 0x3132_3334_3536_3738,
+                hops: 6,
+                budget: 14,
+                target: Target::Value(value),
+            },
+        ),
+        (
+            "lookup_done",
+            Frame::LookupDone {
+                lookup: 0x3132_3334_3536_3738,
+            },
+        ),
         (
             "sync_open",
             Frame::SyncOpen {

@@ -109,6 +109,14 @@ def root(r):
     return r.number(8)
 
 
+def lookup(r):
+    fields = {"lookup": r.number(8), "hops": r.number(1), "budget": r.number(1)}
+    assert 1 <= fields["hops"] <= 6
+    target = r.number(1)
+    assert target in (1, 2)
+    return {**fields, **({"id": r.hex(32)} if target == 1 else {"value": r.hex(16)})}
+
+
 FRAMES = {
     1: hello,
     2: lambda r: {"mac": r.hex(32)},
@@ -129,6 +137,8 @@ FRAMES = {
     37: lambda r: {"dropped": r.bool(), "ids": r.list(short, 64)},
     38: lambda r: {"ids": r.list(short, 64)},
     39: lambda r: {"entries": r.list(lambda r: {"id": r.hex(32), "stamp": stamp(r)}, 32)},
+    40: lookup,
+    41: lambda r: {"lookup": r.number(8)},
     48: lambda r: {"session": r.number(4), "created_until_ms": r.number(8),
                    "expiry_cutoff_ms": r.number(8), "resume_ms": r.number(8),
                    "message": sync_message(r)},

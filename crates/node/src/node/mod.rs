@@ -1,43 +1,44 @@
 //! The handle on a running node.
 
+mod publish;
 mod start;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::event::Command;
-use bruit_core::id::{AuthorId, NodeId, TopicId};
+use bruit_core::id::{AuthorId, NodeId};
 use bruit_core::identity::SecretKey;
 use bruit_core::link::PeerAddress;
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
 use bruit_core::wire::kind;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::access::{Access, ParseAccessError};
 use crate::address::{Host, HostPort, PeerSpec};
-use crate::draft::{Draft, Outcome, PublishError, Receipt, Wait};
+use crate::draft::PublishError;
 use crate::driver::{FrameListener, Order};
 use crate::hub::{From, Hub, Subscription, Topics};
-use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError};
+use crate::keys::DataFolder;
 use crate::looks::{Look, Looks};
 use crate::moments::Moments;
-use crate::publishing::{Progress, Request};
 use crate::reach::Addresses;
 use crate::received::ParseCursorError;
 use crate::store::Store;
 use crate::validator::Validator;
 use crate::wall::wall_now;
-use crate::{looks, miner, view};
+use crate::{looks, view};
 
 pub use start::StartError;
+pub use values::{Boosted, Followed, Following};
 
 /// A running node. Clones share it; it stops when told to, or when the last handle goes.
 #[derive(Clone)]
@@ -135,135 +136,6 @@ impl Node {
     }
 
     // Bulletins.
-
-    /// Signs, pays for and broadcasts `draft`. Answers when the word it waits for is true.
-    ///
-    /// # Errors
-    /// Says what is wrong with the draft, or what kept the word from coming true in time.
-    ///
-    /// # Examples
-    /// ```
-    /// # use bruit::{Config, Draft, Node, Outcome};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let listen = Some("127.0.0.1:0".parse()?);
-    /// let node = Node::spawn(Config { listen, ..Config::default() }).await?;
-    /// let receipt = node.publish(Draft::new("news", "hello")).await?;
-    /// assert_eq!(receipt.result, Outcome::Queued, "it goes out with the first link");
-    /// assert!(receipt.bits > 0, "the default network asks for work");
-    /// # node.shutdown().await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn publish(&self, draft: Draft) -> Result<Receipt, PublishError> {
-        draft.check()?;
-        if draft.wait == Wait::Stored && self.inner.data.is_none() {
-            return Err(PublishError::Ephemeral);
-        }
-        let (bulletin, work) = self.make(&draft).await?;
-        let (id, bits) = (*bulletin.id(), bulletin.stamp.bits);
-        self.inner.hub.learn(&draft.topic);
-        let (answer, answered) = oneshot::channel();
-        let start = Progress {
-            result: Outcome::Queued,
-            neighbours: 0,
-            spread: 0,
-        };
-        let (progress, watched) = watch::channel(start);
-        let request = Request {
-            bulletin: Box::new(bulletin),
-            wait: draft.wait,
-            answer,
-            progress,
-        };
-        self.try_order(Order::Publish(Box::new(request)))?;
-        let waited = draft.wait_timeout;
-        let reached = match tokio::time::timeout(waited, answered).await {
-            Ok(Ok(progress)) => progress?,
-            Ok(Err(_)) => return Err(PublishError::Closed),
-            Err(_) => {
-                let reached = watched.borrow().result;
-                return Err(PublishError::Timeout {
-                    id,
-                    reached,
-                    waited,
-                });
-            }
-        };
-        Ok(Receipt {
-            id,
-            topic: draft.topic,
-            result: reached.result,
-            bits,
-            work_ms: u64::try_from(work.as_millis()).unwrap_or(u64::MAX),
-            neighbours: reached.neighbours,
-            spread: reached.spread,
-        })
-    }
-
-    /// Makes the bulletin of a draft: signed, and stamped with what the network asks for now.
-    async fn make(&self, draft: &Draft) -> Result<(Bulletin, Duration), PublishError> {
-        let key = self.author(draft.author.as_deref())?;
-        let topic = TopicId::of(&draft.topic);
-        let mut header = Header::post(topic, key.author_id(), &draft.body, wall_now());
-        header.ttl_s = u32::try_from(draft.ttl.as_secs()).unwrap_or(u32::MAX);
-        header.tag.clone_from(&draft.tag);
-        self.inner.moments.settle(&mut header);
-        let need = self.bits(&header);
-        let max = draft.max_work_bits.unwrap_or(self.inner.max_work_bits);
-        if need > max {
-            return Err(PublishError::PriceTooLow { need, max });
-        }
-        let network = self.inner.network.id();
-        let mut bulletin = Bulletin::sign(header, draft.body.clone(), network, &key);
-        let started = Instant::now();
-        if need > 0 {
-            bulletin.stamp = miner::mine(*bulletin.id(), need).await;
-        }
-        Ok((bulletin, started.elapsed()))
-    }
-
-    /// Bits of work to pay: the network's minimum, raised by what the neighbours ask for.
-    fn bits(&self, header: &Header) -> u8 {
-        match self
-            .inner
-            .network
-            .price()
-            .bits_min(header.size_bytes, header.ttl())
-        {
-            0 => 0,
-            min => min.saturating_add(self.inner.asking_bits.load(Ordering::Relaxed)),
-        }
-    }
-
-    fn author(&self, name: Option<&str>) -> Result<SecretKey, PublishError> {
-        let name = name.unwrap_or(DEFAULT_AUTHOR);
-        let authors = self
-            .inner
-            .authors
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = authors.get(name) {
-            return Ok(key.clone());
-        }
-        drop(authors);
-        // The key may have been made since the node started.
-        let Some(data) = &self.inner.data else {
-            return Err(PublishError::OneAuthor(name.to_owned()));
-        };
-        let key = data.author(name).map_err(|error| match error {
-            KeyError::Missing { .. } => PublishError::UnknownAuthor(name.to_owned()),
-            error => PublishError::Author(Arc::new(error)),
-        })?;
-        let key = SecretKey::from_seed(key.expose());
-        let mut authors = self
-            .inner
-            .authors
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        authors.insert(name.to_owned(), key.clone());
-        Ok(key)
-    }
 
     /// Delivers the bulletins of `topics`, beginning at `from`: each once, in the order of arrival.
     ///

@@ -286,6 +286,7 @@ fn restored(recovered: &Recovered) -> Restored {
         created: known.created,
         expires: known.expires,
         held: known.held.map(|held| (held.size, held.stamp_bits)),
+        version: known.version,
     });
     let horizon = recovered
         .meta

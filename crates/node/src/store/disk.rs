@@ -33,13 +33,17 @@ const SEEN: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> = TableDefinition:
 /// Arrivals by topic.
 pub(super) const TOPICS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], u64> =
     TableDefinition::new("topics");
+/// Versions of named values, under the keys of `SEEN`.
+const VERSIONS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
+    TableDefinition::new("versions");
 /// What the node keeps for itself.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// The schema this program writes, and the newest it reads.
 ///
 /// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
-pub(super) const SCHEMA: u64 = 2;
+/// 3: the table of versions, which 2 had no use for.
+pub(super) const SCHEMA: u64 = 3;
 /// Key of the schema in `BRUIT`.
 const SCHEMA_KEY: &str = "schema";
 /// Key of the first arrival number that was certainly never given out.
@@ -239,6 +243,11 @@ impl Disk {
         self.index().held.get(id).copied()
     }
 
+    /// The bulletins whose bodies are on disk.
+    pub(super) fn ids(&self) -> Vec<BulletinId> {
+        self.index().held.keys().copied().collect()
+    }
+
     /// The number of arrival of the bulletin `id`, also when its body is gone.
     pub(super) fn arrival_of(&self, id: &BulletinId) -> Option<u64> {
         self.index().arrival(id)
@@ -360,6 +369,7 @@ struct Tables<'a> {
     bodies: Table<'a, u64, &'static [u8]>,
     seen: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
+    versions: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
     index: &'a Index,
     changes: Changes,
@@ -371,6 +381,7 @@ impl<'a> Tables<'a> {
             bodies: transaction.open_table(BODIES)?,
             seen: transaction.open_table(SEEN)?,
             topics: transaction.open_table(TOPICS)?,
+            versions: transaction.open_table(VERSIONS)?,
             meta: transaction.open_table(META)?,
             index,
             changes: Changes::new(),
@@ -385,6 +396,16 @@ impl<'a> Tables<'a> {
                 created,
                 expires,
             } => self.see(id, *created, *expires),
+            Write::Version {
+                id,
+                expires,
+                version,
+            } => {
+                let value = rows::version_value(version);
+                self.versions
+                    .insert(&rows::seen_key(*expires, id), value.as_slice())?;
+                Ok(())
+            }
             Write::Restamp {
                 id,
                 stamp_bits,
@@ -490,7 +511,9 @@ impl<'a> Tables<'a> {
 
     fn purge(&mut self, id: &BulletinId, expires: Wall) -> Result<(), redb::Error> {
         let expires = self.remove_body(id)?.map_or(expires, |body| body.expires);
-        self.seen.remove(&rows::seen_key(expires, id))?;
+        let key = rows::seen_key(expires, id);
+        self.seen.remove(&key)?;
+        self.versions.remove(&key)?;
         self.changes.insert(*id, Change::Forgotten);
         Ok(())
     }
@@ -556,9 +579,12 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
             .map_or(0, |(seq, _)| seq.value());
         let next_seq = noted.max(last + 1);
         bruit.insert(NEXT_SEQ_KEY, next_seq + SEQ_RESERVE)?;
-        transaction.open_table(SEEN)?;
         transaction.open_table(TOPICS)?;
         transaction.open_table(META)?;
+        // A crash left them without their ids.
+        let seen = transaction.open_table(SEEN)?;
+        let mut versions = transaction.open_table(VERSIONS)?;
+        versions.retain(|key, _| matches!(seen.get(key), Ok(Some(_)) | Err(_)))?;
         next_seq
     };
     transaction.commit()?;
@@ -570,11 +596,17 @@ fn recover(database: &Database, next_seq: u64) -> Result<(Recovered, Index), red
     let transaction = database.begin_read()?;
     let mut index = Index::default();
     let mut seen = Vec::new();
+    let versions = transaction.open_table(VERSIONS)?;
     for row in transaction.open_table(SEEN)?.iter()? {
         let (key, value) = row?;
-        let known = rows::known(key.value(), value.value()).ok_or_else(|| {
+        let mut known = rows::known(key.value(), value.value()).ok_or_else(|| {
             redb::Error::Corrupted("a row of known ids has a wrong length".to_owned())
         })?;
+        if let Some(version) = versions.get(key.value())? {
+            let version = rows::version(version.value())
+                .ok_or_else(|| redb::Error::Corrupted("a row of versions is none".to_owned()))?;
+            known.version = Some(version);
+        }
         let held = known.held.as_ref().map(|held| (known.id, held.seq));
         let gone = rows::gone_seq(value.value()).map(|seq| (known.id, seq));
         index.held.extend(held);

@@ -67,7 +67,7 @@ impl Memory {
             Write::Evict { id } => state.evict(id),
             Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.purge(id)),
             Write::Barrier(barrier) => barriers.push(barrier),
-            Write::Seen { .. } | Write::Meta { .. } => {}
+            Write::Seen { .. } | Write::Version { .. } | Write::Meta { .. } => {}
         }
         drop(state);
         (self.events)(StoreEvent::Synced {
@@ -90,6 +90,10 @@ impl Memory {
         let state = self.open_state()?;
         let body = state.index.get(id).and_then(|seq| state.bodies.get(seq));
         Ok(body.map(|bulletin| bulletin.bytes.clone()))
+    }
+
+    pub(super) fn ids(&self) -> Vec<BulletinId> {
+        self.state().index.keys().copied().collect()
     }
 
     pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use bruit_core::id::{BulletinId, NodeId, TopicId};
 use bruit_core::time::Wall;
+use bruit_core::values::Version;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -93,6 +94,16 @@ pub enum Write {
         created: Wall,
         /// End of its validity.
         expires: Wall,
+    },
+    /// Keeps which version of a named value a bulletin is, for as long as its id is known. Submitted
+    /// before the id: a crash between the two leaves a version without an id, which is forgotten.
+    Version {
+        /// The bulletin.
+        id: BulletinId,
+        /// End of its validity.
+        expires: Wall,
+        /// The version.
+        version: Version,
     },
     /// Replaces the encoding of a held bulletin by one with a better stamp.
     Restamp {
@@ -177,6 +188,8 @@ pub struct Known {
     pub expires: Wall,
     /// Its body, where it is held.
     pub held: Option<Held>,
+    /// Which version of a named value it is.
+    pub version: Option<Version>,
 }
 
 /// What is known of a held body without reading it.
@@ -420,6 +433,23 @@ impl Store {
                     .or_else(|| shared.disk.arrival_of(id))
             }
         }
+    }
+
+    /// The ids of the bodies held that begin with `prefix` in hexadecimal, those that still wait for
+    /// the disk included. Looks at every one.
+    pub fn with_prefix(&self, prefix: &str) -> Vec<BulletinId> {
+        let mut ids = match &self.kind {
+            Kind::Memory(memory) => memory.ids(),
+            Kind::Disk(threads) => {
+                let mut ids = threads.shared.queue.ids();
+                ids.extend(threads.shared.disk.ids());
+                ids
+            }
+        };
+        ids.retain(|id| id.to_string().starts_with(prefix));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     /// One page of bulletins in the order of arrival, those that still wait for the disk included.

@@ -174,6 +174,11 @@ impl WriteQueue {
 
     // Who reads what is not on disk yet.
 
+    /// The bulletins whose bodies wait for the disk.
+    pub(super) fn ids(&self) -> Vec<BulletinId> {
+        self.state().waiting.by_id.keys().copied().collect()
+    }
+
     /// The number of arrival of a body that waits for the disk.
     pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
         self.state().waiting.by_id.get(id).copied()
@@ -302,6 +307,9 @@ fn cost(write: &Write) -> usize {
             Write::Put(StoredBulletin { bytes, .. }) | Write::Restamp { bytes, .. } => bytes.len(),
             Write::Purge { ids } => size_of_val(ids.as_slice()),
             Write::Meta { value, .. } => value.len(),
-            Write::Seen { .. } | Write::Evict { .. } | Write::Barrier(_) => 0,
+            Write::Seen { .. }
+            | Write::Version { .. }
+            | Write::Evict { .. }
+            | Write::Barrier(_) => 0,
         }
 }

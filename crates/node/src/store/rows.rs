@@ -9,11 +9,13 @@
 //! seen     key [expires: 8][id: 32] value [created: 8]                                   never had a body
 //!                                         [created: 8][seq: 8]                           its body is gone
 //!                                         [created: 8][seq: 8][size: 4][stamp bits: 1][topic: 32]
+//! versions key [expires: 8][id: 32] value [value key: 16][seq: 8][clears: 1]
 //! topics   key [topic: 32][seq: 8]  value [created: 8]
 //! ```
 
-use bruit_core::id::{BulletinId, NodeId, TopicId};
+use bruit_core::id::{BulletinId, NodeId, TopicId, ValueKey};
 use bruit_core::time::Wall;
+use bruit_core::values::Version;
 use bytes::Bytes;
 
 use super::{Held, Known, StoredBulletin};
@@ -29,6 +31,9 @@ const GONE_BYTES: usize = 8 + 8;
 
 /// Bytes of the value of a `seen` row with a body.
 const HELD_BYTES: usize = 8 + 8 + 4 + 1 + 32;
+
+/// Bytes of the value of a `versions` row.
+const VERSION_BYTES: usize = 16 + 8 + 1;
 
 /// Takes a row apart from its front; `None` once it is too short.
 struct Cut<'a>(&'a [u8]);
@@ -112,6 +117,31 @@ pub(super) fn gone_value(created: Wall, seq: u64) -> [u8; GONE_BYTES] {
     value
 }
 
+/// The value of a row of `versions`.
+pub(super) fn version_value(version: &Version) -> [u8; VERSION_BYTES] {
+    let mut value = [0; VERSION_BYTES];
+    let mut fill = Fill(&mut value);
+    fill.put(version.key.as_bytes());
+    fill.put(&version.seq.to_be_bytes());
+    fill.put(&[u8::from(version.clears)]);
+    value
+}
+
+/// Reads the value of a row of `versions`; `None` when it is not one.
+pub(super) fn version(value: &[u8]) -> Option<Version> {
+    let mut cut = Cut(value);
+    let version = Version {
+        key: ValueKey::from_bytes(cut.array()?),
+        seq: cut.number()?,
+        clears: match cut.byte()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        },
+    };
+    cut.0.is_empty().then_some(version)
+}
+
 /// The arrival of a known id whose body is gone.
 pub(super) fn gone_seq(value: &[u8]) -> Option<u64> {
     let mut cut = Cut(value);
@@ -132,6 +162,7 @@ pub(super) fn known(key: &[u8; LONG_KEY_BYTES], value: &[u8]) -> Option<Known> {
             created,
             expires,
             held: None,
+            version: None,
         });
     }
     let held = Held {
@@ -145,6 +176,7 @@ pub(super) fn known(key: &[u8; LONG_KEY_BYTES], value: &[u8]) -> Option<Known> {
         created,
         expires,
         held: Some(held),
+        version: None,
     })
 }
 
@@ -271,7 +303,8 @@ mod tests {
                 id,
                 created,
                 expires,
-                held: Some(held)
+                held: Some(held),
+                version: None,
             })
         );
         let bare = Some(Known {
@@ -279,6 +312,7 @@ mod tests {
             created,
             expires,
             held: None,
+            version: None,
         });
         let never = created.as_millis().to_be_bytes();
         let gone = gone_value(created, 5);
@@ -286,6 +320,21 @@ mod tests {
         assert_eq!((known(&key, &gone), gone_seq(&gone)), (bare, Some(5)));
         assert_eq!(gone_seq(&value), None);
         assert_eq!(known(&key, &value[..HELD_BYTES - 1]), None);
+    }
+
+    #[test]
+    fn version_rows_survive_writing_and_reading() {
+        for clears in [false, true] {
+            let one = Version {
+                key: ValueKey::from_bytes([3; 16]),
+                seq: 7,
+                clears,
+            };
+            let value = version_value(&one);
+            assert_eq!(version(&value), Some(one));
+            assert_eq!(version(&value[..VERSION_BYTES - 1]), None);
+        }
+        assert_eq!(version(&[2; VERSION_BYTES]), None);
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod power_cut;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 
+use bruit_core::id::ValueKey;
+
 use super::faults::Faulty;
 use super::*;
 
@@ -344,6 +346,50 @@ fn evicted_ids_stay_known_and_purged_ones_do_not() {
         .map(|bulletin| bulletin.seq)
         .collect();
     assert_eq!(seqs, [1, 4]);
+}
+
+#[test]
+fn versions_come_back_with_their_ids_and_go_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().to_owned());
+    let version = |seq| Version {
+        key: ValueKey::from_bytes([4; 16]),
+        seq,
+        clears: true,
+    };
+    let (held, seen, orphan) = (bulletin(1, 1, 10), bulletin(2, 2, 10), bulletin(3, 3, 10));
+    let note = |bulletin: &StoredBulletin, seq| Write::Version {
+        id: bulletin.id,
+        expires: bulletin.expires,
+        version: version(seq),
+    };
+    let (store, _, _events) = open(&place);
+    store.submit(note(&held, 1)).unwrap();
+    store.submit(Write::Put(held.clone())).unwrap();
+    store.submit(note(&seen, 2)).unwrap();
+    let id_alone = Write::Seen {
+        id: seen.id,
+        created: seen.created,
+        expires: seen.expires,
+    };
+    store.submit(id_alone).unwrap();
+    store.submit(note(&orphan, 3)).unwrap();
+    store.submit(Write::Evict { id: held.id }).unwrap();
+    store.shutdown().unwrap();
+
+    let (store, recovered, _events) = open(&place);
+    let versions: BTreeMap<_, _> = recovered
+        .seen
+        .iter()
+        .filter_map(|known| Some((known.id, known.version?.seq)))
+        .collect();
+    assert_eq!(versions, BTreeMap::from([(held.id, 1), (seen.id, 2)]));
+    let ids = vec![(held.id, held.expires), (seen.id, seen.expires)];
+    store.submit(Write::Purge { ids }).unwrap();
+    store.shutdown().unwrap();
+
+    let (_store, recovered, _events) = open(&place);
+    assert_eq!(recovered.seen, vec![]);
 }
 
 #[test]

@@ -428,6 +428,10 @@ impl World {
                 self.tape_delivery(node, &bulletin, from, hops);
                 self.deliver(node, *bulletin, hops);
             }
+            Action::Keep { bulletin, .. } => {
+                let image = &mut self.hosts[node].image;
+                image.held.insert(*bulletin.id(), bulletin.stamp);
+            }
             Action::Persist(persist) => self.hosts[node].image.keep(persist, &self.bulletins),
             Action::Load { id } => {
                 let bytes = self.hosts[node].image.read(&id, &self.bulletins);

@@ -60,7 +60,7 @@ fn record(number: u32, address: SocketAddr, now: Now) -> Record {
     clippy::disallowed_methods,
     reason = "the one setting of a test that is run again"
 )]
-fn seed(default: u64) -> u64 {
+pub(crate) fn seed(default: u64) -> u64 {
     let seed = std::env::var_os("SEED")
         .and_then(|text| text.into_string().ok())
         .and_then(|text| text.parse().ok())

@@ -50,7 +50,7 @@ impl Model {
             Write::Meta { key, value } => {
                 self.meta.insert((*key).to_owned(), value.clone());
             }
-            Write::Barrier(_) => {}
+            Write::Version { .. } | Write::Barrier(_) => {}
         }
     }
 
