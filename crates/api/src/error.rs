@@ -64,8 +64,9 @@ impl From<PublishError> for ApiError {
         let code = error.code();
         let status = match code {
             "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
-            "ttl" | "key_name" => StatusCode::BAD_REQUEST,
-            "unknown_author" => StatusCode::NOT_FOUND,
+            "ttl" | "key_name" | "no_name" => StatusCode::BAD_REQUEST,
+            "seq_conflict" | "superseded" | "paid_already" => StatusCode::CONFLICT,
+            "unknown_author" | "not_found" => StatusCode::NOT_FOUND,
             "price_too_low" => StatusCode::PAYMENT_REQUIRED,
             "queue_full" => StatusCode::TOO_MANY_REQUESTS,
             "store_full" => StatusCode::INSUFFICIENT_STORAGE,

@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::error::ApiError;
 use crate::guard;
-use crate::handlers::{App, bulletins, peers, state, validate};
+use crate::handlers::{App, bulletins, peers, state, validate, values};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,12 +125,32 @@ const fn route(
     }
 }
 
-static TABLE: [Route; 14] = {
+static TABLE: [Route; 22] = {
     use Access::{Open, Token};
     use Verb::{Delete, Get, Post};
     [
         route(Post, "/v1/bulletins", Token, |verb| {
             on(verb, bulletins::publish)
+        }),
+        route(Get, "/v1/bulletins/{id}", Token, |verb| {
+            on(verb, values::by_id)
+        }),
+        route(Post, "/v1/bulletins/{id}/boost", Token, |verb| {
+            on(verb, values::boost)
+        }),
+        route(Post, "/v1/values", Token, |verb| on(verb, values::put)),
+        route(Get, "/v1/values", Token, |verb| on(verb, values::list)),
+        route(Get, "/v1/values/{id}", Token, |verb| {
+            on(verb, values::by_id)
+        }),
+        route(Get, "/v1/values/{author}/{*name}", Token, |verb| {
+            on(verb, values::by_name)
+        }),
+        route(Delete, "/v1/values/{author}/{*name}", Token, |verb| {
+            on(verb, values::delete)
+        }),
+        route(Get, "/v1/follow/{author}/{*name}", Token, |verb| {
+            on(verb, values::follow)
         }),
         route(Get, "/v1/subscribe", Token, |verb| {
             on(verb, bulletins::subscribe)

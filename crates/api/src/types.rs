@@ -1,5 +1,7 @@
 //! The JSON bodies of the API, and of every command's `--json`: keys are promises.
 
+mod values;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bruit::{PeerSpec, Receipt, Received, Verdict};
@@ -7,6 +9,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
+
+pub use self::values::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 
 /// `POST /v1/bulletins`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +53,6 @@ impl Publish {
             body,
             body_base64,
             ..Self::default()
-        }
-    }
-
-    /// Its contents.
-    pub(crate) fn take_body(&mut self) -> Body {
-        Body {
-            body: self.body.take(),
-            body_base64: self.body_base64.take(),
         }
     }
 }
@@ -196,7 +192,7 @@ impl From<Received> for Bulletin {
     }
 }
 
-fn tag_text(tag: Vec<u8>) -> Option<String> {
+pub(crate) fn tag_text(tag: Vec<u8>) -> Option<String> {
     if tag.is_empty() {
         return None;
     }

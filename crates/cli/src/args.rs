@@ -78,6 +78,18 @@ pub(crate) enum Command {
     Pub(cmd::publish::Publish),
     /// Print what comes on topics
     Sub(cmd::sub::Sub),
+    /// Keep a value on the network
+    Put(cmd::put::Put),
+    /// Write out a value
+    Get(cmd::get::Get),
+    /// List what is held here
+    Ls(cmd::ls::Ls),
+    /// Delete a value of yours
+    Del(cmd::del::Del),
+    /// Do more work for a bulletin, so that it is kept longer
+    Boost(cmd::boost::Boost),
+    /// Follow a name: print each version of its value
+    Watch(cmd::watch::Watch),
     /// Let a program decide what is delivered and passed on
     Validate(cmd::validate::Validate),
     /// Run a network of real nodes on this machine and watch it
@@ -143,7 +155,6 @@ mod tests {
             "bruit pub --mode fast news x",
             "bruit gateway dave",
             "bruit top",
-            "bruit put x",
         ];
         for line in lines {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();

@@ -302,6 +302,7 @@ fn exit(status: StatusCode) -> Exit {
         StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Exit::Timeout,
         StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
         StatusCode::PAYMENT_REQUIRED
+        | StatusCode::CONFLICT
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNPROCESSABLE_ENTITY
         | StatusCode::TOO_MANY_REQUESTS

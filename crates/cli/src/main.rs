@@ -8,6 +8,7 @@ mod config;
 mod descriptors;
 mod failure;
 mod folder;
+mod input;
 mod logs;
 mod memory;
 mod output;

@@ -61,7 +61,7 @@ pub use access::{Access, ParseAccessError};
 pub use address::{Host, HostPort, ParseAddressError, PeerSpec};
 pub use bruit_core::bulletin::Kind;
 pub use bruit_core::event::Verdict;
-pub use bruit_core::id::{AuthorId, BulletinId, NodeId, TopicId};
+pub use bruit_core::id::{AuthorId, BulletinId, NodeId, ParseIdError, TopicId};
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use hub::{From, Incoming, Subscription, Topics};

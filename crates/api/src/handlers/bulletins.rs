@@ -8,19 +8,20 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use bruit::{Draft, From as Start, Incoming, Subscription, Topics};
+use bruit::{Draft, From as Start, Incoming, Subscription, Topics, Wait};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{App, Json as Body, Parameters, closed, duration};
 use crate::error::ApiError;
 use crate::text;
-use crate::types::{Bulletin, Gap, Publish, Published};
+use crate::types::{Body as Contents, Bulletin, Gap, Publish, Published};
 
 /// How often a silent stream says that it lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Longest time a publication waits for its word to come true.
-const WAIT_MAX: Duration = Duration::from_mins(5);
+pub(crate) const WAIT_MAX: Duration = Duration::from_mins(5);
 /// Most bytes of a topic's descriptor.
 const TOPIC_BYTES_MAX: usize = 1_024;
 /// Most topics of one subscription.
@@ -35,12 +36,7 @@ pub(crate) async fn publish(
 }
 
 fn draft(mut body: Publish) -> Result<Draft, ApiError> {
-    let contents = body.take_body().contents().map_err(|error| {
-        ApiError::bad_request(
-            error.to_string(),
-            "send `body` for text, `body_base64` for the rest",
-        )
-    })?;
+    let contents = contents(body.body.take(), body.body_base64.take())?;
     topic(&body.topic)?;
     let mut draft = Draft::new(&body.topic, contents);
     if let Some(ttl) = &body.ttl {
@@ -52,11 +48,8 @@ fn draft(mut body: Publish) -> Result<Draft, ApiError> {
     if let Some(tag) = body.tag {
         draft = draft.tag(tag);
     }
-    if let Some(wait) = &body.wait {
-        let wait = text::wait(wait);
-        draft = draft.wait(wait.map_err(|error| {
-            ApiError::bad_request(error.to_string(), "leave `wait` out for accepted")
-        })?);
+    if let Some(word) = &body.wait {
+        draft = draft.wait(wait(word)?);
     }
     if let Some(timeout) = &body.timeout {
         draft = draft.wait_timeout(duration("timeout", timeout)?.min(WAIT_MAX));
@@ -67,7 +60,27 @@ fn draft(mut body: Publish) -> Result<Draft, ApiError> {
     Ok(draft)
 }
 
-fn topic(topic: &str) -> Result<(), ApiError> {
+/// The contents of a request, in whichever form they came.
+pub(crate) fn contents(
+    body: Option<String>,
+    body_base64: Option<String>,
+) -> Result<Bytes, ApiError> {
+    let body = Contents { body, body_base64 };
+    body.contents().map_err(|error| {
+        ApiError::bad_request(
+            error.to_string(),
+            "send `body` for text, `body_base64` for the rest",
+        )
+    })
+}
+
+/// The word a publication waits for.
+pub(crate) fn wait(word: &str) -> Result<Wait, ApiError> {
+    text::wait(word)
+        .map_err(|error| ApiError::bad_request(error.to_string(), "leave `wait` out for accepted"))
+}
+
+pub(crate) fn topic(topic: &str) -> Result<(), ApiError> {
     if (1..=TOPIC_BYTES_MAX).contains(&topic.len()) {
         return Ok(());
     }

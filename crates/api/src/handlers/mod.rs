@@ -4,6 +4,7 @@ pub(crate) mod bulletins;
 pub(crate) mod peers;
 pub(crate) mod state;
 pub(crate) mod validate;
+pub(crate) mod values;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,28 +1,34 @@
 //! The commands, one file each, and what several of them share.
 
+pub(crate) mod boost;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;
+pub(crate) mod get;
 pub(crate) mod id;
 pub(crate) mod init;
 pub(crate) mod join;
+pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod members;
 pub(crate) mod peers;
 pub(crate) mod publish;
+pub(crate) mod put;
 pub(crate) mod run;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
 pub(crate) mod topics;
 pub(crate) mod validate;
+pub(crate) mod watch;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use crate::args::{Cli, Command};
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::failure::Failure;
 use crate::logs::Logs;
 use crate::{output, signals};
@@ -51,6 +57,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Topics(command) => command.run(&global).await,
         Command::Pub(command) => command.run(&global).await,
         Command::Sub(command) => command.run(&global).await,
+        Command::Put(command) => command.run(&global).await,
+        Command::Get(command) => command.run(&global).await,
+        Command::Ls(command) => command.run(&global).await,
+        Command::Del(command) => command.run(&global).await,
+        Command::Boost(command) => command.run(&global).await,
+        Command::Watch(command) => command.run(&global).await,
         Command::Validate(command) => command.run(&global).await,
         Command::Demo(command) => command.run(&global).await,
         Command::Sim(command) => command.run(&global).await,
@@ -93,6 +105,16 @@ where
         }
     })
     .await
+}
+
+/// The path of the value at `address` under `/v1/values` or another root: `ID` or `AUTHOR/NAME`.
+fn value_path(root: &str, address: &str) -> String {
+    match address.split_once('/') {
+        None => format!("{root}/{}", client::encode(address)),
+        Some((author, name)) => {
+            format!("{root}/{}/{}", client::encode(author), client::encode(name))
+        }
+    }
 }
 
 /// `-` where there is nothing to say.

@@ -6,17 +6,16 @@ use std::time::Duration;
 use bruit_api::text;
 use bruit_api::types::{Publish as Request, Published};
 use clap::Args;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::args::Global;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::input::{INPUT_BYTES_MAX, Input};
 use crate::{output, progress};
 
 /// Where bulletins go.
 const PATH: &str = "/v1/bulletins";
-/// Most bytes read for one bulletin: more than any may have, so that the daemon says how many.
-const INPUT_BYTES_MAX: u64 = 512 << 10;
 
 /// Publish on a topic: one bulletin, or one for each line.
 #[derive(Debug, Args)]
@@ -53,15 +52,8 @@ pub(crate) struct Publish {
     timeout: Option<Duration>,
 }
 
-fn wait(word: &str) -> Result<String, text::ParseWaitError> {
+pub(super) fn wait(word: &str) -> Result<String, text::ParseWaitError> {
     text::wait(word).map(|_| word.to_owned())
-}
-
-/// Where the contents come from.
-enum Source<'a> {
-    Message(&'a str),
-    Input,
-    File(&'a Path),
 }
 
 impl Publish {
@@ -76,7 +68,7 @@ impl Publish {
         if self.lines {
             return self.publish_lines(&client, global.json).await;
         }
-        let request = self.request(&self.contents().await?);
+        let request = self.request(&self.input().contents().await?);
         let published = client.post(PATH, &request);
         let published = progress::shown("working on the stamp", published).await?;
         Ok(print(global.json, &published)?)
@@ -85,7 +77,7 @@ impl Publish {
     /// One after the other: only so do they keep their order on the way, too.
     async fn publish_lines(&self, client: &Client, json: bool) -> Result<(), Failure> {
         let mut session = client.session();
-        let mut lines = Lines::new(self.reader().await?);
+        let mut lines = Lines::new(self.input().reader().await?);
         let mut is_read = true;
         while let Some(line) = lines.next().await? {
             let published = session.post(PATH, &self.request(line)).await;
@@ -102,6 +94,14 @@ impl Publish {
         Ok(())
     }
 
+    fn input(&self) -> Input<'_> {
+        Input {
+            message: self.message.as_deref(),
+            file: self.file.as_deref(),
+            is_piped: self.lines,
+        }
+    }
+
     fn request(&self, contents: &[u8]) -> Request {
         let millis = |time: Duration| format!("{}ms", time.as_millis());
         Request {
@@ -112,62 +112,6 @@ impl Publish {
             ..Request::new(&self.topic, contents)
         }
     }
-
-    fn source(&self) -> Result<Source<'_>, Failure> {
-        match (&self.message, &self.file) {
-            (Some(message), _) if message == "-" => Ok(Source::Input),
-            (Some(message), _) => Ok(Source::Message(message)),
-            (None, Some(path)) => Ok(Source::File(path)),
-            (None, None) if self.lines => Ok(Source::Input),
-            (None, None) => Err(Failure::usage(
-                "there is nothing to publish",
-                "give a message, - for standard input, --file PATH, or --lines",
-            )),
-        }
-    }
-
-    async fn reader(&self) -> Result<Box<dyn AsyncBufRead + Unpin + '_>, Failure> {
-        Ok(match self.source()? {
-            Source::Message(message) => Box::new(message.as_bytes()),
-            Source::Input => Box::new(BufReader::new(tokio::io::stdin())),
-            Source::File(path) => {
-                let file = tokio::fs::File::open(path).await;
-                Box::new(BufReader::new(
-                    file.map_err(|error| Failure::file(path, &error))?,
-                ))
-            }
-        })
-    }
-
-    async fn contents(&self) -> Result<Vec<u8>, Failure> {
-        let name = self.file.as_deref().unwrap_or(Path::new("standard input"));
-        let failed = |error| Failure::file(name, &error);
-        let mut contents = Vec::new();
-        let mut reader = self.reader().await?.take(INPUT_BYTES_MAX + 1);
-        let read = reader.read_to_end(&mut contents).await.map_err(failed)?;
-        if read as u64 <= INPUT_BYTES_MAX {
-            return Ok(contents);
-        }
-        let whole = match &self.file {
-            Some(path) => tokio::fs::metadata(path).await.map_err(failed)?.len(),
-            None => 0,
-        };
-        Err(too_big(name, whole))
-    }
-}
-
-/// What is not even read to its end. `bytes` is 0 where nobody knows how much there is.
-fn too_big(name: &Path, bytes: u64) -> Failure {
-    let bytes = match bytes {
-        0..=INPUT_BYTES_MAX => format!("more than {INPUT_BYTES_MAX}"),
-        bytes => bytes.to_string(),
-    };
-    Failure::new(
-        Exit::Refused,
-        "too_big",
-        format!("{} has {bytes} bytes", name.display()),
-        "publish at most 65,536 bytes at a time",
-    )
 }
 
 /// The lines of an input, counted.

@@ -144,7 +144,7 @@ impl Came {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(data: &str) -> Result<T, Failure> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(data: &str) -> Result<T, Failure> {
     serde_json::from_str(data).map_err(|error| {
         let message = format!("the daemon's event is not the one expected: {error}");
         let fix = "use the bruit the daemon runs with";
