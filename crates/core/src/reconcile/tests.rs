@@ -273,6 +273,25 @@ fn ten_recent_differences_cost_three_thousand_bytes() {
 }
 
 #[test]
+fn a_latest_thousand_that_one_side_lacks_is_known_after_three_round_trips() {
+    let (all, late) = (items(0..SET), items(1_000..SET));
+    for (opener, other) in [(&all, &late), (&late, &all)] {
+        let mut pair = Pair::new(opener, other, &Config::default());
+        pair.settle();
+        let Traffic {
+            bytes, messages, ..
+        } = pair.traffic;
+        println!("the newest 1,000: {bytes} B in {messages} messages");
+        // Three there and three back, and that it is done.
+        assert!(messages <= 7, "{messages}");
+        assert!(bytes <= 40_000, "{bytes}");
+        let told = pair.traffic.offered.len() + pair.traffic.wanted.len();
+        assert_eq!(told, 1_000);
+        assert!(pair.equal());
+    }
+}
+
+#[test]
 fn a_thousand_scattered_differences_cost_about_a_megabyte() {
     let a = items((0..SET).filter(|n| n % 200 != 0));
     let b = items((0..SET).filter(|n| n % 200 != 100));

@@ -13,6 +13,7 @@ mod end;
 mod faults;
 mod figures;
 mod hostile;
+mod late;
 mod memory;
 mod overload;
 mod replay;
