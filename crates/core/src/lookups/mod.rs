@@ -77,6 +77,8 @@ pub const NODES_MAX: u8 = 64;
 
 const _: () = assert!(RINGS[0].1 + RINGS[1].1 + RINGS[2].1 == NODES_MAX);
 const _: () = assert!(RINGS[2].0 == limits::LOOKUP_HOPS_MAX);
+/// Most nodes that one of three neighbours may be told to ask: what is more is not asked.
+const SHARE_MAX: u8 = 14;
 
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +185,7 @@ impl Lookups {
             budget,
             target,
         } = question;
+        let budget = budget.min(SHARE_MAX);
         let is_new = self.note_seen(lookup);
         let asker = Asker::Link(link);
         let for_link = self

@@ -91,6 +91,17 @@ fn a_question_is_passed_on_with_less_depth_and_less_budget_and_never_back() {
 }
 
 #[test]
+fn a_greedy_budget_is_cut_to_what_an_honest_one_is() {
+    let mut room = lookups();
+    let asked = questions(&room.asked(link(1), question(9, 6, 255), &links(5), AT));
+    let nodes: u32 = asked
+        .iter()
+        .map(|(.., budget)| u32::from(*budget) + 1)
+        .sum();
+    assert_eq!(nodes, 12, "three, and what fourteen leaves each of them");
+}
+
+#[test]
 fn a_question_at_its_end_or_met_again_is_answered_at_once() {
     for (hops, budget) in [(1, 10), (3, 0)] {
         let mut room = lookups();
