@@ -8,6 +8,7 @@ use bruit_core::bulletin::{Bulletin, Header, Kind};
 use bruit_core::event::{Command, Notice};
 use bruit_core::id::{BulletinId, TopicId, ValueKey};
 use bruit_core::identity::SecretKey;
+use bruit_core::inventory::Seen;
 use bruit_core::lookups::Target;
 use bruit_core::values::Head;
 use bruit_core::work::Search;
@@ -94,7 +95,7 @@ fn writers_on_both_sides_of_a_split_leave_one_winner_held_everywhere() {
             assert_eq!(*head, Some(winner), "node {node}");
             let inventory = world.engine(node).expect("ours").inventory();
             let seen = inventory.knows(&winner.id.short());
-            assert!(seen.is_some_and(|seen| seen.is_held()), "node {node}");
+            assert!(seen.is_some_and(Seen::is_held), "node {node}");
         }
     }
 }
@@ -124,9 +125,7 @@ fn what_one_node_of_forty_holds_is_found_by_another_through_those_between() {
     }
     let holds = |world: &World, node: usize| {
         let inventory = world.engine(node).expect("ours").inventory();
-        inventory
-            .knows(&id.short())
-            .is_some_and(|seen| seen.is_held())
+        inventory.knows(&id.short()).is_some_and(Seen::is_held)
     };
     let others: Vec<usize> = (0..NODES).filter(|node| *node != 7).collect();
     assert!(
