@@ -11,6 +11,7 @@ use std::fmt;
 use curve25519_dalek::EdwardsPoint;
 use ed25519_zebra::{SigningKey, VerificationKey, VerificationKeyBytes};
 use rand_core::CryptoRng;
+use zeroize::Zeroize as _;
 
 use self::batch::Batch;
 use crate::id::{AuthorId, NodeId, debug_hex};
@@ -55,6 +56,13 @@ impl<'de> serde::Deserialize<'de> for Signature {
 /// A private key. It signs and tells its public half; it is never printed and wiped when dropped.
 #[derive(Clone)]
 pub struct SecretKey(SigningKey);
+
+/// The key inside is plain bytes to its library, which wipes nothing by itself.
+impl Drop for SecretKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl SecretKey {
     /// The key grown from 32 secret random bytes.
@@ -340,6 +348,15 @@ mod tests {
             assert_eq!(keys.verify_together(&claims, rng), is_good, "{sent:?}");
         }
         is_good
+    }
+
+    /// The library's key is `Copy`, so that nothing wiped it: our documentation said it was, and it was not.
+    #[test]
+    fn a_dropped_key_is_wiped() {
+        assert!(std::mem::needs_drop::<SecretKey>());
+        let mut key = SecretKey::from_seed(&[7; 32]);
+        key.0.zeroize();
+        assert_ne!(key.node_id(), SecretKey::from_seed(&[7; 32]).node_id());
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Node {
     /// Says what keeps it from starting; nothing existing is overwritten.
     pub async fn spawn(config: Config) -> Result<Self, StartError> {
         let mut parts = Parts::open(&config)?;
-        let transport = bind(config.listen, *parts.key.expose()).await?;
+        let transport = bind(config.listen, &parts.key).await?;
         let node = Self::start(&config, &mut parts, Box::new(transport))?;
         node.join_in_background(config.join);
         Ok(node)
@@ -249,11 +249,11 @@ fn random() -> Result<[u8; 32], StartError> {
 /// Listens where the configuration says, or at the default port or the next free one.
 async fn bind(
     listen: Option<SocketAddr>,
-    secret_key: [u8; 32],
+    key: &Secret,
 ) -> Result<IrohTransport, StartError> {
     let bind_to = |address| {
         IrohTransport::bind(IrohConfig {
-            secret_key,
+            secret_key: *key.expose(),
             listen: vec![address],
         })
     };

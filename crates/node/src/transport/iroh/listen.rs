@@ -6,6 +6,7 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use iroh::endpoint::BindOpts;
+use zeroize::Zeroize as _;
 
 /// What a node needs to have links.
 #[derive(Clone)]
@@ -15,6 +16,12 @@ pub struct IrohConfig {
     /// Where to listen. `[::]` listens on IPv4 as well, at the same port; port 0 takes a free one,
     /// another for each family.
     pub listen: Vec<SocketAddr>,
+}
+
+impl Drop for IrohConfig {
+    fn drop(&mut self) {
+        self.secret_key.zeroize();
+    }
 }
 
 impl fmt::Debug for IrohConfig {
