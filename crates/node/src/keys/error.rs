@@ -4,7 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::folder::{NAME_BYTES_MAX, TOKEN_FILE};
+use super::folder::{KeyName, NAME_BYTES_MAX, TOKEN_FILE};
+use super::passphrase::PASSPHRASE_BYTES_MAX;
+use super::sealed::ParseSealedError;
+use super::words::WORDS;
 
 /// Why a secret cannot be used or made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -62,9 +65,73 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// The file claims to be a key under a passphrase, and is none.
+    #[error("key file {} cannot be opened with any passphrase: {wrong}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        wrong: ParseSealedError,
+    },
     /// A text to import is not a key.
     #[error("the text is not a key: a key has 64 hexadecimal characters")]
     NotAKey,
+    /// The key is under a passphrase, and nobody has opened it.
+    #[error("{key} is locked: it is protected by a passphrase")]
+    Locked {
+        /// Which key.
+        key: KeyName,
+    },
+    /// The passphrase is another one.
+    #[error("the passphrase does not open {key}")]
+    WrongPassphrase {
+        /// Which key.
+        key: KeyName,
+    },
+    /// There is no passphrase to take off or to open the key with.
+    #[error("{key} is not protected by a passphrase")]
+    NotProtected {
+        /// Which key.
+        key: KeyName,
+    },
+    /// There is a passphrase already.
+    #[error("{key} is protected by a passphrase already")]
+    Protected {
+        /// Which key.
+        key: KeyName,
+    },
+    /// A text is no passphrase.
+    #[error("a passphrase of {got} bytes is not within 1 and {PASSPHRASE_BYTES_MAX}")]
+    BadPassphrase {
+        /// Its bytes.
+        got: usize,
+    },
+    /// Too many keys are open at a time.
+    #[error("{max} keys are open already")]
+    TooManyOpen {
+        /// Most of them.
+        max: usize,
+    },
+    /// The node has no folder, and so no keys to open.
+    #[error("an ephemeral node keeps no keys")]
+    Ephemeral,
+    /// There are more or fewer backup words than a key has.
+    #[error("there are {got} words, a key has {WORDS}")]
+    WordCount {
+        /// How many there are.
+        got: usize,
+    },
+    /// A backup word is not in the list. The word itself is not repeated.
+    #[error("word {position} is not in the list of BIP-39")]
+    UnknownWord {
+        /// Which one, from 1.
+        position: usize,
+        /// The word of the list that is most like it, if one is.
+        nearest: Option<&'static str>,
+    },
+    /// All words are in the list, but do not belong together.
+    #[error("the words do not belong together: one is another, or two have changed places")]
+    WordsChecksum,
     /// There is a key of that name.
     #[error("there is already a key file {}", path.display())]
     Exists {
@@ -110,7 +177,17 @@ impl KeyError {
             Self::ReadOnly { .. } => "read_only",
             Self::NotAFile { .. } => "not_a_file",
             Self::NotADirectory { .. } => "not_a_folder",
-            Self::Length { .. } | Self::NotHex { .. } | Self::NotAKey => "key_malformed",
+            Self::Length { .. } | Self::NotHex { .. } | Self::Sealed { .. } | Self::NotAKey => {
+                "key_malformed"
+            }
+            Self::Locked { .. } => "key_locked",
+            Self::WrongPassphrase { .. } => "wrong_passphrase",
+            Self::NotProtected { .. } => "key_not_protected",
+            Self::Protected { .. } => "key_protected",
+            Self::BadPassphrase { .. } => "passphrase",
+            Self::TooManyOpen { .. } => "too_many_keys",
+            Self::Ephemeral => "ephemeral",
+            Self::WordCount { .. } | Self::UnknownWord { .. } | Self::WordsChecksum => "key_words",
             Self::Exists { .. } => "key_exists",
             Self::BadName { .. } => "key_name",
             Self::Randomness { .. } => "no_randomness",
@@ -154,6 +231,42 @@ impl KeyError {
                 format!(
                     "restore {path} from a backup, or move it away for a new one (a new identity)"
                 )
+            }
+            Self::Sealed {
+                path,
+                wrong: ParseSealedError::Version,
+            } => format!("open {} with a newer bruit", path.display()),
+            Self::Sealed { path, .. } => format!("restore {} from a backup", path.display()),
+            Self::Locked { key } => key.unlocking(),
+            Self::WrongPassphrase { .. } => {
+                "type it again, to the letter; without it the key is lost, unless there is a backup"
+                    .to_owned()
+            }
+            Self::NotProtected { key } => {
+                format!(
+                    "use it as it is, or protect it: bruit id keys protect {}",
+                    key.argument()
+                )
+            }
+            Self::Protected { key } => format!(
+                "to change the passphrase, take it off first: bruit id keys unprotect {}",
+                key.argument()
+            ),
+            Self::BadPassphrase { .. } => {
+                "choose several words nobody would put together".to_owned()
+            }
+            Self::TooManyOpen { .. } => "lock some: bruit id keys lock NAME".to_owned(),
+            Self::Ephemeral => "run the daemon without --ephemeral".to_owned(),
+            Self::WordCount { .. } => {
+                "give the words that bruit id keys export NAME --words printed, in their order"
+                    .to_owned()
+            }
+            Self::UnknownWord {
+                nearest: Some(word),
+                ..
+            } => format!("look at the paper: it may be \"{word}\""),
+            Self::UnknownWord { nearest: None, .. } | Self::WordsChecksum => {
+                "compare each word and its place with the paper".to_owned()
             }
             Self::NotAKey => "give the text that bruit id keys export printed".to_owned(),
             Self::Exists { path } => {

@@ -40,7 +40,22 @@ pub(super) fn read(path: &Path, max: usize) -> Result<(Zeroizing<Vec<u8>>, u64),
 ///
 /// On an error there is no such file, or the one that was there before.
 pub(super) fn write_new(path: &Path, text: &str) -> Result<(), KeyError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    write(path, text, publish)
+}
+
+/// Writes `text` in the place of what the file `path` has; a crash leaves either.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), KeyError> {
+    write(path, text, |temporary, path| fs::rename(temporary, path))
+}
+
+fn write(
+    path: &Path,
+    text: &str,
+    publish: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> Result<(), KeyError> {
+    // A bare file name has an empty parent, which cannot be opened.
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let folder = parent.unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (process, number) = (std::process::id(), SAVES.fetch_add(1, Ordering::Relaxed));
     let temporary = folder.join(format!(".{name}.{process}.{number}.new"));

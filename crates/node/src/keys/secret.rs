@@ -8,7 +8,7 @@ use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::error::KeyError;
-use super::file;
+use super::{file, hex};
 
 /// Bytes of a secret's file: hexadecimal and a newline.
 pub(super) const SECRET_FILE_BYTES: usize = 65;
@@ -48,14 +48,7 @@ impl Secret {
 
     /// The bytes as 64 lower-case hexadecimal characters.
     pub fn to_hex(&self) -> Zeroizing<String> {
-        // With room for the newline: a growing string would leave its old bytes behind.
-        let mut text = Zeroizing::new(String::with_capacity(SECRET_FILE_BYTES));
-        for byte in self.0.iter() {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-            }
-        }
-        text
+        hex::encode(self.0.as_ref())
     }
 
     /// Reads 64 hexadecimal characters, white space around them allowed.
@@ -63,19 +56,9 @@ impl Secret {
     /// # Errors
     /// [`KeyError::NotAKey`], which does not repeat the text.
     pub fn from_hex(text: &str) -> Result<Self, KeyError> {
-        let text = text.trim().as_bytes();
         let mut bytes = Zeroizing::new([0; 32]);
-        let (pairs, rest) = text.as_chunks::<2>();
-        if pairs.len() != bytes.len() || !rest.is_empty() {
-            return Err(KeyError::NotAKey);
-        }
-        let digit = |byte: u8| {
-            let digit = char::from(byte).to_digit(16).ok_or(KeyError::NotAKey)?;
-            u8::try_from(digit).map_err(|_| KeyError::NotAKey)
-        };
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
-        }
+        let text = text.trim().as_bytes();
+        hex::decode(text, bytes.as_mut()).ok_or(KeyError::NotAKey)?;
         Ok(Self(bytes))
     }
 
@@ -108,6 +91,11 @@ impl Secret {
     /// `Length`, `NotHex`, `Io`.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         let (text, got) = file::read(path, SECRET_FILE_BYTES)?;
+        Self::of_file(&text, got, path)
+    }
+
+    /// The secret in the `text` of the file `path`, which has `got` bytes.
+    pub(super) fn of_file(text: &[u8], got: u64, path: &Path) -> Result<Self, KeyError> {
         let text = text.trim_ascii();
         if text.len() != 64 {
             return Err(KeyError::Length {
@@ -130,19 +118,5 @@ impl Secret {
         let mut text = self.to_hex();
         text.push('\n');
         file::write_new(path, &text)
-    }
-    /// Reads the secret in `path`, or makes one there.
-    pub(super) fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        match Self::load(path) {
-            Err(KeyError::Missing { .. }) => {}
-            result => return result,
-        }
-        let secret = Self::random()?;
-        match secret.save(path) {
-            Ok(()) => Ok(secret),
-            // Another process was quicker: its key it is.
-            Err(KeyError::Exists { .. }) => Self::load(path),
-            Err(error) => Err(error),
-        }
     }
 }

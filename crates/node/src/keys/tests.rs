@@ -145,6 +145,7 @@ fn author_keys_are_made_listed_exported_and_imported() {
         AuthorEntry {
             name: DEFAULT_AUTHOR.to_owned(),
             id: default,
+            protected: false,
         },
     ];
     assert_eq!(first.authors().unwrap(), expected);
@@ -198,4 +199,85 @@ fn node_id_is_the_public_key() {
     let secret = Secret::from_hex(seed).unwrap();
     assert_eq!(secret.node_id().to_string(), public);
     assert_eq!(secret.author_id().to_string(), public);
+}
+
+fn passphrase(text: &str) -> Passphrase {
+    Passphrase::new(text).unwrap()
+}
+
+#[test]
+fn a_protected_key_is_listed_and_signs_only_for_who_has_its_passphrase() {
+    let (_parent, folder) = folder();
+    let plain = folder.author(DEFAULT_AUTHOR).unwrap();
+    let key = KeyName::Author(DEFAULT_AUTHOR.to_owned());
+    let (right, wrong) = (passphrase("right"), passphrase("wrong"));
+    assert!(matches!(
+        folder.unprotect(&key, &right),
+        Err(KeyError::NotProtected { .. })
+    ));
+    folder.protect(&key, &right).unwrap();
+
+    let path = folder.path().join("authors/default.key");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        !text.contains(&*plain.to_hex()),
+        "the secret is in the file"
+    );
+    #[cfg(unix)]
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    let listed = folder.authors().unwrap();
+    assert_eq!(listed[0].id, plain.author_id());
+    assert!(listed[0].protected);
+
+    let locked = folder.author(DEFAULT_AUTHOR).unwrap_err();
+    assert!(matches!(&locked, KeyError::Locked { key: k } if *k == key));
+    assert!(
+        locked.fix().contains("keys unlock default"),
+        "{}",
+        locked.fix()
+    );
+    let refused = folder.secret(&key, Some(&wrong)).unwrap_err();
+    assert!(matches!(refused, KeyError::WrongPassphrase { .. }));
+    assert!(matches!(
+        folder.protect(&key, &right),
+        Err(KeyError::Protected { .. })
+    ));
+    assert!(matches!(
+        folder.unprotect(&key, &wrong),
+        Err(KeyError::WrongPassphrase { .. })
+    ));
+    assert_eq!(folder.secret(&key, Some(&right)).unwrap(), plain);
+    folder.unprotect(&key, &right).unwrap();
+    assert_eq!(folder.author(DEFAULT_AUTHOR).unwrap(), plain);
+}
+
+#[test]
+fn a_protected_key_moves_as_it_is() {
+    let (_parent, first) = folder();
+    let (_other, second) = folder();
+    let secret = Secret::random().unwrap();
+    let right = passphrase("right");
+    let sealed = Stored::new(secret.clone(), Some(&right)).unwrap();
+    first.keep_author("alice", &sealed).unwrap();
+    let text = fs::read_to_string(first.path().join("authors/alice.key")).unwrap();
+    let read = Stored::parse(&text, Path::new("-")).unwrap();
+    let kept = second.keep_author("a", &read).unwrap();
+    assert!(kept.protected);
+    let key = KeyName::Author("a".to_owned());
+    assert_eq!(second.secret(&key, Some(&right)).unwrap(), secret);
+    let key = KeyName::Node;
+    assert!(!second.stored(&key).unwrap().is_protected(), "made plain");
+    second.protect(&key, &right).unwrap();
+    assert!(
+        second
+            .node_key()
+            .unwrap_err()
+            .fix()
+            .contains("--passphrase-file")
+    );
+    let damaged = Stored::parse(&text[..100], Path::new("x.key")).unwrap_err();
+    assert!(damaged.to_string().contains("x.key"), "{damaged}");
+    let newer = Stored::parse(&text.replace("key-1", "key-2"), Path::new("x.key"));
+    assert!(newer.unwrap_err().fix().contains("newer"));
 }
