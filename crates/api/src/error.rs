@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bruit::PublishError;
+use bruit::keys::KeyError;
 
 use crate::types::{ErrorBody, ErrorDetail};
 
@@ -61,10 +62,13 @@ impl ApiError {
 
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
+        if let PublishError::Author(error) = &error {
+            return Self::from(KeyError::clone(error));
+        }
         let code = error.code();
         let status = match code {
             "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
-            "ttl" | "key_name" | "no_name" => StatusCode::BAD_REQUEST,
+            "ttl" | "no_name" => StatusCode::BAD_REQUEST,
             "seq_conflict" | "superseded" | "paid_already" => StatusCode::CONFLICT,
             "unknown_author" | "not_found" => StatusCode::NOT_FOUND,
             "price_too_low" => StatusCode::PAYMENT_REQUIRED,
@@ -76,6 +80,19 @@ impl From<PublishError> for ApiError {
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::new(status, code, error.to_string(), error.fix())
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let status = match &error {
+            KeyError::BadName { .. } | KeyError::NotProtected { .. } => StatusCode::BAD_REQUEST,
+            KeyError::Missing { .. } => StatusCode::NOT_FOUND,
+            KeyError::Locked { .. } => StatusCode::LOCKED,
+            KeyError::WrongPassphrase { .. } => StatusCode::FORBIDDEN,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.code(), error.to_string(), error.fix())
     }
 }
 

@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::error::ApiError;
 use crate::guard;
-use crate::handlers::{App, bulletins, peers, state, validate, values};
+use crate::handlers::{App, bulletins, keys, peers, state, validate, values};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ const fn route(
     }
 }
 
-static TABLE: [Route; 22] = {
+static TABLE: [Route; 24] = {
     use Access::{Open, Token};
     use Verb::{Delete, Get, Post};
     [
@@ -171,6 +171,12 @@ static TABLE: [Route; 22] = {
         route(Get, "/v1/topics", Token, |verb| on(verb, state::topics)),
         route(Get, "/v1/status", Token, |verb| on(verb, state::status)),
         route(Get, "/v1/identity", Token, |verb| on(verb, state::identity)),
+        route(Post, "/v1/keys/{name}/unlock", Token, |verb| {
+            on(verb, keys::unlock)
+        }),
+        route(Post, "/v1/keys/{name}/lock", Token, |verb| {
+            on(verb, keys::lock)
+        }),
         route(Get, "/healthz", Open, |verb| on(verb, state::healthy)),
         route(Get, "/readyz", Open, |verb| on(verb, state::ready)),
     ]

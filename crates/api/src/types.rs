@@ -4,7 +4,8 @@ mod values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bruit::{PeerSpec, Receipt, Received, Verdict};
+use bruit::keys::{AuthorEntry, Passphrase};
+use bruit::{AuthorKey, PeerSpec, Receipt, Received, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -303,12 +304,7 @@ impl Identity {
             id: id.to_string(),
             addresses: each.collect(),
             ticket: node.address().map(|spec| spec.ticket()),
-            authors: authors
-                .map(|(name, id)| Author {
-                    name,
-                    id: id.to_string(),
-                })
-                .collect(),
+            authors: authors.map(Author::from).collect(),
         }
     }
 }
@@ -320,6 +316,60 @@ pub struct Author {
     pub name: String,
     /// Its public half.
     pub id: String,
+    /// Whether its file is under a passphrase.
+    #[serde(default)]
+    pub protected: bool,
+    /// Whether somebody unlocked it for the daemon; said of protected keys by a daemon alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlocked: Option<bool>,
+}
+
+impl From<AuthorKey> for Author {
+    fn from(key: AuthorKey) -> Self {
+        Self {
+            name: key.name,
+            id: key.id.to_string(),
+            protected: key.protected,
+            unlocked: key.protected.then_some(key.unlocked),
+        }
+    }
+}
+
+/// A key as it lies on disk.
+impl From<AuthorEntry> for Author {
+    fn from(entry: AuthorEntry) -> Self {
+        Self {
+            name: entry.name,
+            id: entry.id.to_string(),
+            protected: entry.protected,
+            unlocked: None,
+        }
+    }
+}
+
+/// `POST /v1/keys/{name}/unlock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unlock {
+    /// What opens the key.
+    pub passphrase: Passphrase,
+    /// How long it stays open, such as `1h`; without, until it is locked or the daemon ends.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+}
+
+/// `POST /v1/keys/{name}/lock`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {}
+
+/// Whether a key is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// The key's name.
+    pub name: String,
+    /// Whether the daemon can sign with it without being asked again.
+    pub unlocked: bool,
 }
 
 /// Whether a node works: `/healthz` and `/readyz`.

@@ -80,6 +80,11 @@ impl Client {
         })
     }
 
+    /// That somebody answers at the socket.
+    pub(crate) async fn check_reachable(&self) -> Result<(), Failure> {
+        self.connect().await.map(drop)
+    }
+
     /// Whether somebody answers at the socket.
     pub(crate) async fn is_reachable(&self) -> bool {
         self.connect().await.is_ok()
@@ -297,7 +302,7 @@ async fn refusal(response: Response<Incoming>) -> Failure {
 /// The exit code of a status.
 fn exit(status: StatusCode) -> Exit {
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Unauthorised,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::LOCKED => Exit::Unauthorised,
         StatusCode::NOT_FOUND => Exit::Negative,
         StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Exit::Timeout,
         StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
@@ -408,6 +413,7 @@ mod tests {
     #[test]
     fn every_kind_of_refusal_has_its_exit_code() {
         assert_eq!(exit(StatusCode::UNAUTHORIZED), Exit::Unauthorised);
+        assert_eq!(exit(StatusCode::LOCKED), Exit::Unauthorised);
         assert_eq!(exit(StatusCode::NOT_FOUND), Exit::Negative);
         assert_eq!(exit(StatusCode::GATEWAY_TIMEOUT), Exit::Timeout);
         assert_eq!(exit(StatusCode::PAYLOAD_TOO_LARGE), Exit::Refused);

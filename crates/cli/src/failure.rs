@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use bruit::StartError;
+use bruit::keys::KeyError;
 use bruit::transport::BindError;
 use bruit_api::types::{ErrorBody, ErrorDetail};
 
@@ -125,11 +126,30 @@ impl From<StartError> for Failure {
                 "record",
                 "name a file in a folder this user may write to with --record".to_owned(),
             ),
-            StartError::Key(error) => (error.code(), error.fix()),
+            StartError::Key(error) => return Self::from(error),
             StartError::Store(error) => (error.code(), error.fix()),
             _ => ("config", "look at `bruit config show --origin`".to_owned()),
         };
         Self::new(Exit::Usage, code, error.to_string(), fix)
+    }
+}
+
+/// A key that is not there is a negative result, and one that does not open a question of authority;
+/// everything else is for the user to mend.
+impl From<&KeyError> for Failure {
+    fn from(error: &KeyError) -> Self {
+        let exit = match error {
+            KeyError::Missing { .. } => Exit::Negative,
+            KeyError::Locked { .. } | KeyError::WrongPassphrase { .. } => Exit::Unauthorised,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.to_string(), error.fix())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::from(&error)
     }
 }
 

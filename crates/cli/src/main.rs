@@ -12,7 +12,9 @@ mod input;
 mod logs;
 mod memory;
 mod output;
+mod passphrase;
 mod progress;
+mod secrecy;
 mod signals;
 
 use std::process::ExitCode;
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
     let json = cli.global.json;
     if !matches!(cli.command, Command::Sim(_)) {
         memory::take_small_pages();
+    }
+    if matches!(cli.command, Command::Run(_) | Command::Id(_)) {
+        secrecy::close();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -59,10 +59,10 @@ fn with_64_descriptors_new_callers_are_refused_and_old_peers_served() {
     let mut publish = |body: &str| assert_eq!(publisher.publish("news", body).0, 200);
     publish("before");
     let pid = small.process.pid();
+    // Root alone sees the descriptors of a process that holds keys.
     let open = || {
-        std::fs::read_dir(format!("/proc/{pid}/fd"))
-            .unwrap()
-            .count()
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        entries.map_or("?".to_owned(), |entries| entries.count().to_string())
     };
     println!("{} descriptors with {PEERS} links", open());
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, ParseAccessError};
 use crate::address::PeerSpec;
+use crate::keys::Passphrase;
 
 /// The port tried first when no address to listen on is given.
 pub const DEFAULT_PORT: u16 = 7447;
@@ -22,6 +23,8 @@ pub const DEFAULT_PORT: u16 = 7447;
 pub struct Config {
     /// Where keys, store and address book are kept. None: nowhere, the node is new each time.
     pub data: Option<PathBuf>,
+    /// What opens the node's key, where that is under a passphrase.
+    pub passphrase: Option<Passphrase>,
     /// Where to listen. None: `[::]:7447`, or the next free port. A given port that is taken is an
     /// error; port 0 takes any.
     pub listen: Option<SocketAddr>,
@@ -54,6 +57,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: None,
+            passphrase: None,
             listen: None,
             join: Vec::new(),
             network: "main".to_owned(),

@@ -62,7 +62,7 @@ pub(crate) async fn list(
     let parameters = Parameters::read(&mut parts, &known).await?;
     let authors = match (parameters.one("author")?, parameters.flag("mine")?) {
         (None, false) => None,
-        (None, true) => Some(app.node.authors().into_iter().map(|(_, id)| id).collect()),
+        (None, true) => Some(app.node.authors().into_iter().map(|key| key.id).collect()),
         (Some(author), false) => Some(authors(&app, &author, None).await?),
         (Some(_), true) => {
             return Err(ApiError::bad_request(
@@ -146,14 +146,14 @@ pub(crate) async fn delete(
     let ours = app.node.authors();
     let key = ours
         .iter()
-        .find(|(key, id)| *key == author || id.to_string() == author);
-    let Some((key, _)) = key else {
+        .find(|key| key.name == author || key.id.to_string() == author);
+    let Some(key) = key else {
         return Err(ApiError::not_found(
             format!("no author key here is {}", author.escape_debug()),
             "only the author can delete a value: `bruit id keys list` shows yours",
         ));
     };
-    let like = Put::new("").author(key);
+    let like = Put::new("").author(&key.name);
     Ok(Json(app.node.delete(&name, like).await?.into()))
 }
 
@@ -235,8 +235,8 @@ pub(crate) fn bulletin_id(app: &App, text: &str) -> Result<BulletinId, ApiError>
 /// something is held, with this name when one is given.
 async fn authors(app: &App, text: &str, name: Option<&str>) -> Result<Vec<AuthorId>, ApiError> {
     let ours = app.node.authors();
-    if let Some((_, id)) = ours.iter().find(|(key, _)| key == text) {
-        return Ok(vec![*id]);
+    if let Some(key) = ours.iter().find(|key| key.name == text) {
+        return Ok(vec![key.id]);
     }
     if let Ok(id) = text.parse() {
         return Ok(vec![id]);
@@ -261,7 +261,7 @@ async fn authors(app: &App, text: &str, name: Option<&str>) -> Result<Vec<Author
     let mut found: Vec<_> = held
         .into_iter()
         .map(|value| value.author)
-        .chain(ours.into_iter().map(|(_, id)| id))
+        .chain(ours.into_iter().map(|key| key.id))
         .filter(|id| id.to_string().starts_with(text))
         .collect();
     found.sort_unstable();

@@ -118,12 +118,15 @@ impl Request<'_> {
             .replace("{id}", &id)
             .replace("{author}", &id)
             .replace("{*name}", "a/b")
-            .replace("{question}", "1");
+            .replace("{question}", "1")
+            .replace("{name}", "nobody");
         let body = match route.path {
             "/v1/bulletins" => r#"{"topic":"news","body":"hello"}"#.to_owned(),
             "/v1/values" => r#"{"name":"n","body":"hello"}"#.to_owned(),
             "/v1/bulletins/{id}/boost" => r#"{"bits":3}"#.to_owned(),
             "/v1/peers" => format!(r#"{{"addresses":["{id}@127.0.0.1:9"],"timeout":"10ms"}}"#),
+            "/v1/keys/{name}/unlock" => r#"{"passphrase":"x"}"#.to_owned(),
+            "/v1/keys/{name}/lock" => "{}".to_owned(),
             _ => r#"{"verdict":"accept"}"#.to_owned(),
         };
         let query = match route.path {

@@ -10,6 +10,7 @@ pub(crate) mod get;
 pub(crate) mod id;
 pub(crate) mod init;
 pub(crate) mod join;
+pub(crate) mod keys;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod members;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bruit::Node;
+use bruit::keys::{DataFolder, KeyError, KeyName, Passphrase};
 use bruit_api::types::Identity;
 use bruit_api::{Endpoint, Limits, Options, Server, Token};
 use clap::Args;
@@ -18,6 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::folder::{Folder, quoted};
 use crate::logs::Logs;
 use crate::output;
+use crate::passphrase;
 use crate::signals::{Signal, Signals};
 
 /// How long requests may finish when the daemon ends.
@@ -31,7 +33,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1_900);
 #[command(
     after_help = "Examples:\n  bruit run\n  bruit run --join NODEID@198.51.100.7:7447\n  \
                         bruit run --data /tmp/b --listen 127.0.0.1:0 --json\n  \
-                        bruit run --network mine --secret ~/mine.secret\n  bruit run --record seen.journal\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
+                        bruit run --network mine --secret ~/mine.secret\n  bruit run --record seen.journal\n  bruit run --passphrase-file node.pass\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
                         HUP reads the configuration again."
 )]
 pub(crate) struct Run {
@@ -45,6 +47,8 @@ pub(crate) struct Run {
     /// comes over links, and of a private network the key made from its secret: keep it to yourself
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: passphrase::Source,
     #[command(flatten)]
     flags: Flags,
 }
@@ -74,6 +78,9 @@ impl Run {
         let log_file = (!self.ephemeral).then(|| folder.log());
         let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;
         refuse_second(&folder).await?;
+        if !self.ephemeral {
+            config.passphrase = self.node_passphrase(&folder)?;
+        }
         descriptors::raise();
         let mut signals = Signals::new()?;
         let node = Node::spawn(config).await?;
@@ -107,6 +114,24 @@ impl Run {
             }
             // Whoever asks twice does not want to wait.
             () = signals.stop() => std::process::exit(Exit::Negative as i32),
+        }
+    }
+}
+
+impl Run {
+    /// What opens the node's key: asked for where it is protected, and read wherever a file is named, so
+    /// that a wrong name is told at once.
+    fn node_passphrase(&self, folder: &Folder) -> Result<Option<Passphrase>, Failure> {
+        let stored = DataFolder::open(folder.path())?.stored(&KeyName::Node)?;
+        if !stored.is_protected() {
+            return self.passphrase.read();
+        }
+        match self.passphrase.existing(&KeyName::Node) {
+            Err(failure) if failure.code == "key_locked" => {
+                let key = KeyName::Node;
+                Err(KeyError::Locked { key }.into())
+            }
+            found => found.map(Some),
         }
     }
 }

@@ -325,6 +325,7 @@ impl Loaded {
             allow: access.allow.clone(),
             deny: access.deny.clone(),
             record: None,
+            passphrase: None,
         })
     }
 

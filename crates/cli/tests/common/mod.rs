@@ -205,6 +205,11 @@ impl Running {
         panic!("no line with {text:?} among {seen:#?}");
     }
 
+    /// What it has written to standard error since somebody last looked.
+    pub fn errors_so_far(&self) -> String {
+        self.errors.try_iter().map(|line| line + "\n").collect()
+    }
+
     /// The process's id.
     pub fn pid(&self) -> u32 {
         self.child.0.id()

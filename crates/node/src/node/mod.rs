@@ -1,5 +1,6 @@
 //! The handle on a running node.
 
+mod authors;
 mod publish;
 mod start;
 mod values;
@@ -8,12 +9,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU8;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bruit_core::event::Command;
-use bruit_core::id::{AuthorId, NodeId};
-use bruit_core::identity::SecretKey;
+use bruit_core::id::NodeId;
 use bruit_core::link::PeerAddress;
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
@@ -27,6 +27,7 @@ use crate::address::{Host, HostPort, PeerSpec};
 use crate::draft::PublishError;
 use crate::driver::{FrameListener, Order};
 use crate::hub::{From, Hub, Subscription, Topics};
+use crate::keyring::Keyring;
 use crate::keys::DataFolder;
 use crate::looks::{Look, Looks};
 use crate::moments::Moments;
@@ -37,6 +38,7 @@ use crate::validator::Validator;
 use crate::wall::wall_now;
 use crate::{looks, view};
 
+pub use authors::AuthorKey;
 pub use start::StartError;
 pub use values::{Boosted, Followed, Following};
 
@@ -51,7 +53,9 @@ struct Inner {
     network: Arc<Network>,
     max_work_bits: u8,
     asking_bits: Arc<AtomicU8>,
-    authors: RwLock<BTreeMap<String, SecretKey>>,
+    keyring: Arc<Keyring>,
+    /// One guess at a passphrase at a time: each takes 64 MiB.
+    guesses: tokio::sync::Mutex<()>,
     data: Option<DataFolder>,
     listen: Vec<SocketAddr>,
     addresses: Addresses,
@@ -104,30 +108,6 @@ impl Node {
     /// What to tell others so that they can link to this node; none when it is not reachable.
     pub fn address(&self) -> Option<PeerSpec> {
         PeerSpec::at(self.inner.id, &self.addresses())
-    }
-
-    /// The author keys of this node, by name.
-    pub fn authors(&self) -> Vec<(String, AuthorId)> {
-        let kept = self
-            .inner
-            .data
-            .as_ref()
-            .and_then(|data| data.authors().ok());
-        if let Some(kept) = kept {
-            return kept
-                .into_iter()
-                .map(|author| (author.name, author.id))
-                .collect();
-        }
-        let authors = self
-            .inner
-            .authors
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        authors
-            .iter()
-            .map(|(name, key)| (name.clone(), key.author_id()))
-            .collect()
     }
 
     /// The network's name.

@@ -1,7 +1,6 @@
 //! Publishing: signs, pays, hands over, and waits for the word asked for.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use bruit_core::bulletin::{Bulletin, Header};
@@ -13,7 +12,6 @@ use tokio::sync::{oneshot, watch};
 use super::Node;
 use crate::draft::{Draft, Outcome, PublishError, Receipt, Terms, Wait};
 use crate::driver::Order;
-use crate::keys::{DEFAULT_AUTHOR, KeyError};
 use crate::miner;
 use crate::publishing::{Progress, Request};
 use crate::wall::wall_now;
@@ -145,35 +143,5 @@ impl Node {
             0 => 0,
             min => min.saturating_add(self.inner.asking_bits.load(Ordering::Relaxed)),
         }
-    }
-
-    /// The author key of this name, the default one's when there is none.
-    pub(crate) fn author(&self, name: Option<&str>) -> Result<SecretKey, PublishError> {
-        let name = name.unwrap_or(DEFAULT_AUTHOR);
-        let authors = self
-            .inner
-            .authors
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = authors.get(name) {
-            return Ok(key.clone());
-        }
-        drop(authors);
-        // The key may have been made since the node started.
-        let Some(data) = &self.inner.data else {
-            return Err(PublishError::OneAuthor(name.to_owned()));
-        };
-        let key = data.author(name).map_err(|error| match error {
-            KeyError::Missing { .. } => PublishError::UnknownAuthor(name.to_owned()),
-            error => PublishError::Author(Arc::new(error)),
-        })?;
-        let key = SecretKey::from_seed(key.expose());
-        let mut authors = self
-            .inner
-            .authors
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        authors.insert(name.to_owned(), key.clone());
-        Ok(key)
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU8;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bruit_core::config::ConfigError;
@@ -22,7 +22,8 @@ use crate::access::ParseAccessError;
 use crate::config::{Config, DEFAULT_PORT};
 use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State};
 use crate::hub::Hub;
-use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, Secret};
+use crate::keyring::Keyring;
+use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, KeyName, Secret};
 use crate::moments::Moments;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
@@ -77,7 +78,7 @@ pub enum StartError {
 /// What a node works with, opened and checked.
 struct Parts {
     key: Secret,
-    authors: BTreeMap<String, SecretKey>,
+    keyring: Keyring,
     data: Option<DataFolder>,
     store: Store,
     recovered: Recovered,
@@ -100,15 +101,20 @@ impl Parts {
                 sender.send(event).ok();
             }
         })?;
+        let keyring = Keyring::default();
         let (key, author) = match &data {
-            Some(data) => (data.node_key()?, data.author(DEFAULT_AUTHOR)?),
-            None => (Secret::random()?, Secret::random()?),
+            Some(data) => {
+                let key = data.secret(&KeyName::Node, config.passphrase.as_ref())?;
+                (key, unlocked(data.author(DEFAULT_AUTHOR))?)
+            }
+            None => (Secret::random()?, Some(Secret::random()?)),
         };
-        let author = SecretKey::from_seed(author.expose());
-        let authors = BTreeMap::from([(DEFAULT_AUTHOR.to_owned(), author)]);
+        if let Some(author) = author {
+            keyring.keep(DEFAULT_AUTHOR, SecretKey::from_seed(author.expose()));
+        }
         Ok(Self {
             key,
-            authors,
+            keyring,
             data,
             store,
             recovered,
@@ -211,7 +217,8 @@ impl Node {
             network,
             max_work_bits: config.max_work_bits,
             asking_bits,
-            authors: RwLock::new(std::mem::take(&mut parts.authors)),
+            keyring: Arc::new(std::mem::take(&mut parts.keyring)),
+            guesses: tokio::sync::Mutex::default(),
             data: parts.data.take(),
             listen,
             addresses,
@@ -240,6 +247,14 @@ fn recorder(config: &Config, origin: Origin) -> Result<Option<Recorder>, StartEr
     Ok(Some(recorder))
 }
 
+/// A key that is locked keeps no node from starting: it is unlocked when it is to sign.
+fn unlocked(key: Result<Secret, KeyError>) -> Result<Option<Secret>, KeyError> {
+    match key {
+        Err(KeyError::Locked { .. }) => Ok(None),
+        key => key.map(Some),
+    }
+}
+
 fn random() -> Result<[u8; 32], StartError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(StartError::Random)?;
@@ -247,10 +262,7 @@ fn random() -> Result<[u8; 32], StartError> {
 }
 
 /// Listens where the configuration says, or at the default port or the next free one.
-async fn bind(
-    listen: Option<SocketAddr>,
-    key: &Secret,
-) -> Result<IrohTransport, StartError> {
+async fn bind(listen: Option<SocketAddr>, key: &Secret) -> Result<IrohTransport, StartError> {
     let bind_to = |address| {
         IrohTransport::bind(IrohConfig {
             secret_key: *key.expose(),
