@@ -11,7 +11,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -463,6 +463,48 @@ fn a_daemon_that_crashes_leaves_no_memory_on_disk() {
     assert!(!status.core_dumped());
 }
 
+/// A user who is nobody here.
+#[cfg(target_os = "linux")]
+const NOBODY: u32 = 65_534;
+
+/// The system gives what tells of a process's memory to root alone, when the process asked for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_cannot_be_looked_into_by_other_processes_of_its_user() {
+    let home = tempfile::tempdir().unwrap();
+    let id = NOBODY.to_string();
+    let as_nobody = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"];
+    // Root's own processes belong to root either way.
+    let is_root = rustix::process::geteuid().is_root();
+    let under = if is_root { as_nobody.as_slice() } else { &[] };
+    if is_root {
+        std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        let program = bruit(home.path()).get_program().to_owned();
+        let mut works = Command::new(as_nobody[0]);
+        works.args(&as_nobody[1..]).arg(program).arg("--version");
+        if !works.output().is_ok_and(|done| done.status.success()) {
+            common::skip(
+                "e2e_keys looked_into",
+                "no setpriv, or nobody may not run bruit",
+            );
+            return;
+        }
+    }
+    let data = home.path().join("bruit");
+    let daemon = Daemon::start_under(under, home, data, &["--listen", "127.0.0.1:0"]);
+    let entry = |name| format!("/proc/{}/{name}", daemon.process.pid());
+    let owner = |name| fs::metadata(entry(name)).unwrap().uid();
+    for closed in ["environ", "maps", "mem", "fd"] {
+        assert_eq!(owner(closed), 0, "{closed}");
+    }
+    // How it is doing stays to be seen.
+    for open in ["stat", "status", "statm", "limits", "net/snmp"] {
+        let mode = fs::metadata(entry(open)).unwrap().mode();
+        assert_eq!(mode & 0o444, 0o444, "{open}");
+    }
+}
+
+#[cfg(target_os = "linux")]
 fn kill(pid: u32, signal: &str) {
     let status = Command::new("kill")
         .args([&format!("-{signal}"), &pid.to_string()])
