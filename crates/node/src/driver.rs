@@ -30,7 +30,7 @@ use crate::looks::{Look, Looks};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
-use crate::store::{Store, StoreError, StoreEvent, Write};
+use crate::store::{Mended, Store, StoreError, StoreEvent, Write};
 use crate::traffic::Traffic;
 use crate::transport::{Transport, TransportEvent};
 use crate::verify::Verifier;
@@ -96,6 +96,7 @@ pub(crate) struct State {
     saved: bytes::Bytes,
     addresses: Vec<std::net::SocketAddr>,
     store_error: Option<StoreError>,
+    mended: Option<Mended>,
 }
 
 /// What one round has to deal with.
@@ -518,7 +519,28 @@ impl Driver {
                 warn!("there is room on the disk again: bulletins are kept again");
                 self.state.store_error = None;
             }
+            StoreEvent::Damaged { ids } => {
+                warn!(
+                    bulletins = ids.len(),
+                    "what the disk gives back is damaged, and given up"
+                );
+            }
+            StoreEvent::Mended(mended) => {
+                self.state.store_error = None;
+                self.note_mended(mended);
+            }
         }
+    }
+
+    /// Tells the operator of a store that was damaged.
+    pub(crate) fn note_mended(&mut self, mended: Mended) {
+        warn!(
+            saved = mended.saved,
+            lost = mended.lost.len(),
+            aside = %mended.aside.display(),
+            "the store was damaged: a new one is in its place, with what could be read"
+        );
+        self.state.mended = Some(mended);
     }
 
     fn on_order(&mut self, order: Order, now: Now) {
@@ -552,6 +574,7 @@ impl Driver {
                 dialling: &self.state.dialling,
                 now,
                 store_error: self.state.store_error.as_ref(),
+                mended: self.state.mended.as_ref(),
             }),
             Order::Access(access) => self.set_access(access, now),
             Order::Shutdown(_) => {}

@@ -11,7 +11,7 @@ use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now, Wall};
 
 use crate::address::PeerSpec;
-use crate::store::StoreError;
+use crate::store::{Mended, StoreError};
 use crate::traffic::Traffic;
 use crate::transport::Transport;
 use crate::view;
@@ -34,6 +34,7 @@ pub(crate) struct Looks<'a> {
     pub(crate) dialling: &'a BTreeMap<NodeId, (PeerAddress, Wall)>,
     pub(crate) now: Now,
     pub(crate) store_error: Option<&'a StoreError>,
+    pub(crate) mended: Option<&'a Mended>,
 }
 
 /// A clock that is further off than this is worth a warning, in milliseconds.
@@ -89,6 +90,15 @@ fn warnings(looks: &Looks<'_>) -> Vec<view::Warning> {
         warnings.push(view::Warning {
             text: format!("bulletins are relayed but not kept: {error}"),
             fix: "make room on the disk, or restart the node when the disk is sound".to_owned(),
+        });
+    }
+    if let Some(mended) = looks.mended {
+        let (saved, aside) = (mended.saved, mended.aside.display());
+        warnings.push(view::Warning {
+            text: format!(
+                "the store was damaged: {saved} bulletins of it could be read, it is kept as {aside}"
+            ),
+            fix: format!("check the disk (dmesg, smartctl); when nothing is missed, rm {aside}"),
         });
     }
     let outlook = looks.engine.outlook(looks.now);

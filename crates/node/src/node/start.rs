@@ -94,7 +94,11 @@ impl Parts {
             None => Place::Ephemeral,
         };
         let keeps = config.data.is_some();
-        let (store, recovered) = Store::open(&place, StoreOptions::default(), move |event| {
+        let options = StoreOptions {
+            network: Some(*config.network().id()),
+            ..StoreOptions::default()
+        };
+        let (store, recovered) = Store::open(&place, options, move |event| {
             // What is in memory alone is not stored: that word would wake the driver for nothing.
             if keeps || !matches!(event, StoreEvent::Synced { .. }) {
                 // The driver is gone when the node has stopped.
@@ -196,6 +200,9 @@ impl Node {
             recorder: None,
             state: State::default(),
         };
+        if let Some(mended) = parts.recovered.mended.take() {
+            driver.note_mended(mended);
+        }
         // The last that may fail, so that no file is left behind by a node that does not start.
         driver.recorder = recorder(
             config,

@@ -1,57 +1,44 @@
-//! The tables of the database, and the one transaction that changes them.
+//! The database of one data folder: its tables, and whether it is fit for reading and writing.
 //!
 //! The only index by id is in memory: on disk it would be the one tree with random keys, and with
-//! it a batch of n bulletins would rewrite up to n pages more. Whatever a batch does can be done
-//! again over its own result, so that a batch whose commit failed may be repeated.
+//! it a batch of n bulletins would rewrite up to n pages more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use bruit_core::id::BulletinId;
-use bruit_core::time::Wall;
+use bruit_core::id::{BulletinId, NetworkId};
 use bytes::Bytes;
 use redb::{
-    Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    TableError, WriteTransaction,
+    Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction,
 };
 
+use super::check;
 use super::medium::Medium;
+use super::recover::recover;
 use super::rows::{self, LONG_KEY_BYTES};
-use super::{Held, Recovered, StoreError, StoredBulletin, Write};
+use super::salvage;
+use super::scan::{self, Read, Scan};
+use super::schema::{self, Found, SCHEMA, SEQ_RESERVE};
+use super::tables::{self, Change, Changes};
+use super::{Mended, Recovered, StoreError, StoreOptions, StoredBulletin, Write};
 
-/// What makes the file a store of ours: the table's name, and in it the schema and the first free
-/// arrival number.
-const BRUIT: TableDefinition<'_, &str, u64> = TableDefinition::new("bruit");
 /// Bodies by arrival.
 pub(super) const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Known ids by end of validity.
-const SEEN: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> = TableDefinition::new("seen");
+pub(super) const SEEN: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
+    TableDefinition::new("seen");
 /// Arrivals by topic.
 pub(super) const TOPICS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], u64> =
     TableDefinition::new("topics");
 /// Versions of named values, under the keys of `SEEN`.
-const VERSIONS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
+pub(super) const VERSIONS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
     TableDefinition::new("versions");
 /// What the node keeps for itself.
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-
-/// The schema this program writes, and the newest it reads.
-///
-/// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
-/// 3: the table of versions, which 2 had no use for.
-pub(super) const SCHEMA: u64 = 3;
-/// Key of the schema in `BRUIT`.
-const SCHEMA_KEY: &str = "schema";
-/// Key of the first arrival number that was certainly never given out.
-const NEXT_SEQ_KEY: &str = "next_seq";
-
-/// Arrival numbers set aside on disk before they are given out, so that none is given out twice
-/// even when a crash takes the bulletins that bore them.
-const SEQ_RESERVE: u64 = 1 << 24;
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// Whether each commit saves what a repair would have to rebuild: opening after a crash then takes
 /// milliseconds at any size, and each commit a second sync.
@@ -62,6 +49,8 @@ const QUICK_REPAIR: bool = true;
 pub(super) struct Disk {
     medium: Box<dyn Medium>,
     cache_bytes: usize,
+    /// Whose bulletins are kept.
+    network: Option<NetworkId>,
     view: RwLock<View>,
     index: RwLock<Index>,
     /// First arrival number not set aside.
@@ -70,11 +59,11 @@ pub(super) struct Disk {
 
 /// Arrival numbers by id.
 #[derive(Debug, Default)]
-struct Index {
+pub(super) struct Index {
     /// Of the bodies on disk.
-    held: HashMap<BulletinId, u64>,
+    pub(super) held: HashMap<BulletinId, u64>,
     /// Of bodies that were evicted, until their ids are purged.
-    gone: HashMap<BulletinId, u64>,
+    pub(super) gone: HashMap<BulletinId, u64>,
 }
 
 impl Index {
@@ -91,7 +80,7 @@ impl Index {
     }
 
     /// The arrival of a body, held or gone.
-    fn arrival(&self, id: &BulletinId) -> Option<u64> {
+    pub(super) fn arrival(&self, id: &BulletinId) -> Option<u64> {
         self.held.get(id).or_else(|| self.gone.get(id)).copied()
     }
 }
@@ -100,10 +89,50 @@ impl Index {
 #[derive(Debug)]
 enum View {
     /// Reading and writing.
-    Live(Database),
+    Live(Open),
     /// Reading only: the last write failed.
-    Frozen(Database),
+    Frozen(Open),
     Closed,
+}
+
+/// An open database. Closing one that is damaged may panic, which is nobody's concern.
+#[derive(Debug)]
+pub(super) struct Open(Option<Database>);
+
+impl Open {
+    pub(super) fn new(database: Database) -> Self {
+        Self(Some(database))
+    }
+
+    /// # Errors
+    /// When it is closed.
+    pub(super) fn get(&self) -> Result<&Database, redb::Error> {
+        self.0.as_ref().ok_or(redb::Error::DatabaseClosed)
+    }
+
+    /// # Errors
+    /// When it is closed.
+    pub(super) fn get_mut(&mut self) -> Result<&mut Database, redb::Error> {
+        self.0.as_mut().ok_or(redb::Error::DatabaseClosed)
+    }
+
+    /// Closes it.
+    ///
+    /// # Errors
+    /// Damage that shows at the end.
+    pub(super) fn close(&mut self) -> Result<(), redb::Error> {
+        let database = self.0.take();
+        guarded(move || {
+            drop(database);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.close().ok();
+    }
 }
 
 /// What the reader does when the database refuses because of a failure the writer is busy with.
@@ -112,40 +141,66 @@ const WAIT_FOR_WRITER: Duration = Duration::from_millis(5);
 const WAITS_FOR_WRITER: u32 = 200;
 
 impl Disk {
-    /// Opens the store in `medium`, creating it when there is none, and reads back what it knows.
+    /// Opens the store in `medium`, creating it when there is none, and reads back what it knows. A
+    /// damaged one is mended: what can be read of it goes into a new one, and it is kept aside.
     ///
     /// # Errors
-    /// The operator's: newer schema, damage, permission; the machine's: full, input or output.
+    /// The operator's: newer schema, permission, a file that is no store; the machine's: full, input
+    /// or output.
     pub(super) fn open(
         medium: Box<dyn Medium>,
-        cache_bytes: usize,
+        options: &StoreOptions,
     ) -> Result<(Self, Recovered), StoreError> {
-        let file = medium.file().to_owned();
-        let explain = |error| StoreError::from_redb(error, &file);
-        let database = guarded(|| Ok(medium.open(&builder(cache_bytes))?)).map_err(explain)?;
-        match guarded(|| schema(&database)).map_err(explain)? {
-            Some(found) if found > SCHEMA => {
-                return Err(StoreError::NewerSchema {
-                    file,
-                    found,
-                    supported: SCHEMA,
-                });
-            }
-            _ => {}
+        let cache_bytes = options.cache_bytes;
+        let mut mended = None;
+        let is_checked = medium
+            .len()
+            .is_ok_and(|len| len > 0 && len <= options.check_bytes_max);
+        if is_checked && salvage::is_ours(&*medium) && !salvage::is_sound(&*medium, cache_bytes) {
+            mended = Some(salvage::mend(&*medium, cache_bytes)?);
         }
-        let (recovered, index) = guarded(|| {
-            let next_seq = prepare(&database)?;
-            recover(&database, next_seq)
-        })
-        .map_err(explain)?;
+        let opened = match open_live(&*medium, cache_bytes) {
+            Err(StoreError::Corrupt { .. }) if mended.is_none() && salvage::is_ours(&*medium) => {
+                mended = Some(salvage::mend(&*medium, cache_bytes)?);
+                open_live(&*medium, cache_bytes)
+            }
+            opened => opened,
+        };
+        let (database, mut recovered, index) = opened?;
+        recovered.mended = mended;
         let disk = Self {
             medium,
             cache_bytes,
+            network: options.network,
             view: RwLock::new(View::Live(database)),
             index: RwLock::new(index),
-            reserved: AtomicU64::new(recovered.next_seq + SEQ_RESERVE),
+            reserved: AtomicU64::new(recovered.next_seq.saturating_add(SEQ_RESERVE)),
         };
         Ok((disk, recovered))
+    }
+
+    /// Puts a new store in the place of this one, with all of it that can be read.
+    ///
+    /// # Errors
+    /// As [`Disk::open`]; the view is frozen then.
+    pub(super) fn mend(&self) -> Result<Mended, StoreError> {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        *view = View::Closed;
+        let mended = salvage::mend(&*self.medium, self.cache_bytes).and_then(|mended| {
+            let (database, _, index) = open_live(&*self.medium, self.cache_bytes)?;
+            Ok((mended, database, index))
+        });
+        match mended {
+            Ok((mended, database, index)) => {
+                *view = View::Live(database);
+                *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+                Ok(mended)
+            }
+            Err(error) => {
+                self.freeze_view(&mut view);
+                Err(error)
+            }
+        }
     }
 
     /// Applies `batch` in one transaction and syncs it. `top_seq` is the highest arrival number
@@ -163,7 +218,7 @@ impl Disk {
         let View::Live(database) = &*view else {
             return Err(StoreError::Closed);
         };
-        let done = guarded(|| self.transact(database, batch, top_seq));
+        let done = guarded(|| self.transact(database.get()?, batch, top_seq));
         let changes = done.map_err(|error| self.explain(error))?;
         // What the same batch evicted again is not "stored".
         let stored = batch
@@ -187,29 +242,16 @@ impl Disk {
     ) -> Result<Changes, redb::Error> {
         let transaction = begin(database)?;
         let reserved = self.reserved.load(Ordering::Relaxed);
-        let reserve = (top_seq + SEQ_RESERVE / 2 > reserved).then_some(top_seq + SEQ_RESERVE);
-        if let Some(reserve) = reserve {
-            transaction
-                .open_table(BRUIT)?
-                .insert(NEXT_SEQ_KEY, reserve)?;
+        let mut set_aside = None;
+        if top_seq.saturating_add(SEQ_RESERVE / 2) > reserved {
+            set_aside = Some(schema::reserve(&transaction, top_seq)?);
         }
-        let changes = self.change_tables(&transaction, batch)?;
+        let changes = tables::apply(&transaction, &self.index(), batch)?;
         transaction.commit()?;
-        if let Some(reserve) = reserve {
-            self.reserved.store(reserve, Ordering::Relaxed);
+        if let Some(reserved) = set_aside {
+            self.reserved.store(reserved, Ordering::Relaxed);
         }
         Ok(changes)
-    }
-
-    fn change_tables(
-        &self,
-        transaction: &WriteTransaction,
-        batch: &[Write],
-    ) -> Result<Changes, redb::Error> {
-        let index = self.index();
-        let mut tables = Tables::open(transaction, &index)?;
-        batch.iter().try_for_each(|write| tables.apply(write))?;
-        Ok(tables.changes)
     }
 
     /// Runs `read` over what is committed. While the writer deals with a failed write, waits.
@@ -224,7 +266,7 @@ impl Disk {
         loop {
             let result = match &*self.view() {
                 View::Live(database) | View::Frozen(database) => {
-                    guarded(|| read(&database.begin_read()?))
+                    guarded(|| read(&database.get()?.begin_read()?))
                 }
                 View::Closed => return Err(StoreError::Closed),
             };
@@ -253,22 +295,58 @@ impl Disk {
         self.index().arrival(id)
     }
 
-    /// The bytes of the bulletin `id`, where its body is on disk.
+    /// The bytes of the bulletin `id`, where its body is on disk and as it was put there.
     ///
     /// # Errors
     /// As [`Disk::read`].
-    pub(super) fn bytes(&self, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
+    pub(super) fn body(&self, id: &BulletinId) -> Result<Body, StoreError> {
         let Some(seq) = self.seq_of(id) else {
-            return Ok(None);
+            return Ok(Body::None);
         };
-        self.read(|transaction| {
+        let read = self.read(|transaction| {
             let bodies = transaction.open_table(BODIES)?;
-            let Some(row) = bodies.get(seq)? else {
-                return Ok(None);
-            };
-            let bulletin = rows::body(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
-            Ok((bulletin.id == *id).then_some(bulletin.bytes))
+            let row = bodies.get(seq)?;
+            Ok(row.and_then(|row| rows::sealed_body(seq, row.value())))
+        });
+        let bulletin = read?.filter(|bulletin| bulletin.id == *id && self.vouches(bulletin));
+        Ok(match bulletin {
+            Some(bulletin) => Body::Whole(bulletin.bytes),
+            // Evicted while it was read.
+            None if self.seq_of(id) != Some(seq) => Body::None,
+            None => Body::Damaged(seq),
         })
+    }
+
+    /// One page of `scan`.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    pub(super) fn page(&self, scan: &Scan) -> Result<Read, StoreError> {
+        let mut read = self.read(|transaction| scan::page(transaction, scan))?;
+        read.page.rows.retain(|bulletin| {
+            let is_whole = self.vouches(bulletin);
+            if !is_whole {
+                read.damaged.push(bulletin.seq);
+            }
+            is_whole
+        });
+        Ok(read)
+    }
+
+    /// Whether `bulletin` is one of the network this store is for.
+    fn vouches(&self, bulletin: &StoredBulletin) -> bool {
+        let network = self.network.as_ref();
+        network.is_none_or(|network| check::holds(network, &bulletin.id, &bulletin.bytes))
+    }
+
+    /// The ids of bodies on disk under these numbers.
+    pub(super) fn ids_of(&self, seqs: &[u64]) -> Vec<(BulletinId, u64)> {
+        if seqs.is_empty() {
+            return Vec::new();
+        }
+        let index = self.index();
+        let held = index.held.iter().map(|(id, seq)| (*id, *seq));
+        held.filter(|(_, seq)| seqs.contains(seq)).collect()
     }
 
     /// The name for messages.
@@ -289,7 +367,7 @@ impl Disk {
     fn freeze_view(&self, view: &mut View) {
         *view = View::Closed;
         let frozen = guarded(|| Ok(self.medium.open_frozen(&builder(self.cache_bytes))?));
-        *view = frozen.map_or(View::Closed, View::Frozen);
+        *view = frozen.map_or(View::Closed, |frozen| View::Frozen(Open::new(frozen)));
     }
 
     /// Opens the medium for writing again, when it seems to have room for `bytes` more.
@@ -306,7 +384,7 @@ impl Disk {
         *view = View::Closed;
         match guarded(|| Ok(self.medium.open(&builder(self.cache_bytes))?)) {
             Ok(live) => {
-                *view = View::Live(live);
+                *view = View::Live(Open::new(live));
                 Ok(())
             }
             Err(error) => {
@@ -323,18 +401,15 @@ impl Disk {
     /// Input or output: the numbers stay set aside, nothing else is lost.
     pub(super) fn close(&self, top_seq: u64) -> Result<(), StoreError> {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        let View::Live(database) = std::mem::replace(&mut *view, View::Closed) else {
+        let View::Live(mut database) = std::mem::replace(&mut *view, View::Closed) else {
             return Ok(());
         };
         guarded(|| {
-            let transaction = begin(&database)?;
-            transaction
-                .open_table(BRUIT)?
-                .insert(NEXT_SEQ_KEY, top_seq + 1)?;
-            transaction.commit()?;
-            drop(database);
-            Ok(())
+            let transaction = begin(database.get()?)?;
+            schema::give_back(&transaction, top_seq.saturating_add(1))?;
+            Ok(transaction.commit()?)
         })
+        .and_then(|()| database.close())
         .map_err(|error| self.explain(error))
     }
 
@@ -351,290 +426,61 @@ impl Disk {
     }
 }
 
-/// What a batch made of an id.
-#[derive(Debug, Clone, Copy)]
-enum Change {
-    /// Its body is on disk, under this number.
-    Held(u64),
-    /// Its body came under this number, and was evicted.
-    Gone(u64),
-    Forgotten,
+/// What is found of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Body {
+    /// It is not on disk.
+    None,
+    /// Its bytes.
+    Whole(Bytes),
+    /// It is on disk under this number, and not as it was put there.
+    Damaged(u64),
 }
 
-/// What a batch changed.
-type Changes = BTreeMap<BulletinId, Change>;
-
-/// The open tables of one transaction.
-struct Tables<'a> {
-    bodies: Table<'a, u64, &'static [u8]>,
-    seen: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
-    topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
-    versions: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
-    meta: Table<'a, &'static str, &'static [u8]>,
-    index: &'a Index,
-    changes: Changes,
+/// Opens the database for writing, in the schema of this program, and reads back what it knows.
+fn open_live(
+    medium: &dyn Medium,
+    cache_bytes: usize,
+) -> Result<(Open, Recovered, Index), StoreError> {
+    let file = medium.file();
+    let explain = |error| StoreError::from_redb(error, file);
+    let database = guarded(|| Ok(medium.open(&builder(cache_bytes))?)).map_err(explain)?;
+    let database = Open::new(database);
+    let found = guarded(|| schema::found(database.get()?)).map_err(explain)?;
+    match found {
+        Found::Store(found) if found > SCHEMA => {
+            return Err(StoreError::NewerSchema {
+                file: file.to_owned(),
+                found,
+                supported: SCHEMA,
+            });
+        }
+        Found::Foreign => return Err(StoreError::foreign(file)),
+        Found::Store(_) | Found::Empty => {}
+    }
+    let (recovered, index) = guarded(|| {
+        let next_seq = schema::prepare(database.get()?, found)?;
+        recover(database.get()?, next_seq)
+    })
+    .map_err(explain)?;
+    Ok((database, recovered, index))
 }
 
-impl<'a> Tables<'a> {
-    fn open(transaction: &'a WriteTransaction, index: &'a Index) -> Result<Self, TableError> {
-        Ok(Self {
-            bodies: transaction.open_table(BODIES)?,
-            seen: transaction.open_table(SEEN)?,
-            topics: transaction.open_table(TOPICS)?,
-            versions: transaction.open_table(VERSIONS)?,
-            meta: transaction.open_table(META)?,
-            index,
-            changes: Changes::new(),
-        })
-    }
-
-    fn apply(&mut self, write: &Write) -> Result<(), redb::Error> {
-        match write {
-            Write::Put(bulletin) => self.put(bulletin),
-            Write::Seen {
-                id,
-                created,
-                expires,
-            } => self.see(id, *created, *expires),
-            Write::Version {
-                id,
-                expires,
-                version,
-            } => {
-                let value = rows::version_value(version);
-                self.versions
-                    .insert(&rows::seen_key(*expires, id), value.as_slice())?;
-                Ok(())
-            }
-            Write::Restamp {
-                id,
-                stamp_bits,
-                bytes,
-            } => self.restamp(id, *stamp_bits, bytes),
-            Write::Evict { id } => self.evict(id),
-            Write::Purge { ids } => ids
-                .iter()
-                .try_for_each(|(id, expires)| self.purge(id, *expires)),
-            Write::Meta { key, value } => {
-                self.meta.insert(*key, value.as_slice())?;
-                Ok(())
-            }
-            Write::Barrier(_) => Ok(()),
-        }
-    }
-
-    /// Arrival number of the body of `id`, as this batch has left it.
-    fn seq(&self, id: &BulletinId) -> Option<u64> {
-        match self.changes.get(id) {
-            Some(Change::Held(seq)) => Some(*seq),
-            Some(Change::Gone(_) | Change::Forgotten) => None,
-            None => self.index.held.get(id).copied(),
-        }
-    }
-
-    /// Whether `id` arrived once, as this batch has left it.
-    fn has_arrived(&self, id: &BulletinId) -> bool {
-        match self.changes.get(id) {
-            Some(change) => !matches!(change, Change::Forgotten),
-            None => self.index.arrival(id).is_some(),
-        }
-    }
-
-    fn put(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
-        if self
-            .seq(&bulletin.id)
-            .is_some_and(|seq| seq != bulletin.seq)
-        {
-            self.remove_body(&bulletin.id)?;
-        }
-        self.write_body(bulletin)?;
-        self.topics.insert(
-            &rows::topic_key(&bulletin.topic, bulletin.seq),
-            bulletin.created.as_millis(),
-        )?;
-        self.changes.insert(bulletin.id, Change::Held(bulletin.seq));
-        Ok(())
-    }
-
-    /// Writes the body's row and the id's.
-    fn write_body(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
-        let mut row = self
-            .bodies
-            .insert_reserve(bulletin.seq, rows::body_len(bulletin))?;
-        rows::write_body(bulletin, row.as_mut());
-        drop(row);
-        let key = rows::seen_key(bulletin.expires, &bulletin.id);
-        let value = rows::held_value(bulletin.created, &Held::of(bulletin));
-        self.seen.insert(&key, value.as_slice())?;
-        Ok(())
-    }
-
-    fn see(&mut self, id: &BulletinId, created: Wall, expires: Wall) -> Result<(), redb::Error> {
-        if !self.has_arrived(id) {
-            let created = created.as_millis().to_be_bytes();
-            self.seen
-                .insert(&rows::seen_key(expires, id), created.as_slice())?;
-        }
-        Ok(())
-    }
-
-    fn restamp(
-        &mut self,
-        id: &BulletinId,
-        stamp_bits: u8,
-        bytes: &Bytes,
-    ) -> Result<(), redb::Error> {
-        let Some(seq) = self.seq(id) else {
-            return Ok(());
-        };
-        let Some(row) = self.bodies.get(seq)? else {
-            return Ok(());
-        };
-        let (head, _) = rows::body_head(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
-        drop(row);
-        self.write_body(&StoredBulletin {
-            stamp_bits,
-            bytes: bytes.clone(),
-            ..head
-        })
-    }
-
-    fn evict(&mut self, id: &BulletinId) -> Result<(), redb::Error> {
-        if let Some(body) = self.remove_body(id)? {
-            let gone = rows::gone_value(body.created, body.seq);
-            self.seen
-                .insert(&rows::seen_key(body.expires, id), gone.as_slice())?;
-            self.changes.insert(*id, Change::Gone(body.seq));
-        }
-        Ok(())
-    }
-
-    fn purge(&mut self, id: &BulletinId, expires: Wall) -> Result<(), redb::Error> {
-        let expires = self.remove_body(id)?.map_or(expires, |body| body.expires);
-        let key = rows::seen_key(expires, id);
-        self.seen.remove(&key)?;
-        self.versions.remove(&key)?;
-        self.changes.insert(*id, Change::Forgotten);
-        Ok(())
-    }
-
-    /// Takes away the body of `id` and its place in the topic's list. Returns what it was, without
-    /// its bytes.
-    fn remove_body(&mut self, id: &BulletinId) -> Result<Option<StoredBulletin>, redb::Error> {
-        let Some(seq) = self.seq(id) else {
-            return Ok(None);
-        };
-        self.changes.insert(*id, Change::Forgotten);
-        let Some(row) = self.bodies.remove(seq)? else {
-            return Ok(None);
-        };
-        let (body, _) = rows::body_head(seq, row.value()).ok_or_else(|| damaged("body", seq))?;
-        drop(row);
-        self.topics.remove(&rows::topic_key(&body.topic, seq))?;
-        Ok(Some(body))
-    }
-}
-
-fn builder(cache_bytes: usize) -> Builder {
+pub(super) fn builder(cache_bytes: usize) -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes);
     builder
 }
 
 /// Begins a transaction whose commit is synced and leaves nothing to repair after a crash.
-fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(QUICK_REPAIR);
     Ok(transaction)
 }
 
-/// The schema of the store in `database`; `None` when it is empty.
-fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
-    let transaction = database.begin_read()?;
-    if transaction.list_tables()?.next().is_none() {
-        return Ok(None);
-    }
-    match transaction.open_table(BRUIT) {
-        Ok(table) => match table.get(SCHEMA_KEY)? {
-            Some(schema) => Ok(Some(schema.value())),
-            None => Err(redb::Error::Corrupted("it names no schema".to_owned())),
-        },
-        Err(TableError::TableDoesNotExist(_)) => Err(redb::Error::Corrupted(
-            "it is the database of another program".to_owned(),
-        )),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Creates what is missing, and sets arrival numbers aside. Returns the first one to give out.
-fn prepare(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = begin(database)?;
-    let next_seq = {
-        let mut bruit = transaction.open_table(BRUIT)?;
-        bruit.insert(SCHEMA_KEY, SCHEMA)?;
-        let noted = bruit.get(NEXT_SEQ_KEY)?.map_or(1, |seq| seq.value());
-        let last = transaction
-            .open_table(BODIES)?
-            .last()?
-            .map_or(0, |(seq, _)| seq.value());
-        let next_seq = noted.max(last + 1);
-        bruit.insert(NEXT_SEQ_KEY, next_seq + SEQ_RESERVE)?;
-        transaction.open_table(TOPICS)?;
-        transaction.open_table(META)?;
-        // A crash left them without their ids.
-        let seen = transaction.open_table(SEEN)?;
-        let mut versions = transaction.open_table(VERSIONS)?;
-        versions.retain(|key, _| matches!(seen.get(key), Ok(Some(_)) | Err(_)))?;
-        next_seq
-    };
-    transaction.commit()?;
-    Ok(next_seq)
-}
-
-/// Reads back ids, index and the node's own notes.
-fn recover(database: &Database, next_seq: u64) -> Result<(Recovered, Index), redb::Error> {
-    let transaction = database.begin_read()?;
-    let mut index = Index::default();
-    let mut seen = Vec::new();
-    let versions = transaction.open_table(VERSIONS)?;
-    for row in transaction.open_table(SEEN)?.iter()? {
-        let (key, value) = row?;
-        let mut known = rows::known(key.value(), value.value()).ok_or_else(|| {
-            redb::Error::Corrupted("a row of known ids has a wrong length".to_owned())
-        })?;
-        if let Some(version) = versions.get(key.value())? {
-            let version = rows::version(version.value())
-                .ok_or_else(|| redb::Error::Corrupted("a row of versions is none".to_owned()))?;
-            known.version = Some(version);
-        }
-        let held = known.held.as_ref().map(|held| (known.id, held.seq));
-        let gone = rows::gone_seq(value.value()).map(|seq| (known.id, seq));
-        index.held.extend(held);
-        index.gone.extend(gone);
-        seen.push(known);
-    }
-    let mut meta = BTreeMap::new();
-    for row in transaction.open_table(META)?.iter()? {
-        let (key, value) = row?;
-        meta.insert(key.value().to_owned(), value.value().to_vec());
-    }
-    Ok((
-        Recovered {
-            seen,
-            next_seq,
-            meta,
-        },
-        index,
-    ))
-}
-
-/// The error for row `seq` of a table that cannot be read.
-pub(super) fn damaged(table: &str, seq: u64) -> redb::Error {
-    redb::Error::Corrupted(format!("row {seq} of {table} has a wrong length"))
-}
-
 /// Runs `work`; a panic of the database counts as damage it found.
-fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()

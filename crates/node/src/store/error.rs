@@ -47,6 +47,12 @@ pub enum StoreError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// The file is the database of another program.
+    #[error("{} is the database of another program", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
     /// The file is not a store, or its contents contradict themselves.
     #[error("store {} is damaged: {what}", file.display())]
     Corrupt {
@@ -115,6 +121,7 @@ impl StoreError {
             Self::NotADirectory { .. } => "not_a_folder",
             Self::Permission { .. } => "permission_denied",
             Self::ReadOnly { .. } => "read_only",
+            Self::Foreign { .. } => "not_a_store",
             Self::Corrupt { .. } => "store_damaged",
             Self::Full { .. } => "disk_full",
             Self::Io { .. } => "disk_error",
@@ -153,6 +160,10 @@ impl StoreError {
                 "remount it writable, choose another folder with --data, or run with --ephemeral"
                     .to_owned()
             }
+            Self::Foreign { file } => format!(
+                "move {} away, or choose another folder with --data",
+                file.display()
+            ),
             Self::Corrupt { file, .. } => {
                 format!(
                     "move {0} aside (mv {0} {0}.damaged) and start again: bulletins come back from peers",
@@ -173,6 +184,13 @@ impl StoreError {
     /// True when waiting for space is the cure.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
+    }
+
+    /// `file` is the database of another program.
+    pub(super) fn foreign(file: &Path) -> Self {
+        Self::Foreign {
+            file: file.to_owned(),
+        }
     }
 
     /// What `error` at `path` means.

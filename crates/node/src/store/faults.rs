@@ -2,13 +2,13 @@
 //! power can be cut at each of them afterwards.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 
-use super::medium::{Frozen, Medium};
+use super::medium::{Fill, Frozen, Medium};
 
 /// Smallest unit a disk writes whole.
 const SECTOR_BYTES: usize = 512;
@@ -34,10 +34,14 @@ pub(super) struct Faulty(Arc<Parts>);
 struct Parts {
     bytes: Mutex<Vec<u8>>,
     log: Mutex<Vec<Operation>>,
+    /// Damaged databases that were kept.
+    aside: Mutex<Vec<Vec<u8>>>,
     fail_next_sync: AtomicBool,
     fail_next_read: AtomicBool,
     /// Bytes beyond this offset cannot be written.
     capacity: AtomicU64,
+    /// Writes, lengths and syncs that still succeed.
+    luck: AtomicU64,
     /// Held by a test to make syncs wait.
     gate: Mutex<()>,
 }
@@ -47,9 +51,11 @@ impl Default for Parts {
         Self {
             bytes: Mutex::default(),
             log: Mutex::default(),
+            aside: Mutex::default(),
             fail_next_sync: AtomicBool::new(false),
             fail_next_read: AtomicBool::new(false),
             capacity: AtomicU64::new(u64::MAX),
+            luck: AtomicU64::new(u64::MAX),
             gate: Mutex::default(),
         }
     }
@@ -77,6 +83,25 @@ impl Faulty {
         self.0.fail_next_read.store(true, Ordering::SeqCst);
     }
 
+    /// Lets `count` writes, changes of length and syncs succeed, and none after them.
+    pub(super) fn fail_after(&self, count: u64) {
+        self.0.luck.store(count, Ordering::SeqCst);
+    }
+
+    fn try_luck(&self) -> io::Result<()> {
+        let used = |luck: u64| match luck {
+            0 => None,
+            u64::MAX => Some(u64::MAX),
+            luck => Some(luck - 1),
+        };
+        let used = self
+            .0
+            .luck
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, used);
+        used.map(drop)
+            .map_err(|_| io::Error::other("injected: the disk is gone"))
+    }
+
     /// Leaves no room beyond what is written so far.
     pub(super) fn fill_up(&self) {
         let len = self.0.bytes.lock().unwrap().len() as u64;
@@ -100,6 +125,11 @@ impl Faulty {
         self.0.log.lock().unwrap().clone()
     }
 
+    /// The damaged databases that were kept, in order.
+    pub(super) fn aside(&self) -> Vec<Vec<u8>> {
+        self.0.aside.lock().unwrap().clone()
+    }
+
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.0.bytes.lock().unwrap().clone()
     }
@@ -116,6 +146,28 @@ impl Medium for Faulty {
 
     fn open_frozen(&self, builder: &Builder) -> Result<Database, DatabaseError> {
         builder.create_with_backend(Frozen::new(self.clone())?)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        StorageBackend::len(self)
+    }
+
+    fn part(&self, start: u64, max: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.0.bytes.lock().unwrap();
+        let part = bytes.get(usize::try_from(start).unwrap()..);
+        let part = part.unwrap_or_default();
+        Ok(part[..part.len().min(max)].to_vec())
+    }
+
+    fn begin_anew(&self, builder: &Builder, fill: &mut Fill<'_>) -> Result<PathBuf, redb::Error> {
+        let new = Self::default();
+        let database = builder.create_with_backend(new.clone())?;
+        fill(&database)?;
+        drop(database);
+        let old = std::mem::replace(&mut *self.0.bytes.lock().unwrap(), new.bytes());
+        let mut aside = self.0.aside.lock().unwrap();
+        aside.push(old);
+        Ok(PathBuf::from(format!("test.redb.damaged-{}", aside.len())))
     }
 
     fn has_room(&self, _bytes: u64) -> bool {
@@ -142,6 +194,7 @@ impl StorageBackend for Faulty {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.try_luck()?;
         let len = usize::try_from(len).unwrap();
         self.0.log.lock().unwrap().push(Operation::SetLen(len));
         self.0.bytes.lock().unwrap().resize(len, 0);
@@ -149,6 +202,7 @@ impl StorageBackend for Faulty {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.try_luck()?;
         drop(self.0.gate.lock().unwrap());
         if self.0.fail_next_sync.swap(false, Ordering::SeqCst) {
             return Err(io::Error::other("injected: the sync failed"));
@@ -158,6 +212,7 @@ impl StorageBackend for Faulty {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.try_luck()?;
         if offset + data.len() as u64 > self.0.capacity.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }

@@ -2,13 +2,14 @@
 //!
 //! The database refuses even reads after its first failed write. [`Frozen`] keeps the node reading:
 //! it opens the same bytes a second time, with every write of that second life kept in memory. What
-//! a failed write left half done is thus repaired in the view only, and the file stays evidence.
+//! a failed write left half done is thus repaired in the view only, and the file stays evidence. What
+//! cannot be read is zeros there: the database refuses everything after one failed read, too.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::Debug;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +17,9 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use crate::keys::private_options;
+
+/// What fills a new database.
+pub(super) type Fill<'a> = dyn FnMut(&Database) -> Result<(), redb::Error> + 'a;
 
 /// Where the database's bytes live.
 pub(super) trait Medium: Send + Sync + Debug {
@@ -27,6 +31,16 @@ pub(super) trait Medium: Send + Sync + Debug {
 
     /// Opens a view that cannot change the bytes.
     fn open_frozen(&self, builder: &Builder) -> Result<Database, DatabaseError>;
+
+    /// Bytes of the file; 0 when there is none.
+    fn len(&self) -> io::Result<u64>;
+
+    /// The bytes of the file from `start` on, at most `max`.
+    fn part(&self, start: u64, max: usize) -> io::Result<Vec<u8>>;
+
+    /// Puts a new database that `fill` has filled in the place of this one, in one step, and keeps
+    /// this one under another name, which is returned.
+    fn begin_anew(&self, builder: &Builder, fill: &mut Fill<'_>) -> Result<PathBuf, redb::Error>;
 
     /// Whether `bytes` more would fit now. A guess that saves vain attempts.
     fn has_room(&self, bytes: u64) -> bool;
@@ -43,9 +57,9 @@ impl FileMedium {
         Self { file }
     }
 
-    /// Creates an empty database under another name and moves it into place, so that a power cut in
+    /// Creates a database under another name, to be moved into place when it is whole: a power cut in
     /// between leaves no half-made file, which could not be told from a damaged one.
-    fn create(&self, builder: &Builder) -> Result<(), DatabaseError> {
+    fn make(&self, builder: &Builder, pour: &mut Fill<'_>) -> Result<PathBuf, redb::Error> {
         let new = self.file.with_extension("new");
         let file = private_options()
             .read(true)
@@ -53,10 +67,40 @@ impl FileMedium {
             .create(true)
             .truncate(true)
             .open(&new)?;
-        drop(builder.create_file(file.try_clone()?)?);
-        file.sync_all()?;
-        std::fs::rename(&new, &self.file)?;
-        Ok(sync_folder(self.file.parent().unwrap_or(Path::new(".")))?)
+        let database = builder.create_file(file.try_clone()?)?;
+        let filled = pour(&database);
+        drop(database);
+        if let Err(error) = filled.and_then(|()| Ok(file.sync_all()?)) {
+            // It takes room that may be what is missing.
+            std::fs::remove_file(&new).ok();
+            return Err(error);
+        }
+        Ok(new)
+    }
+
+    fn put_in_place(&self, new: &Path) -> io::Result<()> {
+        std::fs::rename(new, &self.file)?;
+        sync_folder(self.file.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Gives the file a second name, so that it is there whatever takes its first one.
+    fn keep_aside(&self) -> io::Result<PathBuf> {
+        for number in 1_u32.. {
+            let mut name = self.file.clone().into_os_string();
+            name.push(format!(".damaged-{number}"));
+            let aside = PathBuf::from(name);
+            match std::fs::hard_link(&self.file, &aside) {
+                Ok(()) => return Ok(aside),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // A file system without second names.
+                Err(_) if !aside.try_exists()? => {
+                    std::fs::copy(&self.file, &aside)?;
+                    return Ok(aside);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// Writes `bytes` zeros to a new file beside the database and removes it again.
@@ -87,7 +131,10 @@ impl Medium for FileMedium {
         match std::fs::metadata(&self.file) {
             Ok(metadata) if metadata.len() > 0 => {}
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(_) | Err(_) => self.create(builder)?,
+            Ok(_) | Err(_) => {
+                let new = self.make(builder, &mut |_| Ok(()));
+                self.put_in_place(&new.map_err(storage_error)?)?;
+            }
         }
         builder.open(&self.file)
     }
@@ -97,8 +144,40 @@ impl Medium for FileMedium {
         builder.create_with_backend(Frozen::new(FileBackend::new(file)?)?)
     }
 
+    fn len(&self) -> io::Result<u64> {
+        match std::fs::metadata(&self.file) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn part(&self, start: u64, max: usize) -> io::Result<Vec<u8>> {
+        let mut part = Vec::new();
+        let mut file = std::fs::File::open(&self.file)?;
+        file.seek(io::SeekFrom::Start(start))?;
+        file.take(max as u64).read_to_end(&mut part)?;
+        Ok(part)
+    }
+
+    fn begin_anew(&self, builder: &Builder, fill: &mut Fill<'_>) -> Result<PathBuf, redb::Error> {
+        let new = self.make(builder, fill)?;
+        let aside = self.keep_aside()?;
+        self.put_in_place(&new)?;
+        Ok(aside)
+    }
+
     fn has_room(&self, bytes: u64) -> bool {
         self.probe(bytes).is_ok()
+    }
+}
+
+/// The error of a database as that of its opening.
+fn storage_error(error: redb::Error) -> DatabaseError {
+    match error {
+        redb::Error::Io(error) => error.into(),
+        redb::Error::DatabaseAlreadyOpen => DatabaseError::DatabaseAlreadyOpen,
+        error => io::Error::other(error.to_string()).into(),
     }
 }
 
@@ -142,26 +221,22 @@ impl<B: StorageBackend> Frozen<B> {
         })
     }
 
-    /// Chunk number `chunk` as the base has it, zeros behind its end.
-    fn base_chunk(&self, chunk: u64) -> io::Result<Vec<u8>> {
-        let start = chunk * CHUNK_BYTES;
+    /// Chunk number `chunk` as the base has it, zeros behind its end and where it cannot be read.
+    fn base_chunk(&self, chunk: u64) -> Vec<u8> {
+        let start = chunk.saturating_mul(CHUNK_BYTES);
         let mut bytes = vec![0; to_usize(CHUNK_BYTES)];
         let len = to_usize(self.base_len.saturating_sub(start).min(CHUNK_BYTES));
-        if len > 0 {
-            self.base.read(start, &mut bytes[..len])?;
+        if len > 0 && self.base.read(start, &mut bytes[..len]).is_err() {
+            bytes.fill(0);
         }
-        Ok(bytes)
+        bytes
     }
 
     /// Our copy of chunk number `chunk`, made on first use.
-    fn own_chunk<'a>(
-        &self,
-        chunks: &'a mut BTreeMap<u64, Vec<u8>>,
-        chunk: u64,
-    ) -> io::Result<&'a mut Vec<u8>> {
+    fn own_chunk<'a>(&self, chunks: &'a mut BTreeMap<u64, Vec<u8>>, chunk: u64) -> &'a mut Vec<u8> {
         match chunks.entry(chunk) {
-            Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => Ok(entry.insert(self.base_chunk(chunk)?)),
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(self.base_chunk(chunk)),
         }
     }
 
@@ -170,17 +245,16 @@ impl<B: StorageBackend> Frozen<B> {
     fn each_chunk(
         offset: u64,
         len: usize,
-        mut visit: impl FnMut(u64, std::ops::Range<usize>, std::ops::Range<usize>) -> io::Result<()>,
-    ) -> io::Result<()> {
+        mut visit: impl FnMut(u64, std::ops::Range<usize>, std::ops::Range<usize>),
+    ) {
         let mut done = 0;
         while done < len {
             let at = offset + done as u64;
             let within = to_usize(at % CHUNK_BYTES);
             let count = (to_usize(CHUNK_BYTES) - within).min(len - done);
-            visit(at / CHUNK_BYTES, within..within + count, done..done + count)?;
+            visit(at / CHUNK_BYTES, within..within + count, done..done + count);
             done += count;
         }
-        Ok(())
     }
 }
 
@@ -195,16 +269,18 @@ impl<B: StorageBackend> StorageBackend for Frozen<B> {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if offset.saturating_add(out.len() as u64) > written.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Self::each_chunk(offset, out.len(), |chunk, within, request| {
-            match written.chunks.get(&chunk) {
-                Some(bytes) => out[request].copy_from_slice(&bytes[within]),
-                None => out[request].copy_from_slice(&self.base_chunk(chunk)?[within]),
-            }
-            Ok(())
-        })
+        // A damaged page may lead anywhere.
+        let there = written.len.saturating_sub(offset).min(out.len() as u64);
+        let (there, behind) = out.split_at_mut(usize::try_from(there).unwrap_or(usize::MAX));
+        behind.fill(0);
+        Self::each_chunk(offset, there.len(), |chunk, within, request| match written
+            .chunks
+            .get(&chunk)
+        {
+            Some(bytes) => there[request].copy_from_slice(&bytes[within]),
+            None => there[request].copy_from_slice(&self.base_chunk(chunk)[within]),
+        });
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -218,7 +294,7 @@ impl<B: StorageBackend> StorageBackend for Frozen<B> {
             }
             let kept = to_usize(len % CHUNK_BYTES);
             if kept > 0 {
-                self.own_chunk(&mut written.chunks, len / CHUNK_BYTES)?[kept..].fill(0);
+                self.own_chunk(&mut written.chunks, len / CHUNK_BYTES)[kept..].fill(0);
             }
         }
         written.len = len;
@@ -232,9 +308,8 @@ impl<B: StorageBackend> StorageBackend for Frozen<B> {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         Self::each_chunk(offset, data.len(), |chunk, within, request| {
-            self.own_chunk(&mut written.chunks, chunk)?[within].copy_from_slice(&data[request]);
-            Ok(())
-        })?;
+            self.own_chunk(&mut written.chunks, chunk)[within].copy_from_slice(&data[request]);
+        });
         written.len = written.len.max(offset + data.len() as u64);
         Ok(())
     }

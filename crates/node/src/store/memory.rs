@@ -67,7 +67,11 @@ impl Memory {
             Write::Evict { id } => state.evict(id),
             Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.purge(id)),
             Write::Barrier(barrier) => barriers.push(barrier),
-            Write::Seen { .. } | Write::Version { .. } | Write::Meta { .. } => {}
+            // Memory that loses what it holds is beyond a program's help.
+            Write::Seen { .. }
+            | Write::Version { .. }
+            | Write::Meta { .. }
+            | Write::Lost { .. } => {}
         }
         drop(state);
         (self.events)(StoreEvent::Synced {

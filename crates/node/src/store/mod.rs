@@ -8,7 +8,13 @@
 //! that writing appends. After a failed write or sync nobody knows what the disk holds: the store
 //! then reads on but writes nothing until it is opened anew. A full disk is the exception: the store
 //! keeps what waits, refuses more bodies, and goes on by itself when there is room.
+//!
+//! What is read is checked: nobody gets a body that is not the one that was put. A damaged body is
+//! reported and given up; a damaged database is kept aside, and what can be read of it goes into a
+//! new one.
 
+mod carve;
+mod check;
 mod disk;
 mod error;
 #[cfg(test)]
@@ -18,8 +24,13 @@ mod medium;
 mod memory;
 mod queue;
 mod reader;
+mod recover;
 mod rows;
+mod salvage;
 mod scan;
+mod schema;
+mod seal;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -31,7 +42,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use bruit_core::id::{BulletinId, NodeId, TopicId};
+use bruit_core::id::{BulletinId, NetworkId, NodeId, TopicId};
 use bruit_core::time::Wall;
 use bruit_core::values::Version;
 use bytes::Bytes;
@@ -131,6 +142,11 @@ pub enum Write {
         /// Its new text.
         value: Vec<u8>,
     },
+    /// Removes bodies that cannot be read, keeps the ids. A body that has come anew stays.
+    Lost {
+        /// The ids, each with the number its damaged body has.
+        bodies: Vec<(BulletinId, u64)>,
+    },
     /// Changes nothing; comes back in [`StoreEvent::Synced`].
     Barrier(u64),
 }
@@ -164,6 +180,24 @@ pub enum StoreEvent {
     },
     /// There is room on the disk again.
     Recovered,
+    /// These bodies were on disk and are not as they were put there. Their ids stay known.
+    Damaged {
+        /// The ids.
+        ids: Vec<BulletinId>,
+    },
+    /// The database was damaged, and a new one is in its place. Writing goes on.
+    Mended(Mended),
+}
+
+/// What became of a damaged database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// Where it is kept.
+    pub aside: PathBuf,
+    /// Bodies that were saved.
+    pub saved: usize,
+    /// Ids that are known and whose bodies are lost.
+    pub lost: Vec<BulletinId>,
 }
 
 /// What a store knew when it was opened.
@@ -175,6 +209,9 @@ pub struct Recovered {
     pub next_seq: u64,
     /// The node's own notes.
     pub meta: BTreeMap<String, Vec<u8>>,
+    /// What became of the database before this one, when that was damaged. The ids that lost their
+    /// bodies come as [`StoreEvent::Damaged`], too.
+    pub mended: Option<Mended>,
 }
 
 /// A known id.
@@ -256,6 +293,12 @@ pub struct StoreOptions {
     pub batch_bytes_max: usize,
     /// Pause between two looks whether a full disk has room again. Default 1 s.
     pub full_retry: Duration,
+    /// A database of at most so many bytes is read whole and checked before it is opened. Default
+    /// 64 MiB, a tenth of a second. A larger one is checked where it is read.
+    pub check_bytes_max: u64,
+    /// Whose bulletins are kept: what is read is checked to be one of this network's, whole and with
+    /// its signature. `None`, the default, for bodies that are no bulletins.
+    pub network: Option<NetworkId>,
 }
 
 impl Default for StoreOptions {
@@ -266,6 +309,8 @@ impl Default for StoreOptions {
             batch_writes_max: 4_096,
             batch_bytes_max: 4 << 20,
             full_retry: Duration::from_secs(1),
+            check_bytes_max: 64 << 20,
+            network: None,
         }
     }
 }
@@ -323,7 +368,7 @@ impl Store {
     ///
     /// # Errors
     /// The operator's ([`StoreError::AlreadyOpen`], `NewerSchema`, `NotADirectory`, `Permission`,
-    /// `ReadOnly`, `Corrupt`) or the machine's (`Full`, `Io`). Nothing existing is overwritten.
+    /// `ReadOnly`, `Foreign`, `Corrupt`) or the machine's (`Full`, `Io`). Nothing existing is overwritten.
     pub fn open(
         place: &Place,
         options: StoreOptions,
@@ -356,7 +401,15 @@ impl Store {
         events: Events,
     ) -> Result<(Self, Recovered), StoreError> {
         let file = medium.file().to_owned();
-        let (disk, recovered) = Disk::open(medium, options.cache_bytes)?;
+        let (disk, recovered) = Disk::open(medium, &options)?;
+        if let Some(mended) = recovered
+            .mended
+            .as_ref()
+            .filter(|mended| !mended.lost.is_empty())
+        {
+            let ids = mended.lost.clone();
+            events(StoreEvent::Damaged { ids });
+        }
         let shared = Arc::new(Shared::new(disk, recovered.next_seq, lock, options, events));
         let (requests, receiver) = Requests::channel();
         let (end, ended) = mpsc::channel();

@@ -307,6 +307,7 @@ fn cost(write: &Write) -> usize {
             Write::Put(StoredBulletin { bytes, .. }) | Write::Restamp { bytes, .. } => bytes.len(),
             Write::Purge { ids } => size_of_val(ids.as_slice()),
             Write::Meta { value, .. } => value.len(),
+            Write::Lost { bodies } => size_of_val(bodies.as_slice()),
             Write::Seen { .. }
             | Write::Version { .. }
             | Write::Evict { .. }

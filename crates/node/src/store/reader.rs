@@ -7,6 +7,7 @@ use bruit_core::id::{BulletinId, TopicId};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::disk::Body;
 use super::scan::{self, Page, Scan};
 use super::writer::Shared;
 use super::{StoreError, StoreEvent, Write};
@@ -71,16 +72,37 @@ pub(super) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
 
 fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> {
     // In this order: what leaves the queue in between is on disk by then.
-    match shared.queue.bytes_of(id) {
-        Some(bytes) => Ok(Some(bytes)),
-        None => noticed(shared, shared.disk.bytes(id)),
+    if let Some(bytes) = shared.queue.bytes_of(id) {
+        return Ok(Some(bytes));
     }
+    Ok(match noticed(shared, shared.disk.body(id))? {
+        Body::Whole(bytes) => Some(bytes),
+        Body::None => None,
+        Body::Damaged(seq) => {
+            lost(shared, vec![(*id, seq)]);
+            None
+        }
+    })
 }
 
-/// After a failed read the database refuses everything. A write that changes nothing makes the
-/// writer notice, which keeps reads going and says that writing has ended.
+/// Tells of bodies that are damaged, and has them given up.
+fn lost(shared: &Shared, bodies: Vec<(BulletinId, u64)>) {
+    if bodies.is_empty() {
+        return;
+    }
+    let ids = bodies.iter().map(|(id, _)| *id).collect();
+    (shared.events)(StoreEvent::Damaged { ids });
+    // Refused, they are found again when they are read again.
+    shared.queue.submit(Write::Lost { bodies }).ok();
+}
+
+/// After a failed read the database may refuse everything. A write that changes nothing makes the
+/// writer notice, which keeps reads going, and mends a database that is damaged.
 fn noticed<T>(shared: &Shared, result: Result<T, StoreError>) -> Result<T, StoreError> {
-    if let Err(StoreError::Io { .. }) = &result {
+    if let Err(StoreError::Io { .. } | StoreError::Corrupt { .. }) = &result {
+        if matches!(result, Err(StoreError::Corrupt { .. })) {
+            shared.suspect();
+        }
         // Refused when the writer has ended already.
         shared.queue.submit(Write::Purge { ids: Vec::new() }).ok();
     }
@@ -106,9 +128,7 @@ fn page(shared: &Shared, scan: &Scan) -> Result<Page, StoreError> {
         }
         None => Vec::new(),
     };
-    let page = shared
-        .disk
-        .read(|transaction| scan::page(transaction, scan));
-    let page = noticed(shared, page)?;
-    Ok(scan::merge(page, waiting, scan))
+    let read = noticed(shared, shared.disk.page(scan))?;
+    lost(shared, shared.disk.ids_of(&read.damaged));
+    Ok(scan::merge(read.page, waiting, scan))
 }

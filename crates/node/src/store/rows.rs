@@ -12,12 +12,15 @@
 //! versions key [expires: 8][id: 32] value [value key: 16][seq: 8][clears: 1]
 //! topics   key [topic: 32][seq: 8]  value [created: 8]
 //! ```
+//!
+//! In `bodies`, `seen` and `versions` each value is followed by its seal, see `seal.rs`.
 
 use bruit_core::id::{BulletinId, NodeId, TopicId, ValueKey};
 use bruit_core::time::Wall;
 use bruit_core::values::Version;
 use bytes::Bytes;
 
+use super::seal::{SEAL_BYTES, Sealed};
 use super::{Held, Known, StoredBulletin};
 
 /// Bytes of a key in `seen` and in `topics`.
@@ -232,6 +235,35 @@ pub(super) fn body_head(seq: u64, row: &[u8]) -> Option<(StoredBulletin, &[u8])>
         _ => return None,
     };
     Some((bulletin, cut.0))
+}
+
+// With their seals.
+
+/// Length of the body row of `bulletin` with its seal.
+pub(super) fn sealed_body_len(bulletin: &StoredBulletin) -> usize {
+    body_len(bulletin) + SEAL_BYTES
+}
+
+/// Writes the body row of `bulletin` into `row`, which has [`sealed_body_len`] bytes.
+pub(super) fn write_sealed_body(bulletin: &StoredBulletin, row: &mut [u8]) {
+    let (body, seal) = row.split_at_mut(body_len(bulletin));
+    write_body(bulletin, body);
+    seal.copy_from_slice(&Sealed::Bodies.seal(&bulletin.seq.to_be_bytes(), body));
+}
+
+/// Reads the body row of number `seq`; `None` when it is not as it was written. Copies the bytes.
+pub(super) fn sealed_body(seq: u64, row: &[u8]) -> Option<StoredBulletin> {
+    body(seq, Sealed::Bodies.open(&seq.to_be_bytes(), row)?)
+}
+
+/// Reads a body row but leaves the bytes where they are; `None` when it is not as it was written.
+pub(super) fn sealed_head(seq: u64, row: &[u8]) -> Option<(StoredBulletin, &[u8])> {
+    body_head(seq, Sealed::Bodies.open(&seq.to_be_bytes(), row)?)
+}
+
+/// Reads a row of `seen`; `None` when it is not as it was written.
+pub(super) fn sealed_known(key: &[u8; LONG_KEY_BYTES], row: &[u8]) -> Option<Known> {
+    known(key, Sealed::Seen.open(key, row)?)
 }
 
 #[cfg(test)]

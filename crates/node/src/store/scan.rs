@@ -11,7 +11,7 @@ use bruit_core::id::TopicId;
 use bruit_core::time::Wall;
 use redb::ReadTransaction;
 
-use super::disk::{BODIES, TOPICS, damaged};
+use super::disk::{BODIES, TOPICS};
 use super::{StoredBulletin, rows};
 
 /// Most bytes of bodies on one page; a page always has room for one bulletin.
@@ -41,6 +41,14 @@ pub struct Page {
     pub next: Option<u64>,
 }
 
+/// What a scan found on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Read {
+    pub(super) page: Page,
+    /// Numbers of bodies that are not as they were written.
+    pub(super) damaged: Vec<u64>,
+}
+
 impl Scan {
     /// Whether `bulletin` belongs to the answer.
     pub(super) fn matches(&self, bulletin: &StoredBulletin) -> bool {
@@ -60,6 +68,7 @@ impl Scan {
 /// Gathers rows until the page is full.
 pub(super) struct PageBuilder {
     page: Page,
+    damaged: Vec<u64>,
     limit: usize,
     bytes: usize,
     visits: usize,
@@ -69,6 +78,7 @@ impl PageBuilder {
     pub(super) fn new(scan: &Scan) -> Self {
         Self {
             page: Page::default(),
+            damaged: Vec::new(),
             limit: scan.limit(),
             bytes: 0,
             visits: 0,
@@ -93,15 +103,31 @@ impl PageBuilder {
         self.page.rows.push(bulletin);
     }
 
+    /// Adds the body that was read under `seq`, if it fits the scan.
+    fn take(&mut self, scan: &Scan, seq: u64, body: Option<StoredBulletin>) {
+        match body {
+            Some(body) if scan.matches(&body) => self.push(body),
+            Some(_) => {}
+            None => self.damaged.push(seq),
+        }
+    }
+
     pub(super) fn finish(self) -> Page {
         self.page
+    }
+
+    fn read(self) -> Read {
+        Read {
+            page: self.page,
+            damaged: self.damaged,
+        }
     }
 }
 
 /// One page of `scan` from disk.
-pub(super) fn page(transaction: &ReadTransaction, scan: &Scan) -> Result<Page, redb::Error> {
+pub(super) fn page(transaction: &ReadTransaction, scan: &Scan) -> Result<Read, redb::Error> {
     let Some(first) = scan.after_seq.checked_add(1) else {
-        return Ok(Page::default());
+        return Ok(Read::default());
     };
     match &scan.topics {
         None => page_of_all(transaction, scan, first),
@@ -113,7 +139,7 @@ fn page_of_all(
     transaction: &ReadTransaction,
     scan: &Scan,
     first: u64,
-) -> Result<Page, redb::Error> {
+) -> Result<Read, redb::Error> {
     let mut page = PageBuilder::new(scan);
     let mut last = scan.after_seq;
     for row in transaction.open_table(BODIES)?.range(first..)? {
@@ -122,13 +148,9 @@ fn page_of_all(
         }
         let (seq, row) = row?;
         last = seq.value();
-        let (head, _) =
-            rows::body_head(last, row.value()).ok_or_else(|| damaged("bodies", last))?;
-        if head.created >= scan.since {
-            page.push(rows::body(last, row.value()).ok_or_else(|| damaged("bodies", last))?);
-        }
+        page.take(scan, last, rows::sealed_body(last, row.value()));
     }
-    Ok(page.finish())
+    Ok(page.read())
 }
 
 /// Merges the lists of `topics`, which are sorted by arrival each.
@@ -137,7 +159,7 @@ fn page_of_topics(
     scan: &Scan,
     topics: &[TopicId],
     first: u64,
-) -> Result<Page, redb::Error> {
+) -> Result<Read, redb::Error> {
     let arrivals = transaction.open_table(TOPICS)?;
     let bodies = transaction.open_table(BODIES)?;
     let mut lists = Vec::with_capacity(topics.len());
@@ -166,10 +188,10 @@ fn page_of_topics(
             break;
         }
         last = seq;
-        if Wall::from_millis(created) >= scan.since
-            && let Some(row) = bodies.get(seq)?
-        {
-            page.push(rows::body(seq, row.value()).ok_or_else(|| damaged("bodies", seq))?);
+        if Wall::from_millis(created) >= scan.since {
+            let row = bodies.get(seq)?;
+            let body = row.and_then(|row| rows::sealed_body(seq, row.value()));
+            page.take(scan, seq, body);
         }
         if let Some(entry) = lists[number].next() {
             let (key, created) = entry?;
@@ -180,7 +202,7 @@ fn page_of_topics(
             )));
         }
     }
-    Ok(page.finish())
+    Ok(page.read())
 }
 
 /// How many bulletins of `topic` are on disk, and of `waiting` that are not yet: by their keys alone.

@@ -1,6 +1,8 @@
 //! What the store promises, over both kinds of it and over failing media.
 
+mod damage;
 mod measure;
+mod migration;
 mod power_cut;
 
 use std::collections::BTreeMap;
@@ -734,24 +736,21 @@ fn what_is_not_our_store_is_refused_and_left_alone() {
     transaction.open_table(other).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    assert!(matches!(refusal(), StoreError::Corrupt { .. }));
+    let error = refusal();
+    assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
 
     std::fs::remove_file(&file).unwrap();
     let database = redb::Database::create(&file).unwrap();
     let transaction = database.begin_write().unwrap();
-    let bruit = redb::TableDefinition::<&str, u64>::new("bruit");
-    transaction
-        .open_table(bruit)
-        .unwrap()
-        .insert("schema", disk::SCHEMA + 1)
-        .unwrap();
+    let later = schema::SCHEMA + 1;
+    schema::note(&transaction, "schema", later).unwrap();
     transaction.commit().unwrap();
     drop(database);
     match refusal() {
         StoreError::NewerSchema {
             found, supported, ..
         } => {
-            assert_eq!((found, supported), (disk::SCHEMA + 1, disk::SCHEMA));
+            assert_eq!((found, supported), (schema::SCHEMA + 1, schema::SCHEMA));
         }
         other => panic!("{other:?}"),
     }

@@ -6,6 +6,7 @@
 //! Invariant: an id is reported as synced only after the sync that covers it returned well.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +17,19 @@ use super::lock::FolderLock;
 use super::queue::{Batch, Health, WriteQueue};
 use super::{Events, Stats, StoreError, StoreEvent, StoreOptions, Write};
 
+/// Databases mended in a life.
+const MENDED_MAX: u32 = 3;
+
 /// What the handle and the two threads share.
 pub(super) struct Shared {
     pub(super) disk: Disk,
     pub(super) events: Events,
     pub(super) queue: WriteQueue,
     full_retry: Duration,
+    /// The reader came upon damage that is not a row's.
+    is_suspect: AtomicBool,
+    /// Databases mended since the start.
+    mended: AtomicU32,
     /// Given back when the database is closed.
     folder: Mutex<Option<FolderLock>>,
 }
@@ -49,8 +57,15 @@ impl Shared {
             events,
             queue,
             full_retry,
+            is_suspect: AtomicBool::new(false),
+            mended: AtomicU32::new(0),
             folder: Mutex::new(folder),
         }
+    }
+
+    /// Has the database mended before the next write.
+    pub(super) fn suspect(&self) {
+        self.is_suspect.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -80,6 +95,11 @@ impl Shared {
     /// Writes `batch`, waiting for space as long as it takes.
     fn write(&self, batch: Batch) {
         let mut was_full = false;
+        if self.is_suspect.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.mend()
+        {
+            return self.give_up(error, batch.writes);
+        }
         loop {
             match self.disk.apply(&batch.writes, batch.top_seq) {
                 Ok(ids) => {
@@ -103,12 +123,40 @@ impl Shared {
                         return self.give_up(error, batch.writes);
                     }
                 }
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    // What was damaged may have been mended; whether the disk is sound is another
+                    // matter.
+                    if self.mend().is_err() {
+                        return self.give_up(error, batch.writes);
+                    }
+                }
                 Err(error) => {
                     self.disk.freeze();
                     return self.give_up(error, batch.writes);
                 }
             }
         }
+    }
+
+    /// Puts a new database in the place of a damaged one, a few times at most: a disk that damages
+    /// one after the other is good for nothing.
+    fn mend(&self) -> Result<(), StoreError> {
+        let mended = if self.mended.fetch_add(1, Ordering::Relaxed) < MENDED_MAX {
+            self.disk.mend()
+        } else {
+            self.disk.freeze();
+            Err(StoreError::Corrupt {
+                file: self.disk.file().to_owned(),
+                what: "it was damaged again and again".to_owned(),
+            })
+        };
+        let mended = mended?;
+        if !mended.lost.is_empty() {
+            let ids = mended.lost.clone();
+            (self.events)(StoreEvent::Damaged { ids });
+        }
+        (self.events)(StoreEvent::Mended(mended));
+        Ok(())
     }
 
     /// Tries every now and then whether `batch` fits. Gives up with `full` when asked to stop.

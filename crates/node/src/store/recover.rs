@@ -1,0 +1,96 @@
+//! What a store knew, read back when it is opened.
+//!
+//! Every row of what is read here has to be whole: otherwise the store is mended first.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use redb::{Database, ReadableDatabase, ReadableTable};
+
+use super::Recovered;
+use super::disk::{Index, META, SEEN, TOPICS, VERSIONS};
+use super::rows::{self, LONG_KEY_BYTES};
+use super::seal::Sealed;
+
+/// Reads back ids, index and the node's own notes.
+///
+/// # Errors
+/// Damage, or input or output.
+pub(super) fn recover(
+    database: &Database,
+    next_seq: u64,
+) -> Result<(Recovered, Index), redb::Error> {
+    let transaction = database.begin_read()?;
+    let mut index = Index::default();
+    let mut seen = Vec::new();
+    let mut listed = Sum::default();
+    let versions = transaction.open_table(VERSIONS)?;
+    for row in transaction.open_table(SEEN)?.iter()? {
+        let (key, row) = row?;
+        let value = Sealed::Seen.open(key.value(), row.value());
+        let value = value.ok_or_else(|| broken("a known id"))?;
+        let mut known = rows::known(key.value(), value).ok_or_else(|| broken("a known id"))?;
+        if let Some(row) = versions.get(key.value())? {
+            let version = Sealed::Versions.open(key.value(), row.value());
+            let version = version.and_then(rows::version);
+            known.version = Some(version.ok_or_else(|| broken("a version"))?);
+        }
+        if let Some(held) = &known.held {
+            index.held.insert(known.id, held.seq);
+            let key = rows::topic_key(&held.topic, held.seq);
+            listed.add(&key, known.created.as_millis());
+        }
+        index
+            .gone
+            .extend(rows::gone_seq(value).map(|seq| (known.id, seq)));
+        seen.push(known);
+    }
+    for row in transaction.open_table(TOPICS)?.iter()? {
+        let (key, created) = row?;
+        listed.remove(key.value(), created.value());
+    }
+    if listed != Sum::default() {
+        return Err(redb::Error::Corrupted(
+            "the lists of topics are wrong".to_owned(),
+        ));
+    }
+    let mut meta = BTreeMap::new();
+    for row in transaction.open_table(META)?.iter()? {
+        let (key, row) = row?;
+        let note = Sealed::Meta.open(key.value().as_bytes(), row.value());
+        let note = note.ok_or_else(|| broken("a note of the node"))?;
+        meta.insert(key.value().to_owned(), note.to_vec());
+    }
+    let recovered = Recovered {
+        seen,
+        next_seq,
+        meta,
+        mended: None,
+    };
+    Ok((recovered, index))
+}
+
+fn broken(what: &str) -> redb::Error {
+    redb::Error::Corrupted(format!("the row of {what} is not as it was written"))
+}
+
+/// What two sets have in common whatever their order: the lists of topics say nothing that the rows
+/// of known ids do not, and have no seals of their own.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sum(u64);
+
+impl Sum {
+    fn add(&mut self, key: &[u8; LONG_KEY_BYTES], created_ms: u64) {
+        self.0 = self.0.wrapping_add(Self::hash(key, created_ms));
+    }
+
+    fn remove(&mut self, key: &[u8; LONG_KEY_BYTES], created_ms: u64) {
+        self.0 = self.0.wrapping_sub(Self::hash(key, created_ms));
+    }
+
+    fn hash(key: &[u8; LONG_KEY_BYTES], created_ms: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (key, created_ms).hash(&mut hasher);
+        hasher.finish()
+    }
+}
