@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask nightly`: the long forms of what `cargo xtask test` tries briefly.
 //!
-//! All but the last use one release build of `bruit`. Each can be run alone, by name.
+//! Most use one release build of `bruit`. Each can be run alone, by name.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,7 +21,7 @@ const SEEDS: &str = "20000";
 type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
 
 /// All of them, in order.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     (
         "gates",
         "every gate, at 10,000 nodes and 100 seeds",
@@ -80,6 +80,16 @@ const STEPS: [Step; 7] = [
                 ],
             )
         },
+    ),
+    (
+        "power-cuts",
+        "10,000 scripts of the store, the power cut everywhere",
+        |night| night.ignored("power_cut_at_any_operation_of_ten_thousand_scripts"),
+    ),
+    (
+        "damage",
+        "10,000 flipped bits in a store, 1,000 cuts of its file",
+        |night| night.ignored("ten_thousand_flipped_bits_and_a_thousand_cuts"),
     ),
     ("fuzz", "every fuzz target, an hour each", Night::fuzz),
 ];
@@ -199,6 +209,13 @@ impl Night {
         } else {
             with_note(Outcome::Failed(failed.join(", ")), &count)
         }
+    }
+
+    /// Runs a test of the library that is too long for every day.
+    fn ignored(&self, name: &str) -> Outcome {
+        self.cargo(&format!(
+            "test --release --locked -p bruit --lib {name} -- --ignored"
+        ))
     }
 
     fn bruit(&self, profile: &str) -> Command {
