@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::bundle::{BundleError, Decoder, Encoder, Part};
 use bruit_core::config::Config;
 use bruit_core::engine::Engine;
 use bruit_core::event::{Action, Event, Notice};
@@ -48,6 +49,49 @@ pub fn bulletin(data: &[u8]) {
     }
     same_bytes::<Header>(data);
     same_bytes::<Stamp>(data);
+}
+
+/// A bundle is read alike however its bytes come, and one that is whole is written with the same bytes.
+pub fn bundle(data: &[u8]) {
+    let step = data.first().map_or(1, |byte| usize::from(*byte).max(1));
+    let (parts, outcome) = bundle_parts(data, data.len().max(1));
+    assert_eq!(
+        bundle_parts(data, step),
+        (parts.clone(), outcome),
+        "read {step} bytes at a time"
+    );
+    if outcome != Ok(true) {
+        return;
+    }
+    let mut parts = parts.into_iter();
+    let Some(Part::Head(head)) = parts.next() else {
+        panic!("a whole bundle without a head");
+    };
+    let (mut encoder, mut bytes) = Encoder::new(&head);
+    for part in parts {
+        if let Part::Bulletin(bulletin) = part {
+            bytes.extend(encoder.bulletin(&bulletin));
+        }
+    }
+    bytes.extend(encoder.end());
+    assert_eq!(bytes, data, "two encodings of one bundle");
+}
+
+/// The parts of a bundle fed `step` bytes at a time, and whether it is whole.
+fn bundle_parts(data: &[u8], step: usize) -> (Vec<Part>, Result<bool, BundleError>) {
+    let (mut decoder, mut parts) = (Decoder::default(), Vec::new());
+    for bytes in data.chunks(step) {
+        decoder.feed(bytes);
+        loop {
+            match decoder.next_part() {
+                Ok(Some(part)) => parts.push(part),
+                Ok(None) => break,
+                Err(error) => return (parts, Err(error)),
+            }
+        }
+    }
+    let is_whole = decoder.is_whole();
+    (parts, Ok(is_whole))
 }
 
 /// A record, its body, a beacon or an address that decodes encodes to the same bytes.

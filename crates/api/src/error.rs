@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bruit::PublishError;
 use bruit::keys::KeyError;
+use bruit::store::StoreError;
 
 use crate::types::{ErrorBody, ErrorDetail};
 
@@ -91,6 +92,17 @@ impl From<KeyError> for ApiError {
             KeyError::Locked { .. } => StatusCode::LOCKED,
             KeyError::WrongPassphrase { .. } => StatusCode::FORBIDDEN,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.code(), error.to_string(), error.fix())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let status = match error {
+            StoreError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            StoreError::ReadBacklog { .. } => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.code(), error.to_string(), error.fix())
     }

@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::error::ApiError;
 use crate::guard;
-use crate::handlers::{App, bulletins, keys, peers, state, validate, values};
+use crate::handlers::{App, bulletins, bundles, keys, peers, state, validate, values};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ const fn route(
     }
 }
 
-static TABLE: [Route; 24] = {
+static TABLE: [Route; 26] = {
     use Access::{Open, Token};
     use Verb::{Delete, Get, Post};
     [
@@ -161,6 +161,8 @@ static TABLE: [Route; 24] = {
         route(Post, "/v1/validate/{question}", Token, |verb| {
             on(verb, validate::answer)
         }),
+        route(Get, "/v1/bundle", Token, |verb| on(verb, bundles::export)),
+        route(Post, "/v1/bundle", Token, |verb| on(verb, bundles::import)),
         route(Get, "/v1/peers", Token, |verb| on(verb, peers::list)),
         route(Post, "/v1/peers", Token, |verb| on(verb, peers::join)),
         route(Get, "/v1/peers/{id}", Token, |verb| on(verb, peers::show)),

@@ -4,6 +4,7 @@ mod values;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bruit::bundle::{BULLETIN_BYTES_MAX, Head};
 use bruit::keys::{AuthorEntry, Passphrase};
 use bruit::{AuthorKey, PeerSpec, Receipt, Received, Verdict};
 use bytes::Bytes;
@@ -216,6 +217,120 @@ impl Gap {
         Self {
             event: "gap".to_owned(),
             missed,
+        }
+    }
+}
+
+/// `GET /v1/bundle`: a page of what a node holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// The network's name.
+    pub network: String,
+    /// The network's id.
+    pub network_id: String,
+    /// Bulletins in their canonical encoding, in base64.
+    pub bulletins: Vec<String>,
+    /// The `after` of the next page; none at the end. A page may be empty and not the last.
+    pub next: Option<u64>,
+}
+
+/// Why what the other side sent cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleTextError {
+    /// A bulletin is damaged.
+    #[error("a bulletin is not base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+    /// A bulletin is empty or longer than any.
+    #[error("a bulletin has {0} bytes")]
+    Length(usize),
+    /// The network's id is damaged.
+    #[error("the network's id is not one: {0}")]
+    Network(String),
+}
+
+impl Bundle {
+    /// Whose bulletins these are.
+    ///
+    /// # Errors
+    /// When the network's id is damaged.
+    pub fn head(&self) -> Result<Head, BundleTextError> {
+        let network = self.network_id.parse();
+        let network = network.map_err(|_| BundleTextError::Network(self.network_id.clone()))?;
+        Ok(Head {
+            network,
+            name: self.network.clone(),
+        })
+    }
+
+    /// The bulletins' bytes.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn encodings(&self) -> Result<Vec<Bytes>, BundleTextError> {
+        let decoded = self.bulletins.iter().map(|text| {
+            let bytes = BASE64.decode(text)?;
+            match bytes.len() {
+                1..=BULLETIN_BYTES_MAX => Ok(bytes.into()),
+                length => Err(BundleTextError::Length(length)),
+            }
+        });
+        decoded.collect()
+    }
+}
+
+impl Bring {
+    /// These bulletins, of the network of `head`.
+    pub fn of(head: &Head, bulletins: &[Bytes]) -> Self {
+        Self {
+            network_id: head.network.to_string(),
+            network: Some(head.name.clone()),
+            bulletins: bulletins.iter().map(|bytes| BASE64.encode(bytes)).collect(),
+        }
+    }
+}
+
+impl Brought {
+    /// Adds what became of others.
+    pub fn add(&mut self, other: &Self) {
+        self.imported += other.imported;
+        self.known += other.known;
+        for (reason, count) in &other.refused {
+            *self.refused.entry(reason.clone()).or_default() += count;
+        }
+    }
+}
+
+/// `POST /v1/bundle`: bulletins that somebody brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bring {
+    /// The id of their network.
+    pub network_id: String,
+    /// Its name, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// Bulletins in their canonical encoding, in base64.
+    pub bulletins: Vec<String>,
+}
+
+/// What became of bulletins that were brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    /// Those that were new, delivered and announced.
+    pub imported: u64,
+    /// Those that were known already.
+    pub known: u64,
+    /// Those that were not taken, by reason.
+    pub refused: std::collections::BTreeMap<String, u64>,
+}
+
+impl From<bruit::Imported> for Brought {
+    fn from(imported: bruit::Imported) -> Self {
+        Self {
+            imported: imported.imported,
+            known: imported.known,
+            refused: imported.refused,
         }
     }
 }

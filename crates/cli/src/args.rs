@@ -92,6 +92,10 @@ pub(crate) enum Command {
     Watch(cmd::watch::Watch),
     /// Let a program decide what is delivered and passed on
     Validate(cmd::validate::Validate),
+    /// Write what the node holds into a file
+    Export(cmd::export::Export),
+    /// Give the node what a file holds
+    Import(cmd::import::Import),
     /// Run a network of real nodes on this machine and watch it
     Demo(cmd::demo::Demo),
     /// Simulate a network: run a scenario, compare reports

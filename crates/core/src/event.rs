@@ -160,6 +160,8 @@ pub enum Verdict {
 pub enum Command {
     /// Broadcast a bulletin made here: signed, and stamped if the network has a price.
     Publish(Box<Bulletin>),
+    /// Take a bulletin that somebody brought in a file. Answered by one [`Notice::Imported`].
+    Import(Box<Bulletin>),
     /// Ask other nodes for a bulletin. Answered by one [`Notice::LookedUp`].
     LookUp {
         /// Comes back in the answer.
@@ -351,6 +353,13 @@ pub enum Notice {
         /// Which bulletin.
         id: BulletinId,
         /// What became of it.
+        result: Published,
+    },
+    /// The outcome of an `Import`.
+    Imported {
+        /// Which bulletin.
+        id: BulletinId,
+        /// What became of it; `Queued` when a validator is to judge it.
         result: Published,
     },
     /// So many neighbours have synced a bulletin of ours to disk.

@@ -5,6 +5,7 @@
 
 pub mod broadcast;
 pub mod bulletin;
+pub mod bundle;
 pub mod clock;
 pub mod config;
 mod draw;

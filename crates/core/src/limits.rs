@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const CONTENT_BYTES_MAX: usize = 65_536;
 /// Most bytes of a frame on the bulletins stream, kind byte included: content and its header.
 pub const DATA_FRAME_BYTES_MAX: usize = CONTENT_BYTES_MAX + 1_024;
+/// Most bytes of a bulletin: it travels in one frame.
+pub const BULLETIN_BYTES_MAX: usize = DATA_FRAME_BYTES_MAX;
 /// Most bytes of a frame on the control stream, kind byte included.
 pub const CONTROL_FRAME_BYTES_MAX: usize = 8_192;
 /// Most bytes of one reconciliation message.

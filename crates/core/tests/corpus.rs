@@ -21,6 +21,7 @@ mod golden;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bruit_core::bundle::{Encoder, Head};
 use bruit_core::wire::{Frame, encode_to_bytes, kind};
 
 fn folder(target: &str) -> PathBuf {
@@ -94,6 +95,41 @@ fn bulletin_seeds() -> Seeds {
         "stamp",
         &encode_to_bytes(&golden::bulletin().stamp),
     );
+    seeds
+}
+
+/// A bundle of the fixed bulletin, twice: `good` is the fixture of the layout.
+fn bundle_seeds() -> Seeds {
+    let mut seeds = Seeds::new();
+    let (mut encoder, mut good) = Encoder::new(&Head {
+        network: *golden::network().id(),
+        name: "golden".to_owned(),
+    });
+    let head = good.len();
+    let bulletin = encode_to_bytes(&golden::bulletin());
+    for _ in 0..2 {
+        good.extend(encoder.bulletin(&bulletin));
+    }
+    let end = good.len();
+    good.extend(encoder.end());
+    seed(&mut seeds, "good", &good);
+    seed(&mut seeds, "head", &good[..head]);
+    seed(&mut seeds, "half", &good[..end / 2]);
+    seed(&mut seeds, "without_end", &good[..end]);
+    seed(&mut seeds, "trailing", &[&good[..], &[0]].concat());
+    for (name, at, value) in [
+        ("magic", 0, b'B'),
+        ("version", 9, 2),
+        ("name", 43, 0xff),
+        ("name_longer", 42, 0xff),
+        ("huge", head, 0xff),
+        ("hash", good.len() - 1, good[good.len() - 1] ^ 1),
+        ("count", end + 11, 3),
+    ] {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        seed(&mut seeds, name, &bytes);
+    }
     seeds
 }
 
@@ -178,9 +214,10 @@ fn handshake_seeds() -> Seeds {
 /// A target: its function and its seeds.
 type Target = (&'static str, fn(&[u8]), fn() -> Seeds);
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("frame", bruit_fuzz::frame, frame_seeds),
     ("bulletin", bruit_fuzz::bulletin, bulletin_seeds),
+    ("bundle", bruit_fuzz::bundle, bundle_seeds),
     ("record", bruit_fuzz::record, record_seeds),
     ("handshake", bruit_fuzz::handshake, handshake_seeds),
 ];

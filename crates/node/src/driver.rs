@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::{Actions, Engine};
-use bruit_core::event::{Action, Command, Event, Persist};
+use bruit_core::event::{Action, Command, Event, Persist, Published};
 use bruit_core::id::{BulletinId, NodeId};
 use bruit_core::identity::SecretKey;
 use bruit_core::link::{CloseReason, PeerAddress};
@@ -50,6 +50,7 @@ const COMMANDS_MAX: usize = 256;
 pub(crate) enum Order {
     Engine(Command),
     Publish(Box<crate::publishing::Request>),
+    Import(Box<Bulletin>, oneshot::Sender<Published>),
     LookUp(Target, oneshot::Sender<Option<Box<Bulletin>>>),
     Join(Vec<PeerAddress>, oneshot::Sender<()>),
     Unlink(NodeId, oneshot::Sender<bool>),
@@ -97,6 +98,8 @@ pub(crate) struct State {
     addresses: Vec<std::net::SocketAddr>,
     store_error: Option<StoreError>,
     mended: Option<Mended>,
+    /// Who waits for what becomes of a bulletin that was brought in a file.
+    importing: BTreeMap<BulletinId, Vec<oneshot::Sender<Published>>>,
 }
 
 /// What one round has to deal with.
@@ -532,6 +535,14 @@ impl Driver {
         }
     }
 
+    /// Tells those who brought a bulletin what became of it.
+    pub(crate) fn imported(&mut self, id: &BulletinId, result: Published) {
+        for answer in self.state.importing.remove(id).into_iter().flatten() {
+            // Whoever asked may have gone.
+            answer.send(result).ok();
+        }
+    }
+
     /// Tells the operator of a store that was damaged.
     pub(crate) fn note_mended(&mut self, mended: Mended) {
         warn!(
@@ -555,6 +566,11 @@ impl Driver {
                     .store(self.engine.asking_log2(), Ordering::Relaxed);
             }
             Order::LookUp(target, answer) => self.look_up(target, answer, now),
+            Order::Import(bulletin, answer) => {
+                let waiting = self.state.importing.entry(*bulletin.id()).or_default();
+                waiting.push(answer);
+                self.feed(Event::Command(Command::Import(bulletin)), now);
+            }
             Order::Join(addresses, done) => self.join(addresses, done, now),
             Order::Unlink(peer, done) => {
                 let is_linked = self.is_linked(&peer);

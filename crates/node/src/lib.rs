@@ -61,12 +61,15 @@ mod wall;
 pub use access::{Access, ParseAccessError};
 pub use address::{Host, HostPort, ParseAddressError, PeerSpec};
 pub use bruit_core::bulletin::Kind;
+pub use bruit_core::bundle;
 pub use bruit_core::event::Verdict;
 pub use bruit_core::id::{AuthorId, BulletinId, NodeId, ParseIdError, TopicId};
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use hub::{From, Incoming, Subscription, Topics};
-pub use node::{AuthorKey, Boosted, Followed, Following, Node, StartError};
+pub use node::{
+    AuthorKey, Boosted, Followed, Following, Held, Imported, Node, StartError, Wanted,
+};
 pub use received::{Cursor, ParseCursorError, Received};
 pub use validator::{Question, Validator};
 pub use values::{Filter, Put, PutReceipt, VALUE_TTL, VALUES_TOPIC, Value, ValueAddress};

@@ -9,6 +9,7 @@ impl Driver {
     pub(crate) fn on_notice(&mut self, notice: Notice) {
         match notice {
             Notice::Published { id, result } => self.publishing.published(&id, result),
+            Notice::Imported { id, result } => self.imported(&id, result),
             Notice::Spread { id, neighbours } => self.publishing.spread(&id, neighbours),
             Notice::Superseded { id, by } => self.publishing.superseded(&id, by),
             Notice::LookedUp { number, bulletin } => self.looked_up(number, bulletin),

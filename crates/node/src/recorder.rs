@@ -120,7 +120,9 @@ fn weight(event: &Event) -> usize {
     match event {
         Event::Frame { frame, .. } => frame.len(),
         Event::Loaded { bytes, .. } => bytes.as_ref().map_or(0, bytes::Bytes::len),
-        Event::Command(Command::Publish(bulletin)) => bulletin.content.len(),
+        Event::Command(Command::Publish(bulletin) | Command::Import(bulletin)) => {
+            bulletin.content.len()
+        }
         Event::Command(Command::SendFrame { body, .. }) => body.len(),
         _ => 0,
     }

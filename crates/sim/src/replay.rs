@@ -222,6 +222,7 @@ const fn kind(event: &Event) -> &'static str {
         Event::Verdict { .. } => "verdict",
         Event::Command(command) => match command {
             Command::Publish(_) => "publish",
+            Command::Import(_) => "import",
             Command::LookUp { .. } => "look up",
             Command::Boost { .. } => "boost",
             Command::Join(_) => "join",

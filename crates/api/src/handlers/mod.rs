@@ -1,6 +1,7 @@
 //! What the routes do, by subject, and what their handlers share.
 
 pub(crate) mod bulletins;
+pub(crate) mod bundles;
 pub(crate) mod keys;
 pub(crate) mod peers;
 pub(crate) mod state;

@@ -6,8 +6,10 @@ pub(crate) mod config;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod id;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod keys;
@@ -65,6 +67,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Boost(command) => command.run(&global).await,
         Command::Watch(command) => command.run(&global).await,
         Command::Validate(command) => command.run(&global).await,
+        Command::Export(command) => command.run(&global).await,
+        Command::Import(command) => command.run(&global).await,
         Command::Demo(command) => command.run(&global).await,
         Command::Sim(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),

@@ -35,12 +35,26 @@ impl Broadcast {
         let passing = Self::passing(bulletin, tag, 0, now, true);
         let encoded = passing.encoded();
         let facts = self.spread(passing, Holders::default(), is_cold, false, now);
-        let meshed = self
-            .links
-            .values()
-            .filter(|neighbour| neighbour.mesh)
-            .count();
-        (facts, encoded, u32::try_from(meshed).unwrap_or(u32::MAX))
+        (facts, encoded, self.meshed())
+    }
+
+    /// R9: takes a bulletin that came by no link: it belongs to no tree, and is announced. Returns its
+    /// bytes, and to how many neighbours.
+    pub fn imported(
+        &mut self,
+        bulletin: &Verified<Bulletin>,
+        now: Mono,
+    ) -> (Vec<Fact>, Bytes, u32) {
+        self.wanted.remove(&bulletin.get().id().short());
+        let passing = Self::passing(bulletin, 0, 0, now, false);
+        let encoded = passing.encoded();
+        let facts = self.spread(passing, Holders::default(), false, false, now);
+        (facts, encoded, self.meshed())
+    }
+
+    fn meshed(&self) -> u32 {
+        let meshed = self.links.values().filter(|neighbour| neighbour.mesh);
+        u32::try_from(meshed.count()).unwrap_or(u32::MAX)
     }
 
     /// R1: takes the first copy of a bulletin that was found good; `others` are the copies that

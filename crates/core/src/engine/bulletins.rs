@@ -129,6 +129,10 @@ impl Engine {
             Some(Finished::Bulletin(bulletin, copies)) => self.on_good(bulletin, copies, now),
             Some(Finished::BadBulletin(arrived)) => {
                 let id = arrived.bulletin.id().short();
+                if self.is_import(arrived.bulletin.id()) {
+                    self.bad_import(&arrived, now);
+                    return;
+                }
                 let mut copies = arrived.copies.into_iter();
                 match copies.next() {
                     None => self.published(*arrived.bulletin.id(), Refusal::Signature),
@@ -154,10 +158,19 @@ impl Engine {
     }
 
     fn on_good(&mut self, bulletin: Verified<Bulletin>, copies: Vec<Copy>, now: Now) {
+        let is_import = self.is_import(bulletin.get().id());
         let Some(first) = copies.first() else {
-            self.publish(bulletin, now);
+            if is_import {
+                self.on_good_import(bulletin, now);
+            } else {
+                self.publish(bulletin, now);
+            }
             return;
         };
+        if is_import {
+            // A neighbour's copy came while it was checked.
+            self.imported(*bulletin.get().id(), Published::Known);
+        }
         if self.inventory.knows(&bulletin.get().id().short()).is_some() {
             self.found_again(bulletin, now);
             return;
@@ -220,14 +233,19 @@ impl Engine {
         self.carry_inventory(facts);
     }
 
+    pub(super) fn forgo_superseded(&mut self, bulletin: &Bulletin) {
+        self.forgo(Gist::with_version(bulletin));
+    }
+
     /// Delivers, relays and keeps a bulletin that passed every check.
     fn accept(&mut self, bulletin: Verified<Bulletin>, copies: &[Copy], now: Now) {
         let Some((first, others)) = copies.split_first() else {
+            self.accept_import(bulletin, now);
             return;
         };
         if self.is_superseded(bulletin.get()) {
             self.metrics.dropped("superseded");
-            self.forgo(Gist::with_version(bulletin.get()));
+            self.forgo_superseded(bulletin.get());
             return;
         }
         let from = self.peers.get(&first.link).map(|peer| peer.node);
@@ -240,7 +258,7 @@ impl Engine {
         self.keep(bulletin, encoded, from, first.hops.saturating_add(1), now);
     }
 
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         bulletin: Verified<Bulletin>,
         encoded: Bytes,

@@ -11,11 +11,12 @@
 mod bulletins;
 mod conduct;
 mod facts;
+mod import;
 mod links;
 mod values;
 mod views;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +28,7 @@ use crate::config::ValidConfig;
 use crate::event::{Action, Command, Event, JobId, Restored};
 use crate::floor::Floor;
 use crate::handshake::Handshakes;
-use crate::id::{LinkId, NodeId, TopicId};
+use crate::id::{BulletinId, LinkId, NodeId, TopicId};
 use crate::intake::Intake;
 use crate::inventory::Inventory;
 use crate::link::{Class, CloseReason, Direction};
@@ -87,6 +88,8 @@ pub struct Engine {
     metrics: Metrics,
     peers: LinkMap<Peer>,
     validated: BTreeMap<TopicId, Duration>,
+    /// What is being checked and was brought in a file.
+    importing: BTreeSet<BulletinId>,
     signing: BTreeMap<JobId, Signing>,
     next_signing: u64,
     actions: Actions,
@@ -123,6 +126,7 @@ impl Engine {
             metrics: Metrics::default(),
             peers: LinkMap::new(),
             validated: BTreeMap::new(),
+            importing: BTreeSet::new(),
             signing: BTreeMap::new(),
             next_signing: 0,
             actions: Vec::new(),
@@ -248,6 +252,7 @@ impl Engine {
     fn on_command(&mut self, command: Command, now: Now) {
         match command {
             Command::Publish(bulletin) => self.on_publish(*bulletin, now),
+            Command::Import(bulletin) => self.on_import(*bulletin, now),
             Command::LookUp { number, target } => self.on_look_up(number, target, now),
             Command::Boost { id, stamp } => self.on_stamp(None, id, stamp, now),
             Command::Join(addresses) => {

@@ -1,6 +1,7 @@
 //! The handle on a running node.
 
 mod authors;
+mod carry;
 mod publish;
 mod start;
 mod values;
@@ -39,6 +40,7 @@ use crate::wall::wall_now;
 use crate::{looks, view};
 
 pub use authors::AuthorKey;
+pub use carry::{Held, Imported, Wanted};
 pub use start::StartError;
 pub use values::{Boosted, Followed, Following};
 
