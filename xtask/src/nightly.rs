@@ -21,7 +21,7 @@ const SEEDS: &str = "20000";
 type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
 
 /// All of them, in order.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     (
         "gates",
         "every gate, at 10,000 nodes and 100 seeds",
@@ -90,6 +90,11 @@ const STEPS: [Step; 9] = [
         "damage",
         "10,000 flipped bits in a store, 1,000 cuts of its file",
         |night| night.ignored("ten_thousand_flipped_bits_and_a_thousand_cuts"),
+    ),
+    (
+        "model",
+        "a million operations of the store against a model",
+        |night| night.ignored("a_million_operations_leave_what_the_model_says"),
     ),
     ("fuzz", "every fuzz target, an hour each", Night::fuzz),
 ];

@@ -85,26 +85,37 @@ struct Parts {
     store_events: mpsc::UnboundedReceiver<StoreEvent>,
 }
 
+/// Where the events of a store go.
+type Sink = Box<dyn Fn(StoreEvent) + Send + Sync>;
+
 impl Parts {
     fn open(config: &Config) -> Result<Self, StartError> {
-        let data = config.data.as_ref().map(DataFolder::open).transpose()?;
-        let (sender, store_events) = mpsc::unbounded_channel();
         let place = match &config.data {
             Some(folder) => Place::Folder(folder.clone()),
             None => Place::Ephemeral,
         };
+        Self::open_with(config, |options, sink| Store::open(&place, options, sink))
+    }
+
+    fn open_with(
+        config: &Config,
+        open: impl FnOnce(StoreOptions, Sink) -> Result<(Store, Recovered), StoreError>,
+    ) -> Result<Self, StartError> {
+        let data = config.data.as_ref().map(DataFolder::open).transpose()?;
+        let (sender, store_events) = mpsc::unbounded_channel();
         let keeps = config.data.is_some();
         let options = StoreOptions {
             network: Some(*config.network().id()),
             ..StoreOptions::default()
         };
-        let (store, recovered) = Store::open(&place, options, move |event| {
+        let sink = move |event| {
             // What is in memory alone is not stored: that word would wake the driver for nothing.
             if keeps || !matches!(event, StoreEvent::Synced { .. }) {
                 // The driver is gone when the node has stopped.
                 sender.send(event).ok();
             }
-        })?;
+        };
+        let (store, recovered) = open(options, Box::new(sink))?;
         let keyring = Keyring::default();
         let (key, author) = match &data {
             Some(data) => {
@@ -315,5 +326,101 @@ fn restored(recovered: &Recovered) -> Restored {
         seen: seen.collect(),
         address_book: recovered.meta.get(BOOK).cloned().unwrap_or_default().into(),
         horizon: Wall::from_millis(horizon.map_or(0, u64::from_be_bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::{Draft, PublishError, Wait};
+    use crate::hub::{From, Incoming, Subscription, Topics};
+    use crate::store::faults::Faulty;
+    use crate::transport::MemoryNetwork;
+
+    /// Longest wait for what must come.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn config(join: &[&Node]) -> Config {
+        let join = join.iter().map(|node| node.address().expect("it listens"));
+        Config {
+            price: 0,
+            join: join.collect(),
+            static_peers: true,
+            ..Config::default()
+        }
+    }
+
+    fn news(node: &Node) -> Subscription {
+        let topics = Topics::Named(vec!["news".into()]);
+        node.subscribe(topics, From::Now).expect("no cursor")
+    }
+
+    async fn next(subscription: &mut Subscription) -> bytes::Bytes {
+        match tokio::time::timeout(PATIENCE, subscription.next()).await {
+            Ok(Some(Incoming::Bulletin(received))) => received.body,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn linked(node: &Node, links: usize) {
+        let began = Instant::now();
+        while node.peers(false).await.len() < links {
+            assert!(began.elapsed() < PATIENCE, "{links} links");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// TESTS.md D3.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_node_whose_disk_fails_once_says_so_and_relays_on() {
+        let (network, faulty) = (MemoryNetwork::new(), Faulty::created());
+        let folder = tempfile::tempdir().expect("a folder");
+        let config_of_middle = Config {
+            data: Some(folder.path().to_owned()),
+            ..config(&[])
+        };
+        let mut parts = Parts::open_with(&config_of_middle, |options, sink| {
+            Store::open_faulty(&faulty, options, sink)
+        })
+        .expect("it opens");
+        let transport = Box::new(network.join(parts.key.node_id()));
+        let middle = Node::start(&config_of_middle, &mut parts, transport).expect("it starts");
+        let end = || {
+            Node::spawn_on(&config(&[&middle]), |id| Box::new(network.join(id))).expect("it starts")
+        };
+        let (left, right) = (end(), end());
+        linked(&middle, 2).await;
+        let mut subscription = news(&right);
+        let stored = |body: &'static str| Draft::new("news", body).wait(Wait::Stored);
+
+        middle
+            .publish(stored("before"))
+            .await
+            .expect("the disk is sound");
+        assert_eq!(next(&mut subscription).await, "before");
+        faulty.fail_next_sync();
+        let refused = middle.publish(stored("during")).await;
+        assert!(
+            matches!(refused, Err(PublishError::Store { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(next(&mut subscription).await, "during");
+        let refused = middle.publish(stored("after")).await;
+        assert!(
+            matches!(refused, Err(PublishError::Store { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(next(&mut subscription).await, "after");
+        left.publish(Draft::new("news", "through"))
+            .await
+            .expect("it has a link");
+        assert_eq!(next(&mut subscription).await, "through");
+
+        let status = middle.status().await.expect("it runs");
+        let warning = status.warnings.first().expect("a warning");
+        assert!(warning.text.contains("not kept"), "{}", warning.text);
+        for node in [left, middle, right] {
+            node.shutdown().await;
+        }
     }
 }

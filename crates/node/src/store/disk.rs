@@ -40,6 +40,13 @@ pub(super) const VERSIONS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
 /// What the node keeps for itself.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
+/// A file may be so many times as large as what is held.
+const SLACK_TIMES: u64 = 2;
+/// And so many bytes larger: less is not worth the reading and writing.
+const SLACK_BYTES: u64 = 16 << 20;
+/// What a body takes besides its bytes, about.
+const BODY_OVERHEAD_BYTES: u64 = 512;
+
 /// Whether each commit saves what a repair would have to rebuild: opening after a crash then takes
 /// milliseconds at any size, and each commit a second sync.
 const QUICK_REPAIR: bool = true;
@@ -55,6 +62,8 @@ pub(super) struct Disk {
     index: RwLock<Index>,
     /// First arrival number not set aside.
     reserved: AtomicU64,
+    /// What was held when it was opened, about.
+    held_bytes: u64,
 }
 
 /// Arrival numbers by id.
@@ -168,6 +177,10 @@ impl Disk {
         };
         let (database, mut recovered, index) = opened?;
         recovered.mended = mended;
+        let held = recovered.seen.iter().filter_map(|known| known.held);
+        let held_bytes = held
+            .map(|held| u64::from(held.size) + BODY_OVERHEAD_BYTES)
+            .sum();
         let disk = Self {
             medium,
             cache_bytes,
@@ -175,6 +188,7 @@ impl Disk {
             view: RwLock::new(View::Live(database)),
             index: RwLock::new(index),
             reserved: AtomicU64::new(recovered.next_seq.saturating_add(SEQ_RESERVE)),
+            held_bytes,
         };
         Ok((disk, recovered))
     }
@@ -201,6 +215,25 @@ impl Disk {
                 Err(error)
             }
         }
+    }
+
+    /// Makes the file smaller when much of it is free: room that bodies left is used again, and never
+    /// given back by itself. Reads wait for as long as it takes.
+    ///
+    /// # Errors
+    /// As a write that failed.
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        let len = self.medium.len().unwrap_or(0);
+        let worth = self.held_bytes.saturating_mul(SLACK_TIMES);
+        if len <= worth.saturating_add(SLACK_BYTES) {
+            return Ok(());
+        }
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let View::Live(database) = &mut *view else {
+            return Ok(());
+        };
+        let compacted = guarded(|| Ok(database.get_mut()?.compact()?));
+        compacted.map(drop).map_err(|error| self.explain(error))
     }
 
     /// Applies `batch` in one transaction and syncs it. `top_seq` is the highest arrival number

@@ -28,7 +28,7 @@ pub(super) enum Operation {
 
 /// Bytes that can fail. Clones share them, as two programs share a file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faulty(Arc<Parts>);
+pub(crate) struct Faulty(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
@@ -63,7 +63,7 @@ impl Default for Parts {
 
 impl Faulty {
     /// A medium with an empty database, as files get it in one step: by a new name.
-    pub(super) fn created() -> Self {
+    pub(crate) fn created() -> Self {
         let faulty = Self::default();
         drop(Builder::new().create_with_backend(faulty.clone()).unwrap());
         Self::with_bytes(faulty.bytes())
@@ -75,7 +75,7 @@ impl Faulty {
         faulty
     }
 
-    pub(super) fn fail_next_sync(&self) {
+    pub(crate) fn fail_next_sync(&self) {
         self.0.fail_next_sync.store(true, Ordering::SeqCst);
     }
 

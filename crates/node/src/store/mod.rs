@@ -18,7 +18,7 @@ mod check;
 mod disk;
 mod error;
 #[cfg(test)]
-mod faults;
+pub(crate) mod faults;
 mod lock;
 mod medium;
 mod memory;
@@ -392,6 +392,16 @@ impl Store {
         let lock = FolderLock::take(folder)?;
         let medium = Box::new(FileMedium::new(folder.join(STORE_FILE)));
         Self::open_medium(medium, Some(lock), options, events)
+    }
+
+    /// Opens a store over a medium that fails on demand.
+    #[cfg(test)]
+    pub(crate) fn open_faulty(
+        faulty: &faults::Faulty,
+        options: StoreOptions,
+        events: impl Fn(StoreEvent) + Send + Sync + 'static,
+    ) -> Result<(Self, Recovered), StoreError> {
+        Self::open_medium(Box::new(faulty.clone()), None, options, Arc::new(events))
     }
 
     fn open_medium(

@@ -3,7 +3,9 @@
 mod damage;
 mod measure;
 mod migration;
+mod model;
 mod power_cut;
+mod room;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};

@@ -77,6 +77,10 @@ impl Shared {
 
     /// The writer's life: returns once stopped, with the error that kept the last writes from disk.
     pub(super) fn run_writer(&self) -> Result<(), StoreError> {
+        if let Err(error) = self.disk.compact() {
+            self.disk.freeze();
+            self.give_up(error, Vec::new());
+        }
         while let Some(batch) = self.queue.next_batch() {
             self.write(batch);
         }

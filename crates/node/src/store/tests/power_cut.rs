@@ -8,14 +8,14 @@ use super::*;
 
 /// What a store holds.
 #[derive(Debug, Clone, Default)]
-struct Model {
+pub(super) struct Model {
     known: BTreeMap<BulletinId, (Wall, Wall)>,
-    bodies: BTreeMap<u64, StoredBulletin>,
+    pub(super) bodies: BTreeMap<u64, StoredBulletin>,
     meta: BTreeMap<String, Vec<u8>>,
 }
 
 impl Model {
-    fn apply(&mut self, write: &Write) {
+    pub(super) fn apply(&mut self, write: &Write) {
         match write {
             Write::Put(bulletin) => {
                 self.bodies.retain(|_, held| held.id != bulletin.id);
@@ -54,8 +54,14 @@ impl Model {
         }
     }
 
+    pub(super) fn apply_all(&mut self, batch: &[Write]) {
+        for write in batch {
+            self.apply(write);
+        }
+    }
+
     /// What is on a medium.
-    fn read(image: Vec<u8>, is_checked: bool) -> Self {
+    pub(super) fn read(image: Vec<u8>, is_checked: bool) -> Self {
         let options = StoreOptions {
             check_bytes_max: if is_checked { u64::MAX } else { 0 },
             ..options()
@@ -102,7 +108,7 @@ impl Model {
         }
     }
 
-    fn digest(&self) -> u64 {
+    pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.known.hash(&mut hasher);
         self.meta.hash(&mut hasher);
@@ -115,7 +121,7 @@ impl Model {
     }
 }
 
-fn any_write(dice: &mut Dice, seq: u64) -> Write {
+pub(super) fn any_write(dice: &mut Dice, seq: u64) -> Write {
     let some = bulletin(1 + dice.below(60), seq, 0);
     match dice.below(20) {
         0..10 => {
