@@ -7,13 +7,17 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::bulletin::{Bulletin, Header, Kind};
 use bruit_core::bundle::{BundleError, Decoder, Encoder, Part};
 use bruit_core::config::Config;
 use bruit_core::engine::Engine;
 use bruit_core::event::{Action, Event, Notice};
 use bruit_core::id::{LinkId, NetworkId};
 use bruit_core::identity::SecretKey;
+use bruit_core::letters::{
+    DeliveryCode, Letter, LetterSecret, Letterbox, OpenError, Opener, check_acknowledgement,
+    sealed_size,
+};
 use bruit_core::link::{CloseReason, Direction};
 use bruit_core::network::Network;
 use bruit_core::record::{Beacon, Record, RecordBody};
@@ -21,6 +25,12 @@ use bruit_core::time::{Mono, Now, Wall};
 use bruit_core::wire::{Decode, Encode, Frame, decode_all, encode_to_bytes, kind};
 use bruit_core::work::{Price, Stamp};
 use bytes::Bytes;
+use hpke::aead::ChaCha20Poly1305;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable as _, Serializable as _};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 
 const NETWORK: NetworkId = NetworkId::from_bytes([9; 32]);
 
@@ -101,6 +111,52 @@ pub fn record(data: &[u8]) {
     same_bytes::<Beacon>(data);
     same_bytes::<SocketAddr>(data);
 }
+
+/// A validly sealed letter may have anything inside, and an acknowledgement be anything; neither is a
+/// reason to stop. A letterbox that decodes encodes to the same bytes.
+pub fn letter(data: &[u8]) {
+    same_bytes::<Letterbox>(data);
+    let network = Network::new("fuzz", Price::FREE, None);
+    let now = Wall::from_millis(1_800_000_000_000);
+    let acknowledged = check_acknowledgement(&Bytes::copy_from_slice(data), &network, now);
+    if let Ok(bulletin) = acknowledged {
+        assert_eq!(
+            bulletin.header.kind,
+            Kind::LETTER,
+            "something else is published"
+        );
+    }
+    let [identity, author] = [1, 2].map(|n| SecretKey::from_seed(&[n; 32]).author_id());
+    let secret = LetterSecret::derive(&[1; 32], &identity);
+    let code = DeliveryCode::from_bytes([5; 16]);
+    let Some(size) = sealed_size(data.len()) else {
+        return;
+    };
+    let mut plaintext = data.to_vec();
+    plaintext.resize(size - 48, 0);
+    let key = X25519HkdfSha256Key::from_bytes(secret.public().as_bytes()).expect("it is a key");
+    let (encapsulated, sealed) =
+        hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &hpke::OpModeS::Base,
+            &key,
+            &[b"bruit letter 1", NETWORK.as_bytes().as_slice()].concat(),
+            &plaintext,
+            &[code.as_bytes().as_slice(), author.as_bytes()].concat(),
+            &mut ChaCha8Rng::from_seed([3; 32]),
+        )
+        .expect("there is a secret to the key");
+    let opener = Opener {
+        network: &NETWORK,
+        identity: &identity,
+        secret: &secret,
+        code: &code,
+    };
+    let content = [encapsulated.to_bytes().as_slice(), &sealed].concat();
+    let letter = Letter::open(&opener, &author, &content);
+    assert_ne!(letter, Err(OpenError::Seal), "it is sealed as documented");
+}
+
+type X25519HkdfSha256Key = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
 
 fn same_bytes<T: Encode + Decode>(data: &[u8]) {
     if let Ok(value) = decode_all::<T>(data) {

@@ -22,6 +22,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bruit_core::bundle::{Encoder, Head};
+use bruit_core::identity::SecretKey;
+use bruit_core::letters::LetterSecret;
 use bruit_core::wire::{Frame, encode_to_bytes, kind};
 
 fn folder(target: &str) -> PathBuf {
@@ -211,15 +213,73 @@ fn handshake_seeds() -> Seeds {
     seeds
 }
 
+/// What is inside a letter, built from its documented layout; an acknowledgement and a letterbox.
+fn letter_seeds() -> Seeds {
+    let sender = SecretKey::from_seed(&[3; 32]);
+    let recipient = SecretKey::from_seed(&[1; 32]).author_id();
+    let letterbox = [&[1][..], &[0x11; 32], &[0x22; 16], &[0]].concat();
+    let inside = |acknowledgement: &[u8], body: &[u8]| {
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("short").to_be_bytes();
+        [
+            &[1, 0][..],
+            sender.author_id().as_bytes(),
+            &[7; 32],
+            &1_800_000_000_000_u64.to_be_bytes(),
+            &1_800_000_600_000_u64.to_be_bytes(),
+            &letterbox,
+            &length(acknowledgement)[2..],
+            acknowledgement,
+            &length(body),
+            body,
+        ]
+        .concat()
+    };
+    let signed = |inside: &[u8]| {
+        let key = LetterSecret::derive(&[1; 32], &recipient).public();
+        let network = [9; 32];
+        let before: [&[u8]; 4] = [b"ltr1", &network, recipient.as_bytes(), key.as_bytes()];
+        let text = [&before.concat(), inside].concat();
+        [inside, sender.sign(&text).as_bytes()].concat()
+    };
+    let good = signed(&inside(&[0xac; 458], b"hello"));
+    let mut seeds = Seeds::new();
+    seed(&mut seeds, "good", &good);
+    seed(&mut seeds, "short", &signed(&inside(b"", b"")));
+    let unsigned = [&inside(b"", b"hello")[..], &[0; 64]].concat();
+    seed(&mut seeds, "unsigned", &unsigned);
+    for (name, at, value) in [
+        ("version", 0, 2),
+        ("moved", 1, 1),
+        ("purpose", 1, 9),
+        ("reply_bits", 131, 17),
+        ("acknowledgement_too_long", 132, 0xff),
+        ("body_too_long", 592, 0xff),
+    ] {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        seed(&mut seeds, name, &bytes);
+    }
+    seed(&mut seeds, "cut", &good[..300]);
+    seed(&mut seeds, "padded", &[&good[..], &[0, 0, 1]].concat());
+    seed(&mut seeds, "letterbox", &letterbox);
+    seed(
+        &mut seeds,
+        "bulletin",
+        &encode_to_bytes(&golden::bulletin()),
+    );
+    seeds
+}
+
 /// A target: its function and its seeds.
 type Target = (&'static str, fn(&[u8]), fn() -> Seeds);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("frame", bruit_fuzz::frame, frame_seeds),
     ("bulletin", bruit_fuzz::bulletin, bulletin_seeds),
     ("bundle", bruit_fuzz::bundle, bundle_seeds),
     ("record", bruit_fuzz::record, record_seeds),
     ("handshake", bruit_fuzz::handshake, handshake_seeds),
+    ("letter", bruit_fuzz::letter, letter_seeds),
 ];
 
 #[test]
