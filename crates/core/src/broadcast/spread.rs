@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand_core::Rng;
 
-use crate::bulletin::Bulletin;
+use crate::bulletin::{Bulletin, Header, Kind};
 use crate::draw;
 use crate::id::{LinkId, ShortId};
 use crate::intake::Verified;
@@ -28,7 +28,7 @@ impl Broadcast {
     /// R7: injects a bulletin published here. Returns its bytes, and to how many neighbours it goes;
     /// with none it waits for reconciliation on the first link.
     pub fn publish(&mut self, bulletin: &Verified<Bulletin>, now: Mono) -> (Vec<Fact>, Bytes, u32) {
-        let tag = self.own_tag(now);
+        let tag = self.tag_for(&bulletin.get().header, now);
         let is_cold = self.roots.get(tag).is_none_or(Root::is_cold);
         self.roots.injected(tag, now);
         self.kept.published(*bulletin.get().id());
@@ -321,6 +321,16 @@ impl Broadcast {
                 self.announcements.tell_urgently(*link, due);
             }
         }
+    }
+
+    /// The tag a bulletin published here goes out with: that of this node's own tree, or, for a letter,
+    /// one of its own. What a node publishes in an epoch has one tag, which everybody sees: letters
+    /// would be known by it as written where the posts and values beside them are.
+    fn tag_for(&mut self, header: &Header, now: Mono) -> u64 {
+        if header.kind == Kind::LETTER {
+            return self.rng.next_u64().max(1);
+        }
+        self.own_tag(now)
     }
 
     /// The tag of this node's own tree in the present epoch.
