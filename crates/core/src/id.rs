@@ -123,6 +123,13 @@ id! {
     NetworkId
 }
 
+impl NodeId {
+    /// The node as an author: its key signs bulletins of its own, such as where to write to it.
+    pub const fn as_author(&self) -> AuthorId {
+        AuthorId(self.0)
+    }
+}
+
 impl TopicId {
     /// The topic whose exact descriptor is `descriptor`: `BLAKE3("topic" ‖ descriptor)`.
     ///

@@ -5,11 +5,11 @@ mod solo;
 
 use std::collections::BTreeSet;
 
-use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::bulletin::{Bulletin, Header, Kind};
 use bruit_core::event::{Action, Command, Event};
 use bruit_core::id::TopicId;
 use bruit_core::identity::SecretKey;
-use bruit_core::letters::{TTL_MIN, outside};
+use bruit_core::letters::{Letterbox, TTL_MIN, outside};
 use bruit_core::network::Network;
 use bruit_core::wire::{Frame, kind};
 use bruit_core::work::Price;
@@ -59,11 +59,22 @@ fn root_tag_of_a_letter_is_its_own() {
         let header = outside(topic, key.author_id(), &content, wall, TTL_MIN);
         Bulletin::sign(header, content, network.id(), &key)
     };
+    let letterbox = |number: u8| {
+        let key = SecretKey::from_seed(&[number; 32]);
+        let wall = bruit_core::time::Wall::from_millis(1_800_000_000_000);
+        let content = Bytes::from(vec![number; Letterbox::BYTES]);
+        let topic = TopicId::of("values");
+        let mut header = Header::post(topic, key.author_id(), &content, wall);
+        header.kind = Kind::VALUE;
+        header.name = Letterbox::NAME.as_bytes().to_vec();
+        header.seq = 1;
+        Bulletin::sign(header, content, network.id(), &key)
+    };
     let first = publish(post(b"one"));
     assert_eq!(publish(post(b"two")), first, "posts share the node's tag");
     let (one, two) = (publish(letter(2)), publish(letter(3)));
-    assert_ne!(one, first);
-    assert_ne!(two, first);
-    assert_ne!(one, two);
+    let (three, four) = (publish(letterbox(4)), publish(letterbox(5)));
+    let all = BTreeSet::from([first, one, two, three, four]);
+    assert_eq!(all.len(), 5, "{all:?}");
     assert_eq!(publish(post(b"three")), first, "the node keeps its tag");
 }

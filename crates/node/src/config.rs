@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Access, ParseAccessError};
 use crate::address::PeerSpec;
 use crate::keys::Passphrase;
+use crate::letters::{Acknowledge, Rules};
 
 /// The port tried first when no address to listen on is given.
 pub const DEFAULT_PORT: u16 = 7447;
@@ -48,6 +49,12 @@ pub struct Config {
     pub allow: Vec<String>,
     /// These may not.
     pub deny: Vec<String>,
+    /// Whose letters are acknowledged. None: everybody's in the profiles `lan`, `local` and `assignment`,
+    /// those of contacts in `wan`, where an acknowledgement tells strangers when this node is there.
+    pub acknowledge: Option<Acknowledge>,
+    /// Within which time an acknowledgement is published, at a moment drawn evenly: longer hides better
+    /// which letter it answers. None: 10 minutes in the profile `wan`, 1 s in the others.
+    pub acknowledge_within: Option<Duration>,
     /// Record everything the engine is told in this new file, for `bruit sim replay`. It grows with all
     /// that comes over links, and holds it: its owner alone may read it. None: nothing is recorded.
     pub record: Option<PathBuf>,
@@ -69,6 +76,8 @@ impl Default for Config {
             store_limit_bytes: 1 << 30,
             allow: Vec::new(),
             deny: Vec::new(),
+            acknowledge: None,
+            acknowledge_within: None,
             record: None,
         }
     }
@@ -120,6 +129,23 @@ impl Config {
     /// Names the entry that is neither an id nor an address range.
     pub fn access(&self) -> Result<Access, ParseAccessError> {
         Access::parse(&self.allow, &self.deny)
+    }
+
+    /// How letters are dealt with.
+    pub(crate) fn letters(&self) -> Rules {
+        let is_wan = self.profile == Profile::Wan;
+        Rules {
+            acknowledge: self.acknowledge.unwrap_or(if is_wan {
+                Acknowledge::Contacts
+            } else {
+                Acknowledge::Everyone
+            }),
+            within: self.acknowledge_within.unwrap_or(if is_wan {
+                Duration::from_mins(10)
+            } else {
+                Duration::from_secs(1)
+            }),
+        }
     }
 
     /// The engine's part of the settings.

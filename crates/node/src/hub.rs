@@ -9,9 +9,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bruit_core::bulletin::Bulletin;
+use bruit_core::bulletin::{Bulletin, Kind};
 use bruit_core::event::Verdict;
 use bruit_core::id::{BulletinId, NodeId, TopicId};
+use bruit_core::letters::Letterbox;
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
 use bruit_core::values::Version;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::letters::Tapped;
 use crate::mailbox::{Mailbox, Taken};
 use crate::meter::Meter;
 use crate::received::Received;
@@ -86,6 +88,8 @@ struct Inner {
     topics: BTreeMap<TopicId, TopicState>,
     all: Vec<(u64, Arc<Mailbox<Box<Received>>>)>,
     validators: BTreeMap<TopicId, Vec<ValidatorState>>,
+    /// Gets letters and letterboxes, whatever their topics, and word of new links.
+    tap: Arc<Mailbox<Tapped>>,
     next_number: u64,
     next_seq: u64,
     is_closed: bool,
@@ -129,6 +133,7 @@ impl Hub {
             topics: BTreeMap::new(),
             all: Vec::new(),
             validators: BTreeMap::new(),
+            tap: Arc::new(Mailbox::new(QUEUE_MAX, QUEUE_BYTES_MAX)),
             next_number: 0,
             next_seq,
             is_closed: false,
@@ -176,6 +181,11 @@ impl Hub {
         let seq = inner.next_seq;
         inner.next_seq += 1;
         let header = &bulletin.header;
+        if header.kind == Kind::LETTER || header.name == Letterbox::NAME.as_bytes() {
+            inner
+                .tap
+                .put(body.len(), || Tapped::Bulletin(Box::new(bulletin.clone())));
+        }
         let state = inner.topics.get_mut(&header.topic);
         let topic = state.map(|state| {
             state.meter.count(1, Instant::now());
@@ -227,6 +237,16 @@ impl Hub {
             received: now,
         };
         put(seq, bulletin, arrival, store)
+    }
+
+    /// Where letters, letterboxes and word of new links go.
+    pub(crate) fn tap(&self) -> Arc<Mailbox<Tapped>> {
+        Arc::clone(&self.inner().tap)
+    }
+
+    /// Tells whom it concerns that there is a new link.
+    pub(crate) fn linked(&self) {
+        self.inner().tap.put(0, || Tapped::Linked);
     }
 
     /// Begins a subscription: what arrives from now on waits in its queue, what is held already is
@@ -383,6 +403,7 @@ impl Hub {
     pub(crate) fn close(&self) {
         let mut inner = self.inner();
         inner.is_closed = true;
+        inner.tap.close();
         for (_, mailbox) in &inner.all {
             mailbox.close();
         }

@@ -35,6 +35,7 @@ mod driver;
 mod hub;
 mod keyring;
 pub mod keys;
+mod letters;
 mod looks;
 mod mailbox;
 mod meter;
@@ -64,11 +65,16 @@ pub use bruit_core::bulletin::Kind;
 pub use bruit_core::bundle;
 pub use bruit_core::event::Verdict;
 pub use bruit_core::id::{AuthorId, BulletinId, NodeId, ParseIdError, TopicId};
+pub use bruit_core::letters::LetterId;
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use hub::{From, Incoming, Subscription, Topics};
+pub use letters::{
+    Acknowledge, Contact, ContactsError, LETTER_TTL, LetterDraft, LetterState, ReceivedLetter,
+    Recipient, SendError, SentLetter,
+};
 pub use node::{
-    AuthorKey, Boosted, Followed, Following, Held, Imported, Node, StartError, Wanted,
+    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, StartError, Wanted,
 };
 pub use received::{Cursor, ParseCursorError, Received};
 pub use validator::{Question, Validator};

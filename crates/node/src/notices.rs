@@ -15,6 +15,7 @@ impl Driver {
             Notice::LookedUp { number, bulletin } => self.looked_up(number, bulletin),
             Notice::Linked { peer, .. } => {
                 debug!(peer = %peer, "linked");
+                self.hub.linked();
                 self.on_linked(&peer);
             }
             Notice::Unlinked { peer, reason, .. } => debug!(peer = %peer, %reason, "unlinked"),

@@ -11,6 +11,7 @@ use crate::bulletin::{Bulletin, Header, Kind};
 use crate::draw;
 use crate::id::{LinkId, ShortId};
 use crate::intake::Verified;
+use crate::letters::Letterbox;
 use crate::time::{Mono, fraction};
 use crate::wire::{Frame, IhaveEntry, encode_pub};
 
@@ -323,11 +324,12 @@ impl Broadcast {
         }
     }
 
-    /// The tag a bulletin published here goes out with: that of this node's own tree, or, for a letter,
-    /// one of its own. What a node publishes in an epoch has one tag, which everybody sees: letters
-    /// would be known by it as written where the posts and values beside them are.
+    /// The tag a bulletin published here goes out with: that of this node's own tree, or, for a letter
+    /// or a letterbox, one of its own. What a node publishes in an epoch has one tag, which everybody
+    /// sees: letters would be known by it as written where the posts beside them are, and the author of
+    /// those posts as the node whose letterbox came with them.
     fn tag_for(&mut self, header: &Header, now: Mono) -> u64 {
-        if header.kind == Kind::LETTER {
+        if header.kind == Kind::LETTER || header.name == Letterbox::NAME.as_bytes() {
             return self.rng.next_u64().max(1);
         }
         self.own_tag(now)

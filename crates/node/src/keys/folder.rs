@@ -15,6 +15,8 @@ use super::stored::Stored;
 
 /// Name of the node's key in the data folder.
 pub(super) const NODE_KEY_FILE: &str = "node.key";
+/// Name of the secret that letter keys grow from.
+pub(super) const LETTER_KEY_FILE: &str = "letter.key";
 /// Name of the token for the local API.
 pub(super) const TOKEN_FILE: &str = "token";
 /// Folder of the author keys.
@@ -117,6 +119,14 @@ impl DataFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The secret that the letter keys of this node grow from, made on first use.
+    ///
+    /// # Errors
+    /// As [`DataFolder::token`].
+    pub fn letter_key(&self) -> Result<Secret, KeyError> {
+        load_or_create(&self.path.join(LETTER_KEY_FILE), Secret::load)
     }
 
     /// The token of the local API, made on first use. Clients send its [`Secret::to_hex`].

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::folder::{AUTHORS_FOLDER, NODE_KEY_FILE};
+use super::folder::{AUTHORS_FOLDER, LETTER_KEY_FILE, NODE_KEY_FILE};
 use super::secret::SECRET_FILE_BYTES;
 use super::*;
 
@@ -47,7 +47,9 @@ fn secrets_are_made_once_and_kept() {
 fn files_and_folders_are_for_their_owner_alone() {
     let (_parent, folder) = folder();
     folder.node_key().unwrap();
+    folder.letter_key().unwrap();
     folder.author(DEFAULT_AUTHOR).unwrap();
+    assert_eq!(mode(&folder.path().join(LETTER_KEY_FILE)), 0o600);
     assert_eq!(mode(folder.path()), 0o700);
     assert_eq!(mode(&folder.path().join(AUTHORS_FOLDER)), 0o700);
     assert_eq!(mode(&folder.path().join(NODE_KEY_FILE)), 0o600);

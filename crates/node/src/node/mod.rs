@@ -2,6 +2,8 @@
 
 mod authors;
 mod carry;
+mod errands;
+mod letters;
 mod publish;
 mod start;
 mod values;
@@ -30,6 +32,7 @@ use crate::driver::{FrameListener, Order};
 use crate::hub::{From, Hub, Subscription, Topics};
 use crate::keyring::Keyring;
 use crate::keys::DataFolder;
+use crate::letters::Letters;
 use crate::looks::{Look, Looks};
 use crate::moments::Moments;
 use crate::reach::Addresses;
@@ -41,6 +44,8 @@ use crate::{looks, view};
 
 pub use authors::AuthorKey;
 pub use carry::{Held, Imported, Wanted};
+pub(crate) use errands::WeakNode;
+pub use letters::Mail;
 pub use start::StartError;
 pub use values::{Boosted, Followed, Following};
 
@@ -68,6 +73,8 @@ struct Inner {
     store: Store,
     listeners: Arc<Mutex<BTreeMap<u8, FrameListener>>>,
     orders: mpsc::Sender<Order>,
+    key: SecretKey,
+    letters: Letters,
 }
 
 impl fmt::Debug for Node {
@@ -321,6 +328,7 @@ impl Node {
 
     /// Says goodbye to the neighbours, syncs the store and stops. Takes at most two seconds.
     pub async fn shutdown(&self) {
+        self.inner.letters.stop().await;
         let (done, stopped) = oneshot::channel();
         if self.order(Order::Shutdown(done)).await {
             // Answered or dropped, the driver has ended.

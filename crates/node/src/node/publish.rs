@@ -1,7 +1,7 @@
 //! Publishing: signs, pays, hands over, and waits for the word asked for.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::id::{BulletinId, TopicId};
@@ -76,7 +76,7 @@ impl Node {
     /// What kept the word from coming true in time.
     pub(crate) async fn publish_made(
         &self,
-        mut header: Header,
+        header: Header,
         content: Bytes,
         key: &SecretKey,
         terms: &Terms,
@@ -84,9 +84,29 @@ impl Node {
         if terms.wait == Wait::Stored && self.inner.data.is_none() {
             return Err(PublishError::Ephemeral);
         }
+        let (bulletin, work) = self.make(header, content, key, terms.max_work_bits).await?;
+        Ok(Made {
+            id: *bulletin.id(),
+            bits: bulletin.stamp.bits,
+            work_ms: u64::try_from(work.as_millis()).unwrap_or(u64::MAX),
+            progress: self.hand_over(bulletin, terms).await?,
+        })
+    }
+
+    /// Signs `header` over `content` and does the work for it, up to `max_work_bits`.
+    ///
+    /// # Errors
+    /// [`PublishError::PriceTooLow`].
+    pub(super) async fn make(
+        &self,
+        mut header: Header,
+        content: Bytes,
+        key: &SecretKey,
+        max_work_bits: Option<u8>,
+    ) -> Result<(Bulletin, Duration), PublishError> {
         self.inner.moments.settle(&mut header);
         let need = self.bits(&header);
-        let max = terms.max_work_bits.unwrap_or(self.inner.max_work_bits);
+        let max = max_work_bits.unwrap_or(self.inner.max_work_bits);
         if need > max {
             return Err(PublishError::PriceTooLow { need, max });
         }
@@ -95,17 +115,15 @@ impl Node {
         if need > 0 {
             bulletin.stamp = miner::mine(*bulletin.id(), need).await;
         }
-        let (id, work) = (*bulletin.id(), started.elapsed());
-        Ok(Made {
-            id,
-            bits: bulletin.stamp.bits,
-            work_ms: u64::try_from(work.as_millis()).unwrap_or(u64::MAX),
-            progress: self.hand_over(bulletin, terms).await?,
-        })
+        Ok((bulletin, started.elapsed()))
     }
 
     /// Gives a bulletin to the engine and waits for the word that `terms` ask for.
-    async fn hand_over(&self, bulletin: Bulletin, terms: &Terms) -> Result<Progress, PublishError> {
+    pub(super) async fn hand_over(
+        &self,
+        bulletin: Bulletin,
+        terms: &Terms,
+    ) -> Result<Progress, PublishError> {
         let id = *bulletin.id();
         let (answer, answered) = oneshot::channel();
         let start = Progress {
@@ -133,7 +151,7 @@ impl Node {
     }
 
     /// Bits of work to pay: the network's minimum, raised by what the neighbours ask for.
-    fn bits(&self, header: &Header) -> u8 {
+    pub(super) fn bits(&self, header: &Header) -> u8 {
         match self
             .inner
             .network

@@ -24,6 +24,7 @@ use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State};
 use crate::hub::Hub;
 use crate::keyring::Keyring;
 use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, KeyName, Secret};
+use crate::letters::{Cabinet, Clerk, Contacts, Desk, Letters};
 use crate::moments::Moments;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
@@ -33,6 +34,7 @@ use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
 use crate::wall::wall_now;
 
+use super::errands::secret_rng;
 use super::{Inner, Node};
 
 /// Orders to the driver that may wait.
@@ -79,6 +81,7 @@ pub enum StartError {
 struct Parts {
     key: Secret,
     keyring: Keyring,
+    clerk: Option<(Clerk, Letters)>,
     data: Option<DataFolder>,
     store: Store,
     recovered: Recovered,
@@ -127,9 +130,11 @@ impl Parts {
         if let Some(author) = author {
             keyring.keep(DEFAULT_AUTHOR, SecretKey::from_seed(author.expose()));
         }
+        let clerk = clerk(config, data.as_ref(), key.node_id())?;
         Ok(Self {
             key,
             keyring,
+            clerk: Some(clerk),
             data,
             store,
             recovered,
@@ -230,6 +235,7 @@ impl Node {
         };
         driver.feed(Event::Restored(Box::new(restored(&parts.recovered))), now);
         tokio::spawn(driver.run());
+        let (clerk, letters) = parts.clerk.take().expect("a node is started once");
         let inner = Inner {
             id,
             network,
@@ -247,11 +253,35 @@ impl Node {
             store: parts.store.clone(),
             listeners,
             orders,
+            key: SecretKey::from_seed(parts.key.expose()),
+            letters,
         };
-        Ok(Self {
+        let node = Self {
             inner: Arc::new(inner),
-        })
+        };
+        tokio::spawn(clerk.run(node.downgrade(), node.inner.hub.tap()));
+        Ok(node)
     }
+}
+
+/// The clerk of letters, with what was kept.
+fn clerk(
+    config: &Config,
+    data: Option<&DataFolder>,
+    id: NodeId,
+) -> Result<(Clerk, Letters), StartError> {
+    let folder = data.map(DataFolder::path);
+    let (cabinet, records) = Cabinet::open(folder)?;
+    let secret = match data {
+        Some(data) => data.letter_key()?,
+        None => Secret::random()?,
+    };
+    let mut rng = secret_rng().map_err(StartError::Random)?;
+    let network = Arc::new(config.network());
+    let (me, rules) = (id.as_author(), config.letters());
+    let mut desk = Desk::new(me, *secret.expose(), network, rules, records);
+    desk.add_identity(me, &mut rng);
+    Ok(Clerk::new(desk, Contacts::new(folder), cabinet, rng))
 }
 
 fn recorder(config: &Config, origin: Origin) -> Result<Option<Recorder>, StartError> {

@@ -274,7 +274,7 @@ impl Node {
     }
 
     /// The version that counts of what `author` calls `name`, as far as this node knows.
-    async fn head(&self, author: &AuthorId, name: &str) -> Option<Head> {
+    pub(super) async fn head(&self, author: &AuthorId, name: &str) -> Option<Head> {
         let key = ValueKey::of(author, name.as_bytes());
         self.look(move |looks| looks.engine.values().head(&key))
             .await?

@@ -194,7 +194,7 @@ impl StoreError {
     }
 
     /// What `error` at `path` means.
-    pub(super) fn from_io(error: io::Error, path: &Path) -> Self {
+    pub(crate) fn from_io(error: io::Error, path: &Path) -> Self {
         let path = path.to_owned();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { file: path },
@@ -209,7 +209,7 @@ impl StoreError {
     }
 
     /// What `error` of the database in `file` means.
-    pub(super) fn from_redb(error: redb::Error, file: &Path) -> Self {
+    pub(crate) fn from_redb(error: redb::Error, file: &Path) -> Self {
         match error {
             redb::Error::Io(error)
                 if matches!(

@@ -1,0 +1,189 @@
+//! The cabinet: what the desk keeps, in a small database of its own in the data folder.
+//!
+//! Every write is synced before it is answered. A record is `[version: u8 = 1][postcard]`; one that
+//! cannot be read is left out and said in the log: it concerns one letter, and not the others.
+
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use tracing::warn;
+
+use super::records::{Change, Record};
+use crate::keys::private_options;
+use crate::store::StoreError;
+
+/// Name of the file in the data folder.
+const FILE: &str = "letters.redb";
+/// Memory for pages of the database.
+const CACHE_BYTES: usize = 1 << 20;
+/// Layout of the records.
+const VERSION: u8 = 1;
+
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+
+/// The cabinet. One without a folder keeps nothing.
+#[derive(Debug)]
+pub(crate) struct Cabinet {
+    place: Option<(Database, PathBuf)>,
+}
+
+impl Cabinet {
+    /// Opens the cabinet in `folder`, and returns what is in it.
+    ///
+    /// # Errors
+    /// The operator's or the machine's, as those of the store.
+    pub(crate) fn open(folder: Option<&Path>) -> Result<(Self, Vec<Record>), StoreError> {
+        let Some(folder) = folder else {
+            return Ok((Self { place: None }, Vec::new()));
+        };
+        let path = folder.join(FILE);
+        let mut options = private_options();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(&path);
+        let file = file.map_err(|error| StoreError::from_io(error, &path))?;
+        let wrong = |error: redb::Error| StoreError::from_redb(error, &path);
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = builder
+            .create_file(file)
+            .map_err(|error| wrong(error.into()))?;
+        let records = read(&database).map_err(wrong)?;
+        let place = Some((database, path));
+        Ok((Self { place }, records))
+    }
+
+    /// Keeps `changes`, all or none, and syncs them.
+    ///
+    /// # Errors
+    /// The machine's; nothing is kept then.
+    pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let Some((database, path)) = &self.place else {
+            return Ok(());
+        };
+        write(database, changes).map_err(|error| StoreError::from_redb(error, path))
+    }
+}
+
+fn read(database: &Database) -> Result<Vec<Record>, redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(RECORDS)?;
+    transaction.commit()?;
+    let transaction = database.begin_read()?;
+    let mut records = Vec::new();
+    for row in transaction.open_table(RECORDS)?.iter()? {
+        let (_, value) = row?;
+        let Some((&VERSION, text)) = value.value().split_first() else {
+            warn!("a record of letters is of another version of bruit");
+            continue;
+        };
+        match postcard::from_bytes(text) {
+            Ok(record) => records.push(record),
+            Err(error) => warn!(%error, "a record of letters cannot be read"),
+        }
+    }
+    Ok(records)
+}
+
+fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(RECORDS)?;
+        for change in changes {
+            match change {
+                Change::Put(record) => {
+                    let mut value = vec![VERSION];
+                    let text = postcard::to_extend(&**record, Vec::new());
+                    value.extend(text.expect("records are made of what postcard takes"));
+                    table.insert(record.key().as_slice(), value.as_slice())?;
+                }
+                Change::Drop(key) => {
+                    table.remove(key.as_slice())?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bruit_core::id::{AuthorId, BulletinId};
+    use bruit_core::letters::{LetterId, Purpose};
+    use bruit_core::time::Wall;
+    use bytes::Bytes;
+
+    use super::super::LetterState;
+    use super::super::records::{Outgoing, Owed};
+    use super::*;
+
+    fn outgoing(number: u8, state: LetterState) -> Record {
+        Record::Out(Outgoing {
+            id: LetterId::from_bytes([number; 32]),
+            purpose: Purpose::Message,
+            from: AuthorId::from_bytes([1; 32]),
+            to: AuthorId::from_bytes([2; 32]),
+            body: Bytes::from_static(b"hello"),
+            created: Wall::from_millis(3),
+            ttl: std::time::Duration::from_secs(4),
+            attempts: 1,
+            until: Wall::from_millis(5),
+            sealed_to: None,
+            acknowledgements: vec![BulletinId::from_bytes([6; 32])],
+            state,
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_there_when_it_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cabinet, records) = Cabinet::open(Some(folder.path())).unwrap();
+        assert_eq!(records, []);
+        let owed = Record::Owed(Owed {
+            id: BulletinId::from_bytes([7; 32]),
+            due: Wall::from_millis(8),
+            bytes: Bytes::from_static(b"bulletin"),
+        });
+        let queued = outgoing(1, LetterState::Queued);
+        let put = |record: &Record| Change::put(record.clone());
+        cabinet.write(&[put(&queued), put(&owed)]).unwrap();
+        let published = outgoing(1, LetterState::Published);
+        let changes = [put(&published), Change::drop(&owed)];
+        cabinet.write(&changes).unwrap();
+        drop(cabinet);
+        let (_cabinet, records) = Cabinet::open(Some(folder.path())).unwrap();
+        assert_eq!(records, [published]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let metadata = std::fs::metadata(folder.path().join(FILE)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn cabinet_without_a_folder_keeps_nothing() {
+        let (cabinet, _) = Cabinet::open(None).unwrap();
+        let change = Change::put(outgoing(1, LetterState::Queued));
+        cabinet.write(&[change]).unwrap();
+    }
+
+    #[test]
+    fn record_that_cannot_be_read_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cabinet, _) = Cabinet::open(Some(folder.path())).unwrap();
+        let good = outgoing(1, LetterState::Queued);
+        cabinet.write(&[Change::put(good.clone())]).unwrap();
+        let (database, _) = cabinet.place.as_ref().unwrap();
+        let transaction = database.begin_write().unwrap();
+        for value in [&[][..], &[1], &[9, 9], &[1, 0xff, 0xff]] {
+            let mut table = transaction.open_table(RECORDS).unwrap();
+            let key = [&[0], value].concat();
+            table.insert(key.as_slice(), value).unwrap();
+        }
+        transaction.commit().unwrap();
+        drop(cabinet);
+        let (_cabinet, records) = Cabinet::open(Some(folder.path())).unwrap();
+        assert_eq!(records, [good]);
+    }
+}
