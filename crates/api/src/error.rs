@@ -4,9 +4,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bruit::PublishError;
 use bruit::keys::KeyError;
 use bruit::store::StoreError;
+use bruit::{ContactsError, PublishError, SendError};
 
 use crate::types::{ErrorBody, ErrorDetail};
 
@@ -105,6 +105,41 @@ impl From<StoreError> for ApiError {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.code(), error.to_string(), error.fix())
+    }
+}
+
+impl From<SendError> for ApiError {
+    fn from(error: SendError) -> Self {
+        let error = match error {
+            SendError::Author(error) => return (*error).into(),
+            error => error,
+        };
+        let code = error.code();
+        let status = match code {
+            "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
+            "ttl" => StatusCode::BAD_REQUEST,
+            "price_too_low" => StatusCode::PAYMENT_REQUIRED,
+            "queue_full" => StatusCode::TOO_MANY_REQUESTS,
+            "store_failed" => StatusCode::INTERNAL_SERVER_ERROR,
+            "timeout" => StatusCode::GATEWAY_TIMEOUT,
+            "closed" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, code, error.to_string(), error.fix())
+    }
+}
+
+impl From<ContactsError> for ApiError {
+    fn from(error: ContactsError) -> Self {
+        let code = error.code();
+        let status = match code {
+            "contact_exists" => StatusCode::CONFLICT,
+            "queue_full" => StatusCode::TOO_MANY_REQUESTS,
+            "disk_error" => StatusCode::INTERNAL_SERVER_ERROR,
+            "closed" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, code, error.to_string(), error.fix())
     }
 }
 

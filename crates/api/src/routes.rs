@@ -8,7 +8,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::error::ApiError;
 use crate::guard;
-use crate::handlers::{App, bulletins, bundles, keys, peers, state, validate, values};
+use crate::handlers::{App, bulletins, bundles, keys, letters, peers, state, validate, values};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +125,10 @@ const fn route(
     }
 }
 
-static TABLE: [Route; 26] = {
+static TABLE: &[Route] = {
     use Access::{Open, Token};
     use Verb::{Delete, Get, Post};
-    [
+    &[
         route(Post, "/v1/bulletins", Token, |verb| {
             on(verb, bulletins::publish)
         }),
@@ -163,6 +163,32 @@ static TABLE: [Route; 26] = {
         }),
         route(Get, "/v1/bundle", Token, |verb| on(verb, bundles::export)),
         route(Post, "/v1/bundle", Token, |verb| on(verb, bundles::import)),
+        route(Post, "/v1/letters", Token, |verb| on(verb, letters::send)),
+        route(Get, "/v1/letters", Token, |verb| on(verb, letters::outbox)),
+        route(Get, "/v1/letters/{id}", Token, |verb| {
+            on(verb, letters::sent)
+        }),
+        route(Get, "/v1/letters/inbox", Token, |verb| {
+            on(verb, letters::inbox)
+        }),
+        route(Delete, "/v1/letters/inbox/{id}", Token, |verb| {
+            on(verb, letters::remove)
+        }),
+        route(Get, "/v1/letters/mail", Token, |verb| {
+            on(verb, letters::mail)
+        }),
+        route(Post, "/v1/letters/rotate", Token, |verb| {
+            on(verb, letters::rotate)
+        }),
+        route(Get, "/v1/letters/contacts", Token, |verb| {
+            on(verb, letters::contacts)
+        }),
+        route(Post, "/v1/letters/contacts", Token, |verb| {
+            on(verb, letters::add_contact)
+        }),
+        route(Delete, "/v1/letters/contacts/{id}", Token, |verb| {
+            on(verb, letters::remove_contact)
+        }),
         route(Get, "/v1/peers", Token, |verb| on(verb, peers::list)),
         route(Post, "/v1/peers", Token, |verb| on(verb, peers::join)),
         route(Get, "/v1/peers/{id}", Token, |verb| on(verb, peers::show)),

@@ -1,5 +1,6 @@
 //! The JSON bodies of the API, and of every command's `--json`: keys are promises.
 
+mod letters;
 mod values;
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
+pub use self::letters::{Contact, ReceivedLetter, Removed, Rotated, SendLetter, SentLetter};
 pub use self::values::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 
 /// `POST /v1/bulletins`.

@@ -90,6 +90,14 @@ pub(crate) enum Command {
     Boost(cmd::boost::Boost),
     /// Follow a name: print each version of its value
     Watch(cmd::watch::Watch),
+    /// Send a letter to a node or an author
+    Send(cmd::send::Send),
+    /// Read the letters to this node
+    Inbox(cmd::inbox::Inbox),
+    /// List the letters of this node, and how far they have come
+    Outbox(cmd::outbox::Outbox),
+    /// Keep the contacts: whose letters are acknowledged
+    Contacts(cmd::contacts::Contacts),
     /// Let a program decide what is delivered and passed on
     Validate(cmd::validate::Validate),
     /// Write what the node holds into a file

@@ -70,8 +70,8 @@ pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use hub::{From, Incoming, Subscription, Topics};
 pub use letters::{
-    Acknowledge, Contact, ContactsError, LETTER_TTL, LetterDraft, LetterState, ReceivedLetter,
-    Recipient, SendError, SentLetter,
+    Acknowledge, Contact, ContactsError, LETTER_CODE_HONOURED, LETTER_TTL, LetterDraft,
+    LetterState, ReceivedLetter, Recipient, SendError, SentLetter,
 };
 pub use node::{
     AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, StartError, Wanted,

@@ -3,6 +3,7 @@
 pub(crate) mod bulletins;
 pub(crate) mod bundles;
 pub(crate) mod keys;
+pub(crate) mod letters;
 pub(crate) mod peers;
 pub(crate) mod state;
 pub(crate) mod validate;

@@ -3,6 +3,7 @@
 pub(crate) mod boost;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod contacts;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;
@@ -10,16 +11,19 @@ pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod id;
 pub(crate) mod import;
+pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod keys;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod members;
+pub(crate) mod outbox;
 pub(crate) mod peers;
 pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod run;
+pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
@@ -66,6 +70,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Del(command) => command.run(&global).await,
         Command::Boost(command) => command.run(&global).await,
         Command::Watch(command) => command.run(&global).await,
+        Command::Send(command) => command.run(&global).await,
+        Command::Inbox(command) => command.run(&global).await,
+        Command::Outbox(command) => command.run(&global).await,
+        Command::Contacts(command) => command.run(&global).await,
         Command::Validate(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,
         Command::Import(command) => command.run(&global).await,

@@ -36,6 +36,13 @@ pub(crate) struct Flags {
     /// Bytes the store may take [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     store_limit: Option<String>,
+    /// Whose letters are acknowledged: everyone, contacts or nobody [default: contacts; everyone in the
+    /// profiles lan, local and assignment]
+    #[arg(long, value_name = "WHOSE")]
+    acknowledge: Option<String>,
+    /// Within which time letters are acknowledged [default: 10m; 1s in the profiles lan, local and assignment]
+    #[arg(long, value_name = "TIME")]
+    acknowledge_within: Option<String>,
     /// Link to these only: node ids, networks such as 10.0.0.0/8
     #[arg(long, value_name = "ID|CIDR", num_args = 1..)]
     allow: Vec<String>,
@@ -60,6 +67,8 @@ impl Flags {
             ("--profile", self.profile.clone()),
             ("--static", self.fixed.then(|| "true".to_owned())),
             ("--store-limit", self.store_limit.clone()),
+            ("--acknowledge", self.acknowledge.clone()),
+            ("--acknowledge-within", self.acknowledge_within.clone()),
             ("--allow", list(&self.allow)),
             ("--deny", list(&self.deny)),
             ("--log", log.map(str::to_owned)),

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use bruit::{NodeId, ParseAddressError, PeerSpec, Profile};
+use bruit::{Acknowledge, NodeId, ParseAddressError, PeerSpec, Profile};
 use bruit_api::Endpoint;
 use tracing_subscriber::EnvFilter;
 
@@ -109,7 +109,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Every setting, sections together.
-pub(crate) static KEYS: [Key; 13] = [
+pub(crate) static KEYS: [Key; 15] = [
     Key {
         section: "network",
         name: "name",
@@ -205,6 +205,26 @@ pub(crate) static KEYS: [Key; 13] = [
         example: "",
         check: anything,
         default: |config| Some(Value::Number(config.store_limit_bytes)),
+    },
+    Key {
+        section: "letters",
+        name: "acknowledge",
+        kind: Kind::Text,
+        flag: "--acknowledge",
+        about: "Whose letters are acknowledged: everyone, contacts or nobody. Without it: contacts; everyone in the\nprofiles lan, local and assignment. An acknowledgement tells its sender when this node is there.",
+        example: "\"contacts\"",
+        check: acknowledge_word,
+        default: |_| None,
+    },
+    Key {
+        section: "letters",
+        name: "acknowledge_within",
+        kind: Kind::Text,
+        flag: "--acknowledge-within",
+        about: "Within which time letters are acknowledged, at a moment drawn by lot: longer hides better which\nletter is meant. Without it: 10m; 1s in the profiles lan, local and assignment.",
+        example: "\"10m\"",
+        check: duration,
+        default: |_| None,
     },
     Key {
         section: "api",
@@ -316,6 +336,28 @@ fn profile_name(text: &str) -> Result<(), Wrong> {
         None => format!("choose one of {}", words.join(", ")),
     };
     Err(Wrong::new(format!("there is no profile `{text}`"), fix))
+}
+
+/// Whose letters are acknowledged, of a word.
+pub(crate) fn acknowledge(word: &str) -> Option<Acknowledge> {
+    let mut all = Acknowledge::ALL.into_iter();
+    all.find(|whose| whose.as_str() == word)
+}
+
+fn acknowledge_word(text: &str) -> Result<(), Wrong> {
+    if acknowledge(text).is_some() {
+        return Ok(());
+    }
+    let words = Acknowledge::ALL.map(Acknowledge::as_str).join(", ");
+    let what = format!("nobody is meant by `{text}`");
+    Err(Wrong::new(what, format!("choose one of {words}")))
+}
+
+fn duration(text: &str) -> Result<(), Wrong> {
+    let parsed = bruit_api::text::duration(text);
+    parsed
+        .map(drop)
+        .map_err(|error| Wrong::new(error.to_string(), "write it like \"10s\" or \"10m\""))
 }
 
 fn id_or_network(text: &str) -> Result<(), Wrong> {

@@ -250,6 +250,9 @@ pub(crate) struct Settings {
     store: Store,
     /// Nothing in it has a default.
     #[serde(default)]
+    letters: Letters,
+    /// Nothing in it has a default.
+    #[serde(default)]
     api: Api,
     pub(crate) access: Access,
     pub(crate) log: Log,
@@ -285,6 +288,12 @@ struct Store {
 }
 
 #[derive(Debug, Default, Deserialize)]
+struct Letters {
+    acknowledge: Option<String>,
+    acknowledge_within: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
 struct Api {
     listen: Option<String>,
 }
@@ -307,6 +316,7 @@ impl Loaded {
             network,
             node,
             store,
+            letters,
             access,
             ..
         } = &self.settings;
@@ -324,6 +334,11 @@ impl Loaded {
             store_limit_bytes: store.limit_bytes,
             allow: access.allow.clone(),
             deny: access.deny.clone(),
+            acknowledge: letters.acknowledge.as_deref().and_then(keys::acknowledge),
+            acknowledge_within: letters
+                .acknowledge_within
+                .as_deref()
+                .and_then(|text| bruit_api::text::duration(text).ok()),
             record: None,
             passphrase: None,
         })

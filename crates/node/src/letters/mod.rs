@@ -20,6 +20,10 @@ pub(crate) use contacts::Contacts;
 pub use contacts::{Contact, ContactsError};
 pub(crate) use desk::{Desk, Rules, Sealing, check};
 pub use error::SendError;
+
+/// How long letters are taken that are made for a delivery code which was rotated away.
+pub const LETTER_CODE_HONOURED: std::time::Duration = desk::HONOURED;
+
 pub(crate) use note::LETTER_OVERHEAD;
 pub use note::{LETTER_TTL, LetterDraft, ReceivedLetter, Recipient, SentLetter};
 pub use records::LetterState;

@@ -27,6 +27,7 @@ use super::records::{
     Change, Incoming, Key, Known, LetterState, Outgoing, Owed, OwnBoxes, Record, Seen,
 };
 
+pub(crate) use boxes::HONOURED;
 pub(crate) use outgoing::{LIFE_MAX, check};
 
 /// Most letters that wait to be acknowledged; more are refused.
