@@ -1,5 +1,12 @@
 //! Letters between real daemons: recipients that are away, codes that change, and what leaks.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 

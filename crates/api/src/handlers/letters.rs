@@ -142,14 +142,13 @@ pub(crate) async fn remove_contact(
 ) -> Result<Json<Contact>, ApiError> {
     let contacts = app.node.contacts().await?;
     let named = |contact: &&bruit::Contact| contact.name.as_deref() == Some(&text);
-    let contact = match contacts.iter().find(named) {
-        Some(contact) => contact.clone(),
-        None => {
-            let ids = contacts.iter().map(|contact| contact.id).collect();
-            let id = one_of(&text, ids, "contact", "`bruit contacts list` lists them")?;
-            let mut found = contacts.into_iter().filter(|contact| contact.id == id);
-            found.next().ok_or_else(ApiError::closed)?
-        }
+    let contact = if let Some(contact) = contacts.iter().find(named) {
+        contact.clone()
+    } else {
+        let ids = contacts.iter().map(|contact| contact.id).collect();
+        let id = one_of(&text, ids, "contact", "`bruit contacts list` lists them")?;
+        let mut found = contacts.into_iter().filter(|contact| contact.id == id);
+        found.next().ok_or_else(ApiError::closed)?
     };
     app.node.remove_contact(contact.id).await?;
     Ok(Json(contact.into()))
