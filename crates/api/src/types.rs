@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
-pub use self::letters::{Contact, ReceivedLetter, Removed, Rotated, SendLetter, SentLetter};
+pub use self::letters::{
+    Contact, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter,
+};
 pub use self::values::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 
 /// `POST /v1/bulletins`.

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::bulletins::{KEEP_ALIVE, WAIT_MAX, contents, json};
 use super::{App, Json as Body, Parameters, closed, duration};
 use crate::error::ApiError;
-use crate::types::{Contact, ReceivedLetter, Removed, Rotated, SendLetter, SentLetter};
+use crate::types::{Contact, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter};
 
 /// Fewest characters of an id's beginning.
 const PREFIX_CHARS_MIN: usize = 8;
@@ -112,7 +112,10 @@ fn letters(
     })
 }
 
-pub(crate) async fn rotate(State(app): State<App>) -> Result<Json<Rotated>, ApiError> {
+pub(crate) async fn rotate(
+    State(app): State<App>,
+    Body(Rotate {}): Body<Rotate>,
+) -> Result<Json<Rotated>, ApiError> {
     Ok(Json(Rotated {
         told: app.node.rotate().await?,
         honoured_s: LETTER_CODE_HONOURED.as_secs(),

@@ -108,6 +108,11 @@ impl From<bruit::ReceivedLetter> for ReceivedLetter {
     }
 }
 
+/// `POST /v1/letters/rotate`: there is nothing to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotate {}
+
 /// What rotating the delivery codes did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotated {

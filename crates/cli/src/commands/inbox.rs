@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bruit_api::text;
-use bruit_api::types::{ReceivedLetter, Removed, Rotated};
+use bruit_api::types::{ReceivedLetter, Removed, Rotate, Rotated};
 use clap::{Args, Subcommand};
 
 use crate::args::Global;
@@ -98,8 +98,7 @@ impl Inbox {
 }
 
 async fn rotate(client: &Client, json: bool) -> Result<(), Failure> {
-    let nothing = serde_json::json!({});
-    let rotated: Rotated = client.post("/v1/letters/rotate", &nothing).await?;
+    let rotated: Rotated = client.post("/v1/letters/rotate", &Rotate {}).await?;
     let text = format!(
         "there are new delivery codes; the old ones are honoured for {} more; {} contacts are told",
         output::span(rotated.honoured_s),
