@@ -14,6 +14,7 @@ use bruit_core::engine::Engine;
 use bruit_core::event::{Action, Event, Notice};
 use bruit_core::id::{LinkId, NetworkId};
 use bruit_core::identity::SecretKey;
+use bruit_core::large::{Bitmap, Manifest, Piece};
 use bruit_core::letters::{
     DeliveryCode, Letter, LetterSecret, Letterbox, OpenError, Opener, check_acknowledgement,
     sealed_size,
@@ -157,6 +158,35 @@ pub fn letter(data: &[u8]) {
 }
 
 type X25519HkdfSha256Key = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
+
+/// A manifest or a piece that decodes encodes to the same bytes; whether a piece holds under a manifest is
+/// decided without a panic, and a bitmap has the bits it was read with.
+///
+/// `[index: u8][manifest: 38][piece]`
+pub fn chunk(data: &[u8]) {
+    let Some((index, rest)) = data.split_first() else {
+        return;
+    };
+    same_bytes::<Manifest>(rest);
+    let bytes = Bytes::copy_from_slice(rest.get(Manifest::BYTES..).unwrap_or_default());
+    let piece = Piece::decode(&bytes);
+    if let Ok(piece) = &piece {
+        assert_eq!(encode_to_bytes(piece), bytes, "two encodings of one piece");
+    }
+    let manifest = rest.get(..Manifest::BYTES).map(decode_all::<Manifest>);
+    let Some(Ok(manifest)) = manifest else {
+        return;
+    };
+    if let Some(bitmap) = Bitmap::read(&bytes, manifest.chunks()) {
+        let missing = u32::try_from(bitmap.missing().count());
+        assert_eq!(missing.ok(), manifest.chunks().checked_sub(bitmap.count()));
+    }
+    if let Ok(piece) = piece {
+        let holds = piece.holds(&manifest, u32::from(*index));
+        let len = u32::try_from(piece.bytes.len());
+        assert!(!holds || len == Ok(manifest.len_of(u32::from(*index))));
+    }
+}
 
 fn same_bytes<T: Encode + Decode>(data: &[u8]) {
     if let Ok(value) = decode_all::<T>(data) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AuthorId, BulletinId, ContentId, NetworkId, TopicId};
 use crate::identity::{Claim, SecretKey, Signature};
+use crate::large::Manifest;
 use crate::limits;
 use crate::time::{Wall, millis};
 use crate::wire::{Decode, DecodeError, Encode, Reader, encode_to_bytes};
@@ -72,7 +73,7 @@ pub struct Header {
     pub author: AuthorId,
     /// The author's count within a name; 0 where nothing is counted.
     pub seq: u64,
-    /// Bytes of content.
+    /// Bytes of content; in a manifest, of what it stands for.
     pub size_bytes: u32,
     /// The name of a value, at most [`limits::NAME_BYTES_MAX`] bytes.
     pub name: Vec<u8>,
@@ -108,6 +109,44 @@ impl Header {
             tag: Vec::new(),
             parents: Vec::new(),
         }
+    }
+
+    /// The manifest of a large content, by `author`: its size is that of the whole, and so is its price.
+    pub fn manifest(topic: TopicId, author: AuthorId, manifest: &Manifest, created: Wall) -> Self {
+        Self {
+            kind: Kind::MANIFEST,
+            size_bytes: manifest.total_bytes(),
+            ..Self::post(topic, author, &encode_to_bytes(manifest), created)
+        }
+    }
+
+    /// Whether `content` may come with this header: it has the length that is named, or, in a manifest, says
+    /// that what it stands for has.
+    fn check_content(&self, content: &[u8]) -> Result<(), DecodeError> {
+        let is_manifest = self.kind == Kind::MANIFEST;
+        let max = if is_manifest {
+            limits::MANIFEST_BYTES_MAX
+        } else {
+            limits::CONTENT_BYTES_MAX
+        };
+        if content.len() > max {
+            let (what, got) = ("content", content.len());
+            return Err(DecodeError::TooLarge { what, got, max });
+        }
+        let fits = if is_manifest {
+            Manifest::read(content, self.size_bytes)?;
+            (limits::FILE_BYTES_MIN..=limits::FILE_BYTES_MAX).contains(&self.size_bytes)
+        } else {
+            u32::try_from(content.len()) == Ok(self.size_bytes)
+        };
+        if !fits {
+            let got = self.size_bytes.into();
+            return Err(DecodeError::Invalid {
+                what: "content size",
+                got,
+            });
+        }
+        Ok(())
     }
 
     /// Validity from `created`.
@@ -289,23 +328,8 @@ impl Bulletin {
         let signature = Signature::from_bytes(reader.array()?);
         let id = Self::id_of(header_bytes, &signature, network);
         let stamp = Stamp::decode(&mut reader)?;
-        let left = reader.left();
-        if left > limits::CONTENT_BYTES_MAX {
-            let max = limits::CONTENT_BYTES_MAX;
-            return Err(DecodeError::TooLarge {
-                what: "content",
-                got: left,
-                max,
-            });
-        }
-        if u32::try_from(left) != Ok(header.size_bytes) {
-            let got = header.size_bytes.into();
-            return Err(DecodeError::Invalid {
-                what: "content size",
-                got,
-            });
-        }
         let content = bytes.slice(reader.position()..);
+        header.check_content(&content)?;
         Ok(Self {
             header,
             signature,

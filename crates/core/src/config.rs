@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::Network;
 use crate::{
-    broadcast, floor, intake, inventory, liveness, lookups, membership, outbox, reconcile,
+    broadcast, floor, intake, inventory, large, liveness, lookups, membership, outbox, reconcile,
     reputation,
 };
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub liveness: liveness::Config,
     /// Trees and repair.
     pub broadcast: broadcast::Config,
+    /// Large contents.
+    pub large: large::Config,
     /// Set reconciliation.
     pub reconcile: reconcile::Config,
     /// What is held.
@@ -47,6 +49,7 @@ impl Config {
             membership: membership::Config::default(),
             liveness: liveness::Config::default(),
             broadcast: broadcast::Config::default(),
+            large: large::Config::default(),
             reconcile: reconcile::Config::default(),
             inventory: inventory::Config::default(),
             lookups: lookups::Config::default(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::bulletin::Bulletin;
 use crate::id::{BulletinId, LinkId, NodeId, TopicId};
 use crate::identity::{Claim, Signature};
+use crate::large::Manifest;
 use crate::link::{Class, CloseReason, Direction, PeerAddress};
 use crate::lookups::Target;
 use crate::time::Wall;
@@ -116,6 +117,15 @@ pub enum Event {
     },
     /// The application wants something.
     Command(Command),
+    /// The answer to [`Action::LoadChunk`].
+    ChunkLoaded {
+        /// Of which manifest.
+        id: BulletinId,
+        /// Which chunk.
+        index: u32,
+        /// The chunk with its proof as it was kept, when the store has it.
+        piece: Option<Bytes>,
+    },
 }
 
 /// What an earlier run left on disk.
@@ -127,6 +137,19 @@ pub struct Restored {
     pub address_book: Bytes,
     /// Nothing that expires by this moment is accepted any more.
     pub horizon: Wall,
+    /// What is there of large contents whose manifests are held.
+    pub files: Vec<RestoredFile>,
+}
+
+/// What an earlier run kept of a large content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredFile {
+    /// Its manifest's id.
+    pub id: BulletinId,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// A bit for each chunk that the store has; empty for none.
+    pub have: Bytes,
 }
 
 /// One id of an earlier run.
@@ -138,7 +161,7 @@ pub struct RestoredId {
     pub created: Wall,
     /// When it expires.
     pub expires: Wall,
-    /// Content bytes and stamp bits, when the store still holds the bulletin itself.
+    /// Content bytes, of a manifest those of what it stands for, and stamp bits, when the store still holds the bulletin itself.
     pub held: Option<(u32, u8)>,
     /// Which version of a named value it is.
     pub version: Option<Version>,
@@ -158,7 +181,8 @@ pub enum Verdict {
 /// What an application asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Broadcast a bulletin made here: signed, and stamped if the network has a price.
+    /// Broadcast a bulletin made here: signed, and stamped if the network has a price. When it is a manifest,
+    /// all chunks of its content are in the store already.
     Publish(Box<Bulletin>),
     /// Take a bulletin that somebody brought in a file. Answered by one [`Notice::Imported`].
     Import(Box<Bulletin>),
@@ -271,6 +295,13 @@ pub enum Action {
     },
     /// Tell the application.
     Notice(Notice),
+    /// Fetch a chunk from the store.
+    LoadChunk {
+        /// Of which manifest.
+        id: BulletinId,
+        /// Which chunk.
+        index: u32,
+    },
 }
 
 /// A pure check for the driver to run, alone or in a batch.
@@ -342,6 +373,15 @@ pub enum Persist {
     },
     /// Nothing that expires by this moment is accepted any more.
     Horizon(Wall),
+    /// A chunk of a held manifest's content is here.
+    Chunk {
+        /// Of which manifest.
+        id: BulletinId,
+        /// Which chunk.
+        index: u32,
+        /// The chunk with its proof.
+        piece: Bytes,
+    },
 }
 
 /// What an application may want to know.
@@ -412,6 +452,15 @@ pub enum Notice {
         peer: NodeId,
         /// How.
         how: String,
+    },
+    /// A chunk of a large content came.
+    Chunk {
+        /// Of which manifest.
+        id: BulletinId,
+        /// How many chunks are here.
+        chunks: u32,
+        /// How many there are.
+        all: u32,
     },
     /// An application frame arrived.
     Application {

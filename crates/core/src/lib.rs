@@ -18,6 +18,7 @@ pub mod identity;
 pub mod intake;
 pub mod inventory;
 pub mod journal;
+pub mod large;
 pub mod letters;
 pub mod limits;
 pub mod link;

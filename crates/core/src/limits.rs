@@ -28,6 +28,29 @@ pub const TTL_MAX: Duration = Duration::from_hours(28 * 24);
 /// How far ahead of our clock a bulletin may have been created.
 pub const FUTURE_MAX: Duration = Duration::from_mins(2);
 
+// Large content.
+
+/// Fewest bytes of a content with a manifest; what is shorter travels in its bulletin.
+pub const FILE_BYTES_MIN: u32 = 16 * 1_024;
+/// Most bytes of a content with a manifest.
+pub const FILE_BYTES_MAX: u32 = 16 * 1_024 * 1_024;
+/// Most content bytes of a manifest's bulletin.
+pub const MANIFEST_BYTES_MAX: usize = 1_024;
+/// Most bytes of a chunk.
+pub const CHUNK_BYTES_MAX: usize = 16_384;
+/// Most chunks of a content.
+pub const CHUNKS_MAX: usize = 1_024;
+/// Most chaining values of a chunk's proof.
+pub const PROOF_MAX: usize = 10;
+/// Most chunks asked for in one WANT.
+pub const CHUNK_WANTS_MAX: usize = 64;
+/// Chunks that wait to be given to one link; more wants are ignored.
+pub const CHUNKS_QUEUED_MAX: usize = 256;
+/// Chunks in hand for one link: being read, or waiting to be sent.
+pub const CHUNKS_IN_HAND_MAX: usize = 3;
+/// Contents fetched at once; others wait their turn.
+pub const FETCHES_MAX: usize = 32;
+
 // Lists on the wire, in entries.
 
 /// Most entries of one IHAVE.

@@ -27,6 +27,10 @@ pub struct Metrics {
     pub unknown_frames: u64,
     /// Ids asked for, one by one.
     pub requested: u64,
+    /// Chunks of large contents that came and were kept.
+    pub chunks: u64,
+    /// Chunks that came and were here already, or were not asked for.
+    pub chunk_repeats: u64,
 }
 
 impl Metrics {

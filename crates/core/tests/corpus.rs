@@ -167,6 +167,36 @@ fn record_seeds() -> Seeds {
     seeds
 }
 
+/// A manifest or a chunk with its proof: see `bruit_fuzz::chunk`.
+fn chunk_seeds() -> Seeds {
+    let mut seeds = Seeds::new();
+    let manifest = encode_to_bytes(golden::tree().1.manifest());
+    let with = |index: u8, piece: &[u8]| [&[index][..], &manifest, piece].concat();
+    for index in 0..5 {
+        let piece = encode_to_bytes(&golden::piece(index.into()));
+        let name = format!("good_{index}");
+        seed(&mut seeds, &name, &with(index, &piece));
+    }
+    let piece = encode_to_bytes(&golden::piece(4));
+    seed(&mut seeds, "another_index", &with(3, &piece));
+    seed(&mut seeds, "no_such_index", &with(200, &piece));
+    seed(&mut seeds, "no_proof", &with(4, &[0, 0, 7]));
+    seed(&mut seeds, "promises_all", &with(4, &[0xff, 0xff]));
+    seed(&mut seeds, "empty_chunk", &with(4, &[0, 0]));
+    for (name, at, value) in [
+        ("version", 1, 2),
+        ("total_small", 4, 0),
+        ("total_huge", 2, 0xff),
+        ("chunk_length", 6, 14),
+        ("root", 7, 0),
+    ] {
+        let mut bytes = with(4, &piece);
+        bytes[at] = value;
+        seed(&mut seeds, name, &bytes);
+    }
+    seeds
+}
+
 /// Scripts: what is said in between, and when. See `bruit_fuzz::handshake`.
 fn handshake_seeds() -> Seeds {
     let said = |frames: &[&[u8]]| {
@@ -278,6 +308,7 @@ const TARGETS: [Target; 6] = [
     ("bulletin", bruit_fuzz::bulletin, bulletin_seeds),
     ("bundle", bruit_fuzz::bundle, bundle_seeds),
     ("record", bruit_fuzz::record, record_seeds),
+    ("chunk", bruit_fuzz::chunk, chunk_seeds),
     ("handshake", bruit_fuzz::handshake, handshake_seeds),
     ("letter", bruit_fuzz::letter, letter_seeds),
 ];

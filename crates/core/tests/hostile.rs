@@ -21,6 +21,7 @@ use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::event::{Action, Command, Event, JobId, Notice, Restored, RestoredId};
 use bruit_core::id::{BulletinId, LinkId, NodeId, ShortId, TopicId};
 use bruit_core::identity::Signature;
+use bruit_core::large::Piece;
 use bruit_core::limits;
 use bruit_core::link::{Class, CloseReason, Direction};
 use bruit_core::network::Network;
@@ -83,14 +84,14 @@ impl Victim {
     }
 
     /// Feeds one message and checks that it is refused, or means what it says.
-    fn suffer(&mut self, bytes: &Bytes, original: &BulletinId) {
+    fn suffer(&mut self, bytes: &Bytes, originals: &[BulletinId]) {
         self.taken += 1;
         // Time for the link to earn what its words cost.
         self.solo.now.mono = self.solo.now.mono.plus(Duration::from_millis(11));
         match Frame::decode(bytes, golden::network().id()) {
             Ok(frame) => {
                 assert_eq!(&frame.encode(), bytes, "two encodings of one meaning");
-                self.accept(bytes, &frame, original);
+                self.accept(bytes, &frame, originals);
             }
             Err(DecodeError::UnknownKind(_)) => {
                 let before = state(&self.solo);
@@ -141,14 +142,17 @@ impl Victim {
         }
     }
 
-    fn accept(&mut self, bytes: &Bytes, frame: &Frame, original: &BulletinId) {
+    fn accept(&mut self, bytes: &Bytes, frame: &Frame, originals: &[BulletinId]) {
         self.accepted += 1;
         let seen = self.solo.engine.inventory().counts();
         let actions = self.solo.frame(self.link, bytes);
         let mut delivered = false;
         for action in &actions {
             if let Action::Deliver { bulletin, .. } = action {
-                assert_eq!(bulletin.id(), original, "what was signed is unchanged");
+                assert!(
+                    originals.contains(bulletin.id()),
+                    "what was signed is unchanged"
+                );
                 assert!(matches!(frame, Frame::Pub { .. }));
                 delivered = true;
             }
@@ -164,9 +168,14 @@ impl Victim {
     }
 }
 
+/// The bulletins among the fixed messages.
+fn originals() -> [BulletinId; 2] {
+    [golden::bulletin(), golden::manifest_bulletin()].map(|bulletin| *bulletin.id())
+}
+
 #[test]
 fn every_change_of_one_byte_is_refused_or_means_what_it_says() {
-    let original = *golden::bulletin().id();
+    let originals = originals();
     let mut victim = Victim::new();
     for (_, frame) in golden::frames() {
         let good = frame.encode();
@@ -174,7 +183,7 @@ fn every_change_of_one_byte_is_refused_or_means_what_it_says() {
             for value in (0..=u8::MAX).filter(|value| *value != good[at]) {
                 let mut bytes = good.to_vec();
                 bytes[at] = value;
-                victim.suffer(&bytes.into(), &original);
+                victim.suffer(&bytes.into(), &originals);
             }
         }
     }
@@ -189,22 +198,25 @@ fn every_change_of_one_byte_is_refused_or_means_what_it_says() {
 
 #[test]
 fn every_truncation_and_every_byte_too_many_is_refused() {
-    let original = *golden::bulletin().id();
+    let originals = originals();
     let mut victim = Victim::new();
     for (name, frame) in golden::frames() {
         let good = frame.encode();
         for length in 0..good.len() {
             let cut = good.slice(..length);
             let decoded = Frame::decode(&cut, golden::network().id());
-            let open_ended = matches!(frame.kind(), kind::SYNC_OPEN | kind::SYNC_MSG | 192..);
+            let open_ended = matches!(
+                frame.kind(),
+                kind::SYNC_OPEN | kind::SYNC_MSG | kind::CHUNK | kind::HAVE_CHUNKS | 192..
+            );
             assert!(
                 decoded.is_err() || open_ended,
                 "{name} cut to {length} bytes"
             );
-            victim.suffer(&cut, &original);
+            victim.suffer(&cut, &originals);
         }
         let longer = [&good[..], &[0]].concat();
-        victim.suffer(&longer.into(), &original);
+        victim.suffer(&longer.into(), &originals);
     }
     let longest = limits::SYNC_MESSAGE_BYTES_MAX;
     for (extra, good) in [(0, true), (1, false)] {
@@ -232,6 +244,8 @@ fn lengths(frame: &Frame, bytes: &[u8]) -> Vec<(usize, usize)> {
         | Frame::Stamp { .. } => vec![(1, 2)],
         Frame::Graft { roots, .. } => vec![(1, 2), (3 + 8 * roots.len(), 2)],
         Frame::Nack { .. } => vec![(2, 2)],
+        Frame::WantChunks { .. } => vec![(18, 2)],
+        Frame::Chunk { .. } => vec![(21, 2)],
         // Content size, name, tag, parents.
         Frame::Pub { .. } => vec![(10 + 120, 4), (10 + 124, 1), (10 + 125, 1), (10 + 126, 1)],
         Frame::Hello { .. } => vec![(1 + 2 + 4 + 16 + 4 + 1 + 32 + 1 + 32 + 8, 1)],
@@ -241,7 +255,7 @@ fn lengths(frame: &Frame, bytes: &[u8]) -> Vec<(usize, usize)> {
 
 #[test]
 fn every_wrong_length_is_refused_or_means_what_it_says() {
-    let original = *golden::bulletin().id();
+    let originals = originals();
     let mut victim = Victim::new();
     for (_, frame) in golden::frames() {
         let good = frame.encode();
@@ -262,7 +276,7 @@ fn every_wrong_length_is_refused_or_means_what_it_says() {
             ] {
                 let mut bytes = good.to_vec();
                 bytes[at..at + width].copy_from_slice(&value.to_be_bytes()[8 - width..]);
-                victim.suffer(&bytes.into(), &original);
+                victim.suffer(&bytes.into(), &originals);
             }
         }
     }
@@ -320,6 +334,34 @@ fn every_list_takes_its_bound_and_not_one_entry_more() {
             }),
         ),
         (64, Box::new(|n| Frame::Kept { ids: ids(n) })),
+        (
+            64,
+            Box::new(|n| Frame::WantChunks {
+                id: ids(1)[0],
+                urgent: false,
+                chunks: vec![1; n],
+            }),
+        ),
+        (
+            10,
+            Box::new(|n| Frame::Chunk {
+                id: ids(1)[0],
+                index: 1,
+                piece: Piece {
+                    proof: vec![[1; 32]; n],
+                    bytes: Bytes::from_static(b"chunk"),
+                },
+            }),
+        ),
+        (
+            128,
+            Box::new(|n| Frame::HaveChunks {
+                id: ids(1)[0],
+                busy: false,
+                seeking: false,
+                bitmap: vec![0; n].into(),
+            }),
+        ),
         (
             32,
             Box::new(|n| Frame::Stamp {
@@ -464,6 +506,26 @@ fn edge_syncs(now: u64) -> Vec<Frame> {
         &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
         &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80],
     ];
+    for index in U32S {
+        for id in [
+            golden::manifest_bulletin().id().short(),
+            ShortId::from_bytes([9; 16]),
+        ] {
+            let piece = golden::piece(4);
+            frames.push(Frame::WantChunks {
+                id,
+                urgent: index % 2 == 0,
+                chunks: vec![0, index],
+            });
+            frames.push(Frame::Chunk { id, index, piece });
+            frames.push(Frame::HaveChunks {
+                id,
+                busy: false,
+                seeking: true,
+                bitmap: index.to_be_bytes().to_vec().into(),
+            });
+        }
+    }
     for session in U32S {
         for time in varints {
             for count in varints {
@@ -712,6 +774,7 @@ fn every_number_of_every_other_event_may_stand_at_its_edges() {
             });
             let book = Bytes::copy_from_slice(&number.to_be_bytes());
             let restored = Restored {
+                files: Vec::new(),
                 seen: seen.into(),
                 address_book: book,
                 horizon: Wall::default(),

@@ -11,6 +11,7 @@ use bruit_core::id::{
     AuthorId, BulletinId, ContentId, NetworkId, NodeId, ShortId, TopicId, ValueKey,
 };
 use bruit_core::identity::{SecretKey, Signature};
+use bruit_core::large::{Manifest, Piece};
 use bruit_core::limits;
 use bruit_core::lookups::Target;
 use bruit_core::record::{Beacon, Record, RecordBody};
@@ -82,7 +83,13 @@ fn bulletin() -> impl Strategy<Value = Bulletin> {
             let named = Header::post(header.topic, key.author_id(), &content, header.created);
             let (content_id, author, size_bytes) =
                 (named.content_id, named.author, named.size_bytes);
+            let kind = match header.kind {
+                // Its content is no arbitrary text.
+                Kind::MANIFEST => Kind::VALUE,
+                other => other,
+            };
             let header = Header {
+                kind,
                 content_id,
                 author,
                 size_bytes,
@@ -126,7 +133,8 @@ fn frame() -> impl Strategy<Value = Frame> {
         probe_frame(),
         peer_frame(),
         bulletin_frame(),
-        sync_frame()
+        sync_frame(),
+        chunk_frame()
     ]
 }
 
@@ -244,6 +252,67 @@ fn sync_frame() -> impl Strategy<Value = Frame> {
             .prop_map(|(session, message)| Frame::SyncMsg { session, message }),
         any::<u32>().prop_map(|session| Frame::SyncDone { session }),
         (192..=u8::MAX, message()).prop_map(|(kind, body)| Frame::Application { kind, body }),
+    ]
+}
+
+fn manifest() -> impl Strategy<Value = Manifest> {
+    let totals = limits::FILE_BYTES_MIN..=limits::FILE_BYTES_MAX;
+    (totals, any::<[u8; 32]>())
+        .prop_map(|(total, root)| Manifest::new(total, root).expect("within its bounds"))
+}
+
+/// A manifest's bulletin, or one of a version to come.
+fn manifest_bulletin() -> impl Strategy<Value = Bulletin> {
+    let later = vec(any::<u8>(), 1..=limits::MANIFEST_BYTES_MAX);
+    (manifest(), proptest::option::of(later)).prop_map(|(manifest, later)| {
+        let key = SecretKey::from_seed(&[5; 32]);
+        let topic = TopicId::of("files");
+        let header = Header::manifest(topic, key.author_id(), &manifest, Wall::from_millis(1));
+        let content = match later {
+            None => encode_to_bytes(&manifest),
+            Some(mut bytes) => {
+                if bytes.first() == Some(&1) {
+                    bytes[0] = 2;
+                }
+                bytes.into()
+            }
+        };
+        let header = Header {
+            content_id: ContentId::of(&content),
+            ..header
+        };
+        Bulletin::sign(header, content, &NETWORK, &key)
+    })
+}
+
+fn chunk_frame() -> impl Strategy<Value = Frame> {
+    let proof = vec(any::<[u8; 32]>(), 0..=limits::PROOF_MAX);
+    let bytes = vec(any::<u8>(), 1..300).prop_map(Bytes::from);
+    let bitmap = vec(any::<u8>(), 0..=limits::CHUNKS_MAX / 8).prop_map(Bytes::from);
+    prop_oneof![
+        (
+            short(),
+            any::<bool>(),
+            vec(any::<u32>(), 0..=limits::CHUNK_WANTS_MAX)
+        )
+            .prop_map(|(id, urgent, chunks)| Frame::WantChunks { id, urgent, chunks }),
+        (short(), any::<u32>(), proof, bytes).prop_map(|(id, index, proof, bytes)| {
+            let piece = Piece { proof, bytes };
+            Frame::Chunk { id, index, piece }
+        }),
+        (short(), any::<bool>(), any::<bool>(), bitmap).prop_map(|(id, busy, seeking, bitmap)| {
+            Frame::HaveChunks {
+                id,
+                busy,
+                seeking,
+                bitmap,
+            }
+        }),
+        manifest_bulletin().prop_map(|bulletin| Frame::Pub {
+            root_tag: 1,
+            hops: 2,
+            bulletin: Box::new(bulletin),
+        }),
     ]
 }
 

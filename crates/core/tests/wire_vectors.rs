@@ -112,6 +112,9 @@ fn frame_fields(frame: &Frame) -> Json {
         Frame::SyncOpen { .. } | Frame::SyncMsg { .. } | Frame::SyncDone { .. } => {
             sync_fields(frame)
         }
+        Frame::WantChunks { .. } | Frame::Chunk { .. } | Frame::HaveChunks { .. } => {
+            chunk_fields(frame)
+        }
         Frame::Application { body, .. } => vec![("body", hex(body))],
         _ => bulletin_frame_fields(frame),
     };
@@ -269,6 +272,37 @@ fn sync_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
             ]
         }
         Frame::SyncDone { session } => vec![("session", Json::Number((*session).into()))],
+        _ => unreachable!("the caller chose"),
+    }
+}
+
+fn chunk_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
+    match frame {
+        Frame::WantChunks { id, urgent, chunks } => vec![
+            ("id", hex_of(id)),
+            ("urgent", Json::Bool(*urgent)),
+            (
+                "chunks",
+                Json::list(chunks, |index| Json::Number((*index).into())),
+            ),
+        ],
+        Frame::Chunk { id, index, piece } => vec![
+            ("id", hex_of(id)),
+            ("index", Json::Number((*index).into())),
+            ("proof", Json::list(&piece.proof, |value| hex(value))),
+            ("bytes", hex(&piece.bytes)),
+        ],
+        Frame::HaveChunks {
+            id,
+            busy,
+            seeking,
+            bitmap,
+        } => vec![
+            ("id", hex_of(id)),
+            ("busy", Json::Bool(*busy)),
+            ("seeking", Json::Bool(*seeking)),
+            ("bitmap", hex(bitmap)),
+        ],
         _ => unreachable!("the caller chose"),
     }
 }
@@ -528,7 +562,8 @@ fn every_frame_on_file_decodes_to_what_it_was_made_of() {
     let mut kinds: Vec<u8> = frames.iter().map(|(_, frame)| frame.kind()).collect();
     kinds.dedup();
     let all = [
-        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 48, 49, 50, 192,
+        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 48, 49, 50, 56,
+        57, 58, 192,
     ];
     assert_eq!(kinds, all, "one vector for every kind");
 }

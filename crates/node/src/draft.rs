@@ -277,6 +277,9 @@ pub enum PublishError {
         /// Its bits.
         present: u8,
     },
+    /// This node's store does not take a large content, which therefore did not go out.
+    #[error("the content cannot be kept here, and did not go out: {0}")]
+    NotKept(Arc<StoreError>),
     /// Too much waits to be sent or checked.
     #[error("too much waits to be sent already")]
     QueueFull,
@@ -327,8 +330,9 @@ impl PublishError {
             Self::UnknownAuthor(_) | Self::OneAuthor(_) => "unknown_author",
             Self::Author(error) => error.code(),
             Self::QueueFull | Self::Refused(Refusal::Busy) => "queue_full",
+            Self::NotKept(error) if matches!(**error, StoreError::Full { .. }) => "store_full",
             Self::StoreFull { .. } => "store_full",
-            Self::Store { .. } | Self::Ephemeral => "store_failed",
+            Self::NotKept(_) | Self::Store { .. } | Self::Ephemeral => "store_failed",
             Self::Timeout { .. } => "timeout",
             Self::Refused(Refusal::Expired) => "expired",
             Self::Refused(_) => "refused",
@@ -343,6 +347,9 @@ impl PublishError {
             Self::OneAuthor(_) => "publish without --author, or run the daemon without --ephemeral",
             Self::Ephemeral => {
                 "run the daemon without --ephemeral, or wait for accepted or spread:K"
+            }
+            Self::TooBig { max, .. } if *max > limits::CONTENT_BYTES_MAX => {
+                "cut it into parts of at most 16 MiB, and put each"
             }
             Self::TooBig { .. } => "publish at most 65,536 bytes at a time",
             Self::TagTooBig { .. } => "shorten the tag to 32 bytes",
@@ -365,6 +372,7 @@ impl PublishError {
             Self::QueueFull | Self::Refused(Refusal::Busy) => {
                 "wait a moment and publish again, more slowly"
             }
+            Self::NotKept(error) => return error.fix().into(),
             Self::StoreFull { .. } => "make room on the disk of the data folder",
             Self::Store { .. } => "see the daemon's log, and restart it",
             Self::Timeout { .. } => "wait longer, or ask for fewer neighbours",

@@ -20,7 +20,7 @@ use bruit_core::identity::SecretKey;
 use bruit_core::link::{CloseReason, PeerAddress};
 use bruit_core::lookups::Target;
 use bruit_core::time::{Mono, Now, Wall};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
 use tracing::{debug, error, info, warn};
 
@@ -57,6 +57,8 @@ pub(crate) enum Order {
     Look(Look),
     Addresses(oneshot::Sender<()>),
     Access(Access),
+    /// A chunk in the store is not what it was.
+    Damaged(BulletinId, u32),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -73,6 +75,8 @@ pub(crate) struct Driver {
     pub(crate) access: Access,
     pub(crate) verifier: Verifier,
     pub(crate) publishing: Publishing,
+    /// Counts the chunks of large contents that came.
+    pub(crate) chunk_news: watch::Sender<u64>,
     pub(crate) listeners: Arc<std::sync::Mutex<BTreeMap<u8, FrameListener>>>,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) asking: mpsc::UnboundedReceiver<Asking>,
@@ -93,6 +97,8 @@ pub(crate) struct State {
     lookups: BTreeMap<u64, oneshot::Sender<Option<Box<Bulletin>>>>,
     next_lookup: u64,
     loads: Vec<BulletinId>,
+    /// Chunks that the store had no time to read.
+    unread: Vec<(BulletinId, u32)>,
     save_due: Mono,
     saved: bytes::Bytes,
     addresses: Vec<std::net::SocketAddr>,
@@ -231,6 +237,11 @@ impl Driver {
                 self.feed(answer, now);
             }
         }
+        for (id, index) in std::mem::take(&mut self.state.unread) {
+            if self.store.load_chunk(id, index).is_err() {
+                self.state.unread.push((id, index));
+            }
+        }
         if !self.state.loads.is_empty() {
             let loads = std::mem::take(&mut self.state.loads);
             if let Err(error) = self.store.load(loads) {
@@ -330,6 +341,11 @@ impl Driver {
                     self.hub.ask(&bulletin, from, hops, now.wall);
                 }
                 Action::Notice(notice) => self.on_notice(notice),
+                Action::LoadChunk { id, index } => {
+                    if self.store.load_chunk(id, index).is_err() {
+                        self.state.unread.push((id, index));
+                    }
+                }
             }
         }
     }
@@ -387,6 +403,7 @@ impl Driver {
                 });
             }
             Persist::Restamp { id, stamp } => self.restamp(id, stamp),
+            Persist::Chunk { id, index, piece } => self.write(Write::Chunk { id, index, piece }),
         }
     }
 
@@ -509,6 +526,9 @@ impl Driver {
                 self.feed(Event::Persisted { ids }, now);
             }
             StoreEvent::Loaded { id, bytes } => self.feed(Event::Loaded { id, bytes }, now),
+            StoreEvent::ChunkLoaded { id, index, piece } => {
+                self.feed(Event::ChunkLoaded { id, index, piece }, now);
+            }
             StoreEvent::Failed { error, lost } => {
                 if matches!(error, StoreError::Full { .. }) {
                     self.publishing.none_stored(&error);
@@ -593,6 +613,10 @@ impl Driver {
                 mended: self.state.mended.as_ref(),
             }),
             Order::Access(access) => self.set_access(access, now),
+            Order::Damaged(id, index) => {
+                let piece = None;
+                self.feed(Event::ChunkLoaded { id, index, piece }, now);
+            }
             Order::Shutdown(_) => {}
         }
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bruit_core::bulletin::{Bulletin, Kind};
 use bruit_core::event::Verdict;
 use bruit_core::id::{BulletinId, NodeId, TopicId};
+use bruit_core::large::Manifest;
 use bruit_core::letters::Letterbox;
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
@@ -511,6 +512,9 @@ impl Drop for Subscription {
 fn put(seq: u64, bulletin: &Bulletin, arrival: Arrival, store: &Store) -> Result<u64, StoreError> {
     let header = &bulletin.header;
     let (id, expires) = (*bulletin.id(), header.expires());
+    if let Some(manifest) = Manifest::of(bulletin) {
+        store.submit(Write::File { id, manifest })?;
+    }
     if let Some(version) = Version::of(header) {
         store.submit(Write::Version {
             id,

@@ -32,6 +32,7 @@ mod address;
 mod config;
 mod draft;
 mod driver;
+mod files;
 mod hub;
 mod keyring;
 pub mod keys;
@@ -64,17 +65,18 @@ pub use address::{Host, HostPort, ParseAddressError, PeerSpec};
 pub use bruit_core::bulletin::Kind;
 pub use bruit_core::bundle;
 pub use bruit_core::event::Verdict;
-pub use bruit_core::id::{AuthorId, BulletinId, NodeId, ParseIdError, TopicId};
+pub use bruit_core::id::{AuthorId, BulletinId, ContentId, NodeId, ParseIdError, TopicId};
 pub use bruit_core::letters::LetterId;
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
+pub use files::{File, FileError};
 pub use hub::{From, Incoming, Subscription, Topics};
 pub use letters::{
     Acknowledge, Contact, ContactsError, LETTER_CODE_HONOURED, LETTER_TTL, LetterDraft,
     LetterState, ReceivedLetter, Recipient, SendError, SentLetter,
 };
 pub use node::{
-    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, StartError, Wanted,
+    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, SaveError, StartError, Wanted,
 };
 pub use received::{Cursor, ParseCursorError, Received};
 pub use validator::{Question, Validator};

@@ -38,6 +38,7 @@ impl Driver {
                     listener(peer, kind, body);
                 }
             }
+            Notice::Chunk { .. } => self.chunk_news.send_modify(|count| *count += 1),
             other => debug!(?other, "a notice"),
         }
     }

@@ -168,6 +168,19 @@ pub struct PutReceipt {
     pub spread: u32,
 }
 
+impl PutReceipt {
+    /// Where it is to be had: by its name, where it has one.
+    pub fn address(&self) -> ValueAddress {
+        if self.name.is_empty() {
+            return ValueAddress::Id(self.id);
+        }
+        ValueAddress::Name {
+            author: self.author,
+            name: self.name.clone(),
+        }
+    }
+}
+
 /// Where a value is to be had: `ID`, or `AUTHOR/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueAddress {

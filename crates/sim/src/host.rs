@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bruit_core::bulletin::Bulletin;
-use bruit_core::event::{Notice, Persist, Restored, RestoredId, Verdict};
+use bruit_core::event::{Notice, Persist, Restored, RestoredFile, RestoredId, Verdict};
 use bruit_core::id::{BulletinId, LinkId};
 use bruit_core::identity::SecretKey;
+use bruit_core::large::{Bitmap, Manifest};
 use bruit_core::time::{Mono, Wall};
 use bruit_core::values::Version;
 use bruit_core::wire;
@@ -27,6 +28,8 @@ pub(crate) struct Image {
     pub(crate) held: BTreeMap<BulletinId, Stamp>,
     /// Ids without a bulletin: when it was made, when it expires.
     pub(crate) dropped: BTreeMap<BulletinId, (Wall, Wall)>,
+    /// Of large contents: which chunks.
+    files: BTreeMap<BulletinId, (Manifest, Bitmap)>,
     pub(crate) horizon: Wall,
     pub(crate) address_book: Bytes,
 }
@@ -45,6 +48,7 @@ impl Image {
             }
             Persist::Evict { id } => {
                 self.held.remove(&id);
+                self.files.remove(&id);
                 if let Some(bulletin) = bulletins.get(&id) {
                     let header = &bulletin.header;
                     self.dropped.insert(id, (header.created, header.expires()));
@@ -53,6 +57,7 @@ impl Image {
             Persist::Purge { ids } => {
                 for (id, _) in ids {
                     self.held.remove(&id);
+                    self.files.remove(&id);
                     self.dropped.remove(&id);
                 }
             }
@@ -62,7 +67,28 @@ impl Image {
                 }
             }
             Persist::Horizon(wall) => self.horizon = wall,
+            // The world has the chunks.
+            Persist::Chunk { .. } => {}
         }
+    }
+
+    /// Notes that the manifest of a content is held.
+    pub(crate) fn keep_file(&mut self, id: BulletinId, manifest: Manifest) {
+        let none = || (manifest, Bitmap::none(manifest.chunks()));
+        self.files.entry(id).or_insert_with(none);
+    }
+
+    /// Notes that a chunk is kept.
+    pub(crate) fn keep_chunk(&mut self, id: BulletinId, manifest: Manifest, index: u32) {
+        self.keep_file(id, manifest);
+        if let Some((_, have)) = self.files.get_mut(&id) {
+            have.set(index);
+        }
+    }
+
+    /// Whether a chunk is kept.
+    pub(crate) fn has_chunk(&self, id: &BulletinId, index: u32) -> bool {
+        self.files.get(id).is_some_and(|(_, have)| have.has(index))
     }
 
     /// The bytes of a bulletin, if it is held.
@@ -75,7 +101,7 @@ impl Image {
 
     /// What the next life begins with.
     pub(crate) fn left(&self, bulletins: &Bulletins) -> Restored {
-        let held = self.held.iter().filter_map(|(id, stamp)| {
+        let seen = self.held.iter().filter_map(|(id, stamp)| {
             let header = &bulletins.get(id)?.header;
             Some(RestoredId {
                 id: *id,
@@ -95,8 +121,16 @@ impl Image {
                 .get(id)
                 .and_then(|bulletin| Version::of(&bulletin.header)),
         });
+        let held = |(id, _): &(&BulletinId, _)| self.held.contains_key(*id);
+        let files = self.files.iter().filter(held);
+        let files = files.map(|(id, (manifest, have))| RestoredFile {
+            id: *id,
+            manifest: *manifest,
+            have: have.to_bytes(),
+        });
         Restored {
-            seen: held.chain(dropped).collect(),
+            files: files.collect(),
+            seen: seen.chain(dropped).collect(),
             address_book: self.address_book.clone(),
             horizon: self.horizon,
         }

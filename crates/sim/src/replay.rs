@@ -219,6 +219,7 @@ const fn kind(event: &Event) -> &'static str {
         Event::Signed { .. } => "signed",
         Event::Persisted { .. } => "persisted",
         Event::Loaded { .. } => "loaded",
+        Event::ChunkLoaded { .. } => "chunk loaded",
         Event::Verdict { .. } => "verdict",
         Event::Command(command) => match command {
             Command::Publish(_) => "publish",

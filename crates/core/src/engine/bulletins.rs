@@ -11,6 +11,7 @@ use crate::event::{Action, Check, JobId, Notice, Persist, Published, Refusal, Ve
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::intake::{Finished, Intake, Verified};
 use crate::inventory::Status;
+use crate::large::Manifest;
 use crate::limits;
 use crate::time::{Now, Wall};
 use crate::values::Version;
@@ -75,7 +76,7 @@ impl Engine {
             Ok(job) => self.verify(Some(job)),
             Err(refusal) => {
                 if refusal == Refusal::Muted {
-                    self.forgo(gist);
+                    self.forgo(gist, now);
                 }
                 self.refused(link, &short, refusal, now);
             }
@@ -189,7 +190,7 @@ impl Engine {
             self.actions.push(ask);
         } else {
             self.metrics.dropped("validator_busy");
-            self.forgo(gist);
+            self.forgo(gist, now);
         }
     }
 
@@ -206,13 +207,13 @@ impl Engine {
                     "ignored"
                 };
                 self.metrics.dropped(word);
-                self.forgo(Gist::of(bulletin.get()));
+                self.forgo(Gist::of(bulletin.get()), now);
             }
         }
     }
 
     /// Remembers an id without its bulletin, so that nobody is asked for it again.
-    fn forgo(&mut self, gist: Gist) {
+    fn forgo(&mut self, gist: Gist, now: Now) {
         let Gist {
             id,
             created,
@@ -230,11 +231,11 @@ impl Engine {
             expires,
             version,
         }));
-        self.carry_inventory(facts);
+        self.carry_inventory(facts, now);
     }
 
-    pub(super) fn forgo_superseded(&mut self, bulletin: &Bulletin) {
-        self.forgo(Gist::with_version(bulletin));
+    pub(super) fn forgo_superseded(&mut self, bulletin: &Bulletin, now: Now) {
+        self.forgo(Gist::with_version(bulletin), now);
     }
 
     /// Delivers, relays and keeps a bulletin that passed every check.
@@ -245,7 +246,7 @@ impl Engine {
         };
         if self.is_superseded(bulletin.get()) {
             self.metrics.dropped("superseded");
-            self.forgo_superseded(bulletin.get());
+            self.forgo_superseded(bulletin.get(), now);
             return;
         }
         let from = self.peers.get(&first.link).map(|peer| peer.node);
@@ -255,7 +256,12 @@ impl Engine {
             self.broadcast
                 .first(*first, others, &bulletin, below_floor, now.mono);
         self.carry_broadcast(facts, now);
+        let manifest = Manifest::of(bulletin.get());
+        let id = *bulletin.get().id();
         self.keep(bulletin, encoded, from, first.hops.saturating_add(1), now);
+        if let Some(manifest) = manifest {
+            self.fetch(id, manifest, Some(first.link), now);
+        }
     }
 
     pub(super) fn keep(
@@ -269,7 +275,7 @@ impl Engine {
         self.metrics.delivered = self.metrics.delivered.saturating_add(1);
         self.answer_lookups(bulletin.get(), now);
         let facts = self.inventory.insert_held(bulletin.get());
-        self.note_version(bulletin.get());
+        self.note_version(bulletin.get(), now);
         let bulletin = Box::new(bulletin.into_inner());
         self.actions.push(Action::Deliver {
             bulletin,
@@ -277,7 +283,7 @@ impl Engine {
             from,
             hops,
         });
-        self.carry_inventory(facts);
+        self.carry_inventory(facts, now);
     }
 
     // Publication.
@@ -330,6 +336,9 @@ impl Engine {
         let (facts, encoded, neighbours) = self.broadcast.publish(&bulletin, now.mono);
         self.carry_broadcast(facts, now);
         self.metrics.published = self.metrics.published.saturating_add(1);
+        if let Some(manifest) = Manifest::of(bulletin.get()) {
+            self.large.published(id, manifest);
+        }
         self.keep(bulletin, encoded, None, 0, now);
         let result = match neighbours {
             0 => Published::Queued,

@@ -43,13 +43,16 @@ impl Budget {
 /// A bulletin that the link has sent or announced before. Repair may ask two neighbours for the same
 /// one, so an honest link repeats itself now and then.
 pub(super) const REPEAT: u64 = 5;
+/// A chunk that is known, or was never asked for.
+pub(super) const CHUNK_REPEAT: u64 = 200;
 /// A frame of a kind unknown here.
 pub(super) const UNKNOWN: u64 = 1;
 
 /// What it costs to say `frame`.
 pub(super) fn price(frame: &Frame) -> u64 {
     let (each, entries) = match frame {
-        Frame::Pub { .. } => return 0,
+        // So does a chunk that was asked for.
+        Frame::Pub { .. } | Frame::Chunk { .. } => return 0,
         Frame::Ihave { entries } => (1, entries.len()),
         Frame::Iwant { ids } | Frame::Nack { ids, .. } | Frame::Kept { ids } => (1, ids.len()),
         Frame::Graft { roots, ids } => (2, roots.len().saturating_add(ids.len())),
@@ -64,6 +67,10 @@ pub(super) fn price(frame: &Frame) -> u64 {
         Frame::SyncOpen { .. } => (500, 1),
         // A question that makes dozens of nodes work: fifty a second.
         Frame::Lookup { .. } => (1_000, 1),
+        // 12,000 chunks a second are more than any link carries.
+        Frame::WantChunks { chunks, .. } => (4, chunks.len()),
+        // Twenty times a second for each content on its way.
+        Frame::HaveChunks { .. } => (20, 1),
         // Once in some seconds, and it asks for a digest.
         Frame::Ping { .. } => (50, 1),
         _ => (1, 1),

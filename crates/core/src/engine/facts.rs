@@ -15,8 +15,13 @@ impl Engine {
                 membership::Fact::Dial(address) => self.actions.push(Action::Dial(address)),
                 membership::Fact::Close { link, reason } => self.close(link, reason),
                 membership::Fact::Send { link, frame } => self.send(link, &frame, now),
-                membership::Fact::MeshUp { link } => self.broadcast.mesh_up(link, now.mono),
+                membership::Fact::MeshUp { link } => {
+                    self.broadcast.mesh_up(link, now.mono);
+                    let facts = self.large.mesh_up(link);
+                    self.carry_large(facts, now);
+                }
                 membership::Fact::MeshDown { link } => {
+                    self.large.mesh_down(link);
                     let facts = self.broadcast.mesh_down(link);
                     self.carry_broadcast(facts, now);
                 }
@@ -60,6 +65,7 @@ impl Engine {
                 liveness::Fact::Send { link, frame } => self.send(link, &frame, now),
                 liveness::Fact::Rtt { link, rtt } => {
                     self.broadcast.rtt(link, rtt);
+                    self.large.rtt(link, rtt);
                     self.membership.rtt(link, rtt);
                 }
                 liveness::Fact::Suspect { link } => {
@@ -125,15 +131,23 @@ impl Engine {
         }
     }
 
-    pub(super) fn carry_inventory(&mut self, facts: Vec<inventory::Fact>) {
+    pub(super) fn carry_inventory(&mut self, facts: Vec<inventory::Fact>, now: Now) {
         for fact in facts {
             let persist = match fact {
                 inventory::Fact::Crowded(_) => continue,
                 inventory::Fact::Evict { id } => {
                     self.metrics.dropped("evicted");
+                    let facts = self.large.forget(&id, now.mono);
+                    self.carry_large(facts, now);
                     Persist::Evict { id }
                 }
-                inventory::Fact::Purge { ids } => Persist::Purge { ids },
+                inventory::Fact::Purge { ids } => {
+                    for (id, _) in &ids {
+                        let facts = self.large.forget(id, now.mono);
+                        self.carry_large(facts, now);
+                    }
+                    Persist::Purge { ids }
+                }
                 inventory::Fact::Horizon(wall) => Persist::Horizon(wall),
             };
             self.actions.push(Action::Persist(persist));
@@ -153,6 +167,10 @@ impl Engine {
                     self.broadcast.not_pushed(link, id, root_tag, now.mono);
                 }
                 outbox::Fact::Slow { link, is_slow } => self.broadcast.slow(link, is_slow),
+                outbox::Fact::BulkSent { link } => {
+                    let facts = self.large.sent(link, now.mono);
+                    self.carry_large(facts, now);
+                }
                 outbox::Fact::Overflow { link } => self.close(link, CloseReason::Slow),
             }
         }

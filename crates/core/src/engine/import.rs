@@ -7,6 +7,7 @@ use crate::event::{Action, Notice, Published, Refusal};
 use crate::id::BulletinId;
 use crate::intake::{Arrived, Intake, Verified};
 use crate::inventory::Status;
+use crate::large::Manifest;
 use crate::time::Now;
 
 impl Engine {
@@ -83,13 +84,17 @@ impl Engine {
         let id = *bulletin.get().id();
         if self.is_superseded(bulletin.get()) {
             self.metrics.dropped("superseded");
-            self.forgo_superseded(bulletin.get());
+            self.forgo_superseded(bulletin.get(), now);
             self.imported(id, Published::Known);
             return;
         }
         let (facts, encoded, neighbours) = self.broadcast.imported(&bulletin, now.mono);
         self.carry_broadcast(facts, now);
+        let manifest = Manifest::of(bulletin.get());
         self.keep(bulletin, encoded, None, 0, now);
+        if let Some(manifest) = manifest {
+            self.fetch(id, manifest, None, now);
+        }
         self.imported(id, Published::Accepted { neighbours });
     }
 

@@ -64,6 +64,8 @@ impl Engine {
         self.liveness.link_down(link);
         let facts = self.broadcast.link_down(link, now.mono);
         self.carry_broadcast(facts, now);
+        let facts = self.large.link_down(link, now.mono);
+        self.carry_large(facts, now);
         self.reconcile.link_down(link);
         let facts = self.lookups.link_down(link, &self.askable(), now.mono);
         self.carry_lookups(facts, None, now);
@@ -148,6 +150,7 @@ impl Engine {
         self.actions
             .push(Action::Notice(Notice::Linked { link, peer }));
         self.broadcast.link_up(link, greeting.wants_kept, now.mono);
+        self.large.link_up(link);
         self.reconcile.link_up(link, direction, now);
         if let Some(observed) = greeting.observed {
             let facts = self.membership.observed(link, observed, now);
@@ -213,6 +216,9 @@ impl Engine {
             }
             Frame::SyncOpen { .. } | Frame::SyncMsg { .. } | Frame::SyncDone { .. } => {
                 self.on_sync_frame(link, frame, now);
+            }
+            Frame::WantChunks { .. } | Frame::Chunk { .. } | Frame::HaveChunks { .. } => {
+                self.on_large_frame(link, frame, now);
             }
             Frame::Application { kind, body } => {
                 self.actions

@@ -5,13 +5,14 @@
 //! action. Same seed, same events: same actions.
 //!
 //! `links` follows the life of a link, `conduct` bounds what it may say, `bulletins` follows the way
-//! of a bulletin, `values` what is kept by name and who is asked for what is not held, `facts` turns what
-//! rooms say into actions, `views` answers what an application may ask.
+//! of a bulletin, `values` what is kept by name and who is asked for what is not held, `large` the way of a
+//! chunk, `facts` turns what rooms say into actions, `views` answers what an application may ask.
 
 mod bulletins;
 mod conduct;
 mod facts;
 mod import;
+mod large;
 mod links;
 mod values;
 mod views;
@@ -31,6 +32,7 @@ use crate::handshake::Handshakes;
 use crate::id::{BulletinId, LinkId, NodeId, TopicId};
 use crate::intake::Intake;
 use crate::inventory::Inventory;
+use crate::large::Large;
 use crate::link::{Class, CloseReason, Direction};
 use crate::link_map::LinkMap;
 use crate::liveness::Liveness;
@@ -77,6 +79,7 @@ pub struct Engine {
     membership: Membership,
     liveness: Liveness,
     broadcast: Broadcast,
+    large: Large,
     reconcile: Reconcile,
     inventory: Inventory,
     values: Values,
@@ -115,6 +118,7 @@ impl Engine {
             membership: Membership::new(me, config.membership, rng()),
             liveness: Liveness::new(config.liveness, rng()),
             broadcast: Broadcast::new(config.broadcast, rng()),
+            large: Large::new(config.large),
             reconcile: Reconcile::new(config.reconcile, reconcile_seed),
             inventory: Inventory::new(config.inventory, salt),
             values: Values::default(),
@@ -177,6 +181,9 @@ impl Engine {
             Event::Loaded { id, bytes } => self.on_loaded(&id, bytes, now),
             Event::Verdict { id, verdict } => self.on_verdict(&id, verdict, now),
             Event::Command(command) => self.on_command(command, now),
+            Event::ChunkLoaded { id, index, piece } => {
+                self.on_chunk_loaded(&id, index, piece.as_ref(), now);
+            }
         }
         std::mem::take(&mut self.actions)
     }
@@ -187,6 +194,7 @@ impl Engine {
             self.membership.next_wakeup(),
             self.liveness.next_wakeup(),
             self.broadcast.next_wakeup(),
+            self.large.next_wakeup(),
             self.reconcile.next_wakeup(),
             self.inventory.next_wakeup(),
             self.lookups.next_wakeup(),
@@ -204,6 +212,8 @@ impl Engine {
         self.carry_liveness(facts, now);
         let facts = self.broadcast.wakeup(now.mono);
         self.carry_broadcast(facts, now);
+        let facts = self.large.wakeup(now.mono);
+        self.carry_large(facts, now);
         let facts = self.reconcile.wakeup(now, &self.inventory);
         self.carry_reconcile(facts, now);
         if self
@@ -215,7 +225,7 @@ impl Engine {
                 .clock
                 .is_trusted(self.liveness.clock_offset_ms(now), now.mono);
             let facts = self.inventory.expire(now, is_trusted);
-            self.carry_inventory(facts);
+            self.carry_inventory(facts, now);
             if is_trusted {
                 self.values.expire(now.wall);
             }
@@ -234,13 +244,15 @@ impl Engine {
     }
 
     fn on_restored(&mut self, restored: &Restored, now: Now) {
+        let facts = self.large.restore(&restored.files, now.mono);
+        self.carry_large(facts, now);
         let facts = self.inventory.restore(&restored.seen, restored.horizon);
-        self.carry_inventory(facts);
+        self.carry_inventory(facts, now);
         for old in &restored.seen {
             if let Some(version) = &old.version {
                 let is_held = old.held.is_some();
                 let dropped = self.values.insert(version, old.id, old.expires, is_held);
-                self.drop_versions(dropped, old.id);
+                self.drop_versions(dropped, old.id, now);
             }
         }
         // A book of another version is not worth a failed start: the node fills a new one.

@@ -6,6 +6,7 @@ use crate::bulletin::Bulletin;
 use crate::event::{Action, Notice, Persist, Refusal};
 use crate::id::{BulletinId, LinkId};
 use crate::intake::Verified;
+use crate::large::Manifest;
 use crate::lookups::{Fact, Question, Target};
 use crate::time::Now;
 use crate::values::{Ruling, Version};
@@ -32,19 +33,21 @@ impl Engine {
     }
 
     /// Takes note of a version that is held from now on, and drops those it stands for.
-    pub(super) fn note_version(&mut self, bulletin: &Bulletin) {
+    pub(super) fn note_version(&mut self, bulletin: &Bulletin, now: Now) {
         let Some(version) = Version::of(&bulletin.header) else {
             return;
         };
         let (id, expires) = (*bulletin.id(), bulletin.header.expires());
         let dropped = self.values.insert(&version, id, expires, true);
-        self.drop_versions(dropped, id);
+        self.drop_versions(dropped, id, now);
     }
 
     /// Drops versions for which `by` stands.
-    pub(super) fn drop_versions(&mut self, dropped: Vec<BulletinId>, by: BulletinId) {
+    pub(super) fn drop_versions(&mut self, dropped: Vec<BulletinId>, by: BulletinId, now: Now) {
         for id in dropped {
             if self.inventory.drop_held(&id.short()) {
+                let facts = self.large.forget(&id, now.mono);
+                self.carry_large(facts, now);
                 self.actions.push(Action::Persist(Persist::Evict { id }));
             }
             self.actions
@@ -131,12 +134,16 @@ impl Engine {
             return;
         }
         self.answer_lookups(&bulletin, now);
+        let (id, manifest) = (*bulletin.id(), Manifest::of(&bulletin));
         let facts = self.inventory.revive(&bulletin);
         self.actions.push(Action::Keep {
             encoded: encode_to_bytes(&bulletin),
             bulletin: Box::new(bulletin),
         });
-        self.carry_inventory(facts);
+        self.carry_inventory(facts, now);
+        if let Some(manifest) = manifest {
+            self.fetch(id, manifest, None, now);
+        }
     }
 
     pub(super) fn carry_lookups(&mut self, facts: Vec<Fact>, found: Option<&Bulletin>, now: Now) {

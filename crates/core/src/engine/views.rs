@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::config::Config;
-use crate::id::NodeId;
+use crate::id::{BulletinId, NodeId};
 use crate::limits;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
@@ -78,6 +78,11 @@ impl Engine {
         &self.membership
     }
 
+    /// How many chunks of a large content are here, and how many there are; none when its manifest is not held.
+    pub fn chunks(&self, id: &BulletinId) -> Option<(u32, u32)> {
+        self.large.progress(&id.short())
+    }
+
     /// Bulletins dropped, queued and held: the state that must stay bounded.
     pub const fn inventory(&self) -> &crate::inventory::Inventory {
         &self.inventory
@@ -105,6 +110,7 @@ impl Engine {
         let (jobs, judged, muted) = self.intake.footprint();
         let (roots, wanted, recent) = self.broadcast.footprint();
         let (watched, probes, _) = self.liveness.footprint();
+        let (files, fetches, chunks_queued, chunks_loading) = self.large.footprint();
         let counts = self.inventory.counts();
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let seen_max = counts.seen_max.saturating_add(limits::SEEN_SLACK);
@@ -129,6 +135,18 @@ impl Engine {
             ("roots", roots, config.broadcast.roots_max),
             ("ids wanted", wanted, config.broadcast.wanted_max),
             ("recent bytes", recent, recent_max),
+            ("contents known", files, counts.held),
+            ("contents fetched", fetches, limits::FETCHES_MAX),
+            (
+                "chunks queued for a link",
+                chunks_queued,
+                limits::CHUNKS_QUEUED_MAX,
+            ),
+            (
+                "chunks being read",
+                chunks_loading,
+                self.peers.len().saturating_mul(limits::CHUNKS_IN_HAND_MAX),
+            ),
             ("links watched", watched, self.peers.len()),
             ("values", self.values.len(), counts.seen),
             ("lookups", self.lookups.len(), config.lookups.running_max),

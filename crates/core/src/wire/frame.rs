@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use super::reader::{Decode, DecodeError, Encode, Reader, encode_each, encode_list};
 use crate::bulletin::Bulletin;
 use crate::id::{BulletinId, NetworkId, NodeId, ShortId, ValueKey};
+use crate::large::Piece;
 use crate::limits;
 use crate::link::Class;
 use crate::lookups::Target;
@@ -61,6 +62,12 @@ pub mod kind {
     pub const SYNC_MSG: u8 = 49;
     /// The comparison is over.
     pub const SYNC_DONE: u8 = 50;
+    /// Send me these chunks.
+    pub const WANT_CHUNKS: u8 = 56;
+    /// A chunk.
+    pub const CHUNK: u8 = 57;
+    /// I have these chunks.
+    pub const HAVE_CHUNKS: u8 = 58;
     /// The first kind of applications.
     pub const APPLICATION: u8 = 192;
 }
@@ -285,6 +292,35 @@ pub enum Frame {
         /// The opener's number of the comparison.
         session: u32,
     },
+    /// `[id: 16][urgent: u8][u16 ≤ 64][index: u32]`
+    WantChunks {
+        /// Of which manifest.
+        id: ShortId,
+        /// Whether another was asked before and did not send them.
+        urgent: bool,
+        /// Which chunks the sender wants, as soon as they are there.
+        chunks: Vec<u32>,
+    },
+    /// `[id: 16][index: u32][piece]`
+    Chunk {
+        /// Of which manifest.
+        id: ShortId,
+        /// Which chunk.
+        index: u32,
+        /// The chunk and its proof.
+        piece: Piece,
+    },
+    /// `[id: 16][busy: u8][seeking: u8][bitmap: 0..=128]`
+    HaveChunks {
+        /// Of which manifest.
+        id: ShortId,
+        /// Whether the sender gives to as many as it can already.
+        busy: bool,
+        /// Whether the sender wants to be told what we have.
+        seeking: bool,
+        /// A bit for each chunk, the first one the highest of the first byte; empty for none at all.
+        bitmap: Bytes,
+    },
     /// `[body]`
     Application {
         /// From [`kind::APPLICATION`] on.
@@ -301,6 +337,7 @@ impl Frame {
             Self::Pub { .. }
             | Self::SyncOpen { .. }
             | Self::SyncMsg { .. }
+            | Self::Chunk { .. }
             | Self::Application { .. } => Class::Bulletins,
             _ => Class::Control,
         }
@@ -332,6 +369,9 @@ impl Frame {
             Self::SyncOpen { .. } => kind::SYNC_OPEN,
             Self::SyncMsg { .. } => kind::SYNC_MSG,
             Self::SyncDone { .. } => kind::SYNC_DONE,
+            Self::WantChunks { .. } => kind::WANT_CHUNKS,
+            Self::Chunk { .. } => kind::CHUNK,
+            Self::HaveChunks { .. } => kind::HAVE_CHUNKS,
             Self::Application { kind, .. } => *kind,
         }
     }
@@ -403,6 +443,20 @@ impl Frame {
                 out.extend_from_slice(message);
             }
             Self::SyncDone { session } => session.encode(out),
+            Self::WantChunks { id, urgent, chunks } => {
+                encode_each(&[id, urgent], out);
+                encode_list(chunks, out);
+            }
+            Self::Chunk { id, index, piece } => encode_each(&[id, index, piece], out),
+            Self::HaveChunks {
+                id,
+                busy,
+                seeking,
+                bitmap,
+            } => {
+                encode_each(&[id, busy, seeking], out);
+                out.extend_from_slice(bitmap);
+            }
             Self::Application { body, .. } => out.extend_from_slice(body),
         }
     }
@@ -461,11 +515,37 @@ impl Frame {
                 created_until_ms: reader.u64()?,
                 expiry_cutoff_ms: reader.u64()?,
                 resume_ms: reader.u64()?,
-                message: sync_message(bytes, &mut reader)?,
+                message: rest(
+                    bytes,
+                    &mut reader,
+                    "sync message",
+                    limits::SYNC_MESSAGE_BYTES_MAX,
+                )?,
             },
             kind::SYNC_MSG => Self::SyncMsg {
                 session: reader.u32()?,
-                message: sync_message(bytes, &mut reader)?,
+                message: rest(
+                    bytes,
+                    &mut reader,
+                    "sync message",
+                    limits::SYNC_MESSAGE_BYTES_MAX,
+                )?,
+            },
+            kind::WANT_CHUNKS => Self::WantChunks {
+                id: ShortId::decode(&mut reader)?,
+                urgent: reader.bool("urgent")?,
+                chunks: reader.list("chunks wanted", limits::CHUNK_WANTS_MAX)?,
+            },
+            kind::CHUNK => Self::Chunk {
+                id: ShortId::decode(&mut reader)?,
+                index: reader.u32()?,
+                piece: Piece::take(bytes, &mut reader)?,
+            },
+            kind::HAVE_CHUNKS => Self::HaveChunks {
+                id: ShortId::decode(&mut reader)?,
+                busy: reader.bool("busy")?,
+                seeking: reader.bool("seeking")?,
+                bitmap: rest(bytes, &mut reader, "bitmap", limits::CHUNKS_MAX / 8)?,
             },
             kind if kind >= kind::APPLICATION => {
                 reader.rest();
@@ -616,19 +696,17 @@ fn hops(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
     }
 }
 
-/// Takes what is left as a reconciliation message, without copying it.
-fn sync_message(bytes: &Bytes, reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+/// Takes what is left as `what`, of at most `max` bytes, without copying it.
+fn rest(
+    bytes: &Bytes,
+    reader: &mut Reader<'_>,
+    what: &'static str,
+    max: usize,
+) -> Result<Bytes, DecodeError> {
     let start = reader.position();
     match reader.rest().len() {
-        got if got <= limits::SYNC_MESSAGE_BYTES_MAX => Ok(bytes.slice(start..)),
-        got => {
-            let max = limits::SYNC_MESSAGE_BYTES_MAX;
-            Err(DecodeError::TooLarge {
-                what: "sync message",
-                got,
-                max,
-            })
-        }
+        got if got <= max => Ok(bytes.slice(start..)),
+        got => Err(DecodeError::TooLarge { what, got, max }),
     }
 }
 

@@ -261,6 +261,12 @@ impl<const N: usize> Encode for [u8; N] {
     }
 }
 
+impl<const N: usize> Decode for [u8; N] {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.array()
+    }
+}
+
 macro_rules! wire_id {
     ($($type:ty)*) => {$(
         impl Encode for $type {

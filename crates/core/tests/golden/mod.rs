@@ -10,11 +10,12 @@ use std::net::SocketAddr;
 use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::id::{BulletinId, NodeId, ShortId, TopicId, ValueKey};
 use bruit_core::identity::SecretKey;
+use bruit_core::large::{Outline, Piece, Tree};
 use bruit_core::lookups::Target;
 use bruit_core::network::{LinkEnd, Network};
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::Wall;
-use bruit_core::wire::{Encode, Frame, IhaveEntry, StampEntry};
+use bruit_core::wire::{Encode, Frame, IhaveEntry, StampEntry, encode_to_bytes};
 use bruit_core::work::{Price, Search};
 use bytes::Bytes;
 
@@ -141,6 +142,37 @@ pub(crate) fn hello(observed: Option<SocketAddr>) -> Frame {
     }
 }
 
+/// The tree over a content of 16,400 bytes: four chunks of 4 KiB, and one of 16 bytes.
+pub(crate) fn tree() -> (Vec<u8>, Tree) {
+    let content: Vec<u8> = (0..16_400_u32)
+        .map(|at| u8::try_from(at % 251).expect("less than 256"))
+        .collect();
+    let mut outline = Outline::new(16_400).expect("neither too short nor too long");
+    content.chunks(4_096).for_each(|chunk| outline.add(chunk));
+    (content, outline.finish().expect("all chunks were added"))
+}
+
+/// Chunk `index` of that content.
+pub(crate) fn piece(index: u32) -> Piece {
+    let (content, tree) = tree();
+    let at = usize::try_from(index).expect("small");
+    let bytes = content.chunks(4_096).nth(at).expect("it has five");
+    tree.piece(index, Bytes::copy_from_slice(bytes))
+}
+
+/// The bulletin of its manifest.
+pub(crate) fn manifest_bulletin() -> Bulletin {
+    let (key, manifest) = (key(1), *tree().1.manifest());
+    let topic = TopicId::of("golden topic");
+    let now = Wall::from_millis(NOW_MS);
+    let header = Header::manifest(topic, key.author_id(), &manifest, now);
+    let content = encode_to_bytes(&manifest);
+    paid(
+        Bulletin::sign(header, content, network().id(), &key),
+        &network(),
+    )
+}
+
 /// The value the bulletin's author calls "golden name".
 pub(crate) fn value_key() -> ValueKey {
     ValueKey::of(&bulletin().header.author, b"golden name")
@@ -154,6 +186,7 @@ fn short(number: u8) -> ShortId {
 pub(crate) fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = links();
     frames.extend(bulletins());
+    frames.extend(comparisons_and_chunks());
     frames
 }
 
@@ -238,6 +271,14 @@ fn bulletins() -> Vec<(&'static str, Frame)> {
                 bulletin: Box::new(bulletin),
             },
         ),
+        (
+            "pub_manifest",
+            Frame::Pub {
+                root_tag: 0,
+                hops: 1,
+                bulletin: Box::new(manifest_bulletin()),
+            },
+        ),
         ("ihave", Frame::Ihave { entries }),
         ("iwant", Frame::Iwant { ids: ids.clone() }),
         (
@@ -281,6 +322,11 @@ fn bulletins() -> Vec<(&'static str, Frame)> {
                 lookup: 0x3132_3334_3536_3738,
             },
         ),
+    ]
+}
+
+fn comparisons_and_chunks() -> Vec<(&'static str, Frame)> {
+    vec![
         (
             "sync_open",
             Frame::SyncOpen {
@@ -300,6 +346,40 @@ fn bulletins() -> Vec<(&'static str, Frame)> {
             },
         ),
         ("sync_done", Frame::SyncDone { session: 9 }),
+        (
+            "want_chunks",
+            Frame::WantChunks {
+                id: short(0xe4),
+                urgent: true,
+                chunks: vec![0, 3, 1_023],
+            },
+        ),
+        (
+            "chunk",
+            Frame::Chunk {
+                id: short(0xe4),
+                index: 4,
+                piece: piece(4),
+            },
+        ),
+        (
+            "have_chunks",
+            Frame::HaveChunks {
+                id: short(0xe4),
+                busy: true,
+                seeking: false,
+                bitmap: Bytes::from_static(&[0b1001_0000]),
+            },
+        ),
+        (
+            "have_no_chunks",
+            Frame::HaveChunks {
+                id: short(0xe4),
+                busy: false,
+                seeking: true,
+                bitmap: Bytes::new(),
+            },
+        ),
         (
             "application",
             Frame::Application {

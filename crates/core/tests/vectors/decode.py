@@ -68,8 +68,32 @@ def stamp(r):
 
 def bulletin(r):
     b = {"header": header(r), "signature": r.hex(64), "stamp": stamp(r), "content": r.rest().hex()}
-    assert b["header"]["size"] * 2 == len(b["content"]) <= 2 * 65_536
+    if b["header"]["kind"] == 3:
+        check_manifest(b["header"]["size"], bytes.fromhex(b["content"]))
+    else:
+        assert b["header"]["size"] * 2 == len(b["content"]) <= 2 * 65_536
     return b
+
+
+def check_manifest(size, content):
+    assert 16 * 1024 <= size <= 16 * 1024 * 1024 and 1 <= len(content) <= 1024
+    if content[:1] == b"\x01":
+        assert len(content) == 38 and int.from_bytes(content[1:5], "big") == size
+        assert content[5] == (12 if size < 256 * 1024 else 14)
+
+
+def chunk(r):
+    fields = {"id": short(r), "index": r.number(4), "proof": r.list(lambda r: r.hex(32), 10)}
+    data = r.rest()
+    assert 1 <= len(data) <= 16_384
+    return {**fields, "bytes": data.hex()}
+
+
+def have_chunks(r):
+    fields = {"id": short(r), "busy": r.bool(), "seeking": r.bool()}
+    bitmap = r.rest()
+    assert len(bitmap) <= 128
+    return {**fields, "bitmap": bitmap.hex()}
 
 
 def record_body(r):
@@ -144,6 +168,10 @@ FRAMES = {
                    "message": sync_message(r)},
     49: lambda r: {"session": r.number(4), "message": sync_message(r)},
     50: lambda r: {"session": r.number(4)},
+    56: lambda r: {"id": short(r), "urgent": r.bool(),
+                   "chunks": r.list(lambda r: r.number(4), 64)},
+    57: chunk,
+    58: have_chunks,
 }
 
 

@@ -3,6 +3,7 @@
 mod authors;
 mod carry;
 mod errands;
+mod files;
 mod letters;
 mod publish;
 mod start;
@@ -22,7 +23,7 @@ use bruit_core::network::Network;
 use bruit_core::time::Wall;
 use bruit_core::wire::kind;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use crate::access::{Access, ParseAccessError};
@@ -45,6 +46,7 @@ use crate::{looks, view};
 pub use authors::AuthorKey;
 pub use carry::{Held, Imported, Wanted};
 pub(crate) use errands::WeakNode;
+pub use files::SaveError;
 pub use letters::Mail;
 pub use start::StartError;
 pub use values::{Boosted, Followed, Following};
@@ -71,6 +73,7 @@ struct Inner {
     started_wall: Wall,
     hub: Hub,
     store: Store,
+    chunk_news: watch::Receiver<u64>,
     listeners: Arc<Mutex<BTreeMap<u8, FrameListener>>>,
     orders: mpsc::Sender<Order>,
     key: SecretKey,
@@ -346,7 +349,7 @@ impl Node {
         self.inner.orders.is_closed()
     }
 
-    async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Looks<'_>) -> T + Send + 'static,
     ) -> Option<T> {
@@ -360,7 +363,7 @@ impl Node {
     }
 
     /// Hands an order to the driver; answers whether it is there to take it.
-    async fn order(&self, order: Order) -> bool {
+    pub(crate) async fn order(&self, order: Order) -> bool {
         self.inner.orders.send(order).await.is_ok()
     }
 

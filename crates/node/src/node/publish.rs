@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::Node;
 use crate::draft::{Draft, Outcome, PublishError, Receipt, Terms, Wait};
 use crate::driver::Order;
+use crate::files::Contents;
 use crate::miner;
 use crate::publishing::{Progress, Request};
 use crate::wall::wall_now;
@@ -56,7 +57,7 @@ impl Node {
         header.tag.clone_from(&draft.tag);
         self.inner.hub.learn(&draft.topic);
         let made = self
-            .publish_made(header, draft.body, &key, &draft.terms)
+            .publish_made(header, draft.body, None, &key, &draft.terms)
             .await?;
         Ok(Receipt {
             id: made.id,
@@ -69,8 +70,8 @@ impl Node {
         })
     }
 
-    /// Signs `header` over `content` with `key`, pays for it and broadcasts it. Answers when the word
-    /// that `terms` wait for is true. The moment in the header may be moved on by milliseconds.
+    /// Signs `header` over `content`, which is the manifest of `contents` where there are such, with
+    /// `key`, pays for it and broadcasts it. Answers when the word that `terms` wait for is true. The moment in the header may be moved on by milliseconds.
     ///
     /// # Errors
     /// What kept the word from coming true in time.
@@ -78,6 +79,7 @@ impl Node {
         &self,
         header: Header,
         content: Bytes,
+        contents: Option<&Contents>,
         key: &SecretKey,
         terms: &Terms,
     ) -> Result<Made, PublishError> {
@@ -85,11 +87,24 @@ impl Node {
             return Err(PublishError::Ephemeral);
         }
         let (bulletin, work) = self.make(header, content, key, terms.max_work_bits).await?;
+        let (id, bits) = (*bulletin.id(), bulletin.stamp.bits);
+        if let Some(contents) = contents {
+            self.keep_contents(id, contents).await?;
+        }
+        let progress = self.hand_over(bulletin, terms).await;
+        if contents.is_some()
+            && matches!(
+                progress,
+                Err(PublishError::Refused(_) | PublishError::QueueFull)
+            )
+        {
+            self.forgo_contents(id);
+        }
         Ok(Made {
-            id: *bulletin.id(),
-            bits: bulletin.stamp.bits,
+            id,
+            bits,
             work_ms: u64::try_from(work.as_millis()).unwrap_or(u64::MAX),
-            progress: self.hand_over(bulletin, terms).await?,
+            progress: progress?,
         })
     }
 

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use bruit_core::config::ConfigError;
 use bruit_core::engine::Engine;
-use bruit_core::event::{Event, Restored, RestoredId};
+use bruit_core::event::{Event, Restored, RestoredFile, RestoredId};
 use bruit_core::id::NodeId;
 use bruit_core::identity::SecretKey;
 use bruit_core::journal::Origin;
 use bruit_core::time::{Mono, Now, Wall};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::access::ParseAccessError;
@@ -190,6 +190,7 @@ impl Node {
         );
         let id = parts.key.node_id();
         let asking_bits = Arc::new(AtomicU8::new(0));
+        let (chunk_sender, chunk_news) = watch::channel(0);
         let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
         let started = Instant::now();
         let listen = reach::best_first(transport.addresses());
@@ -206,6 +207,7 @@ impl Node {
             access: config.access()?,
             verifier: Verifier::new(random()?),
             publishing: Publishing::new(keeps),
+            chunk_news: chunk_sender,
             listeners: Arc::clone(&listeners),
             orders: order_receiver,
             asking,
@@ -251,6 +253,7 @@ impl Node {
             started_wall: now.wall,
             hub,
             store: parts.store.clone(),
+            chunk_news,
             listeners,
             orders,
             key: SecretKey::from_seed(parts.key.expose()),
@@ -352,7 +355,13 @@ fn restored(recovered: &Recovered) -> Restored {
         .meta
         .get(HORIZON)
         .and_then(|bytes| bytes.as_slice().try_into().ok());
+    let files = recovered.files.iter().map(|file| RestoredFile {
+        id: file.id,
+        manifest: file.manifest,
+        have: file.have.to_bytes(),
+    });
     Restored {
+        files: files.collect(),
         seen: seen.collect(),
         address_book: recovered.meta.get(BOOK).cloned().unwrap_or_default().into(),
         horizon: Wall::from_millis(horizon.map_or(0, u64::from_be_bytes)),

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::Node;
 use crate::draft::PublishError;
 use crate::driver::Order;
+use crate::files::Contents;
 use crate::hub::{From, Incoming, Subscription, Topics};
 use crate::miner;
 use crate::store::{Scan, StoreError};
@@ -144,7 +145,7 @@ impl Node {
         header.parents = put.prev.into_iter().collect();
         header.ttl_s = u32::try_from(put.ttl.as_secs()).unwrap_or(u32::MAX);
         self.inner.hub.learn(&put.topic);
-        self.put_version(header, &put).await
+        self.put_version(header, &put, None).await
     }
 
     /// Deletes what an author key of this node calls `name`: leaves a tombstone that lives as long as
@@ -177,11 +178,16 @@ impl Node {
         header.tag.clone_from(&put.tag);
         // As long as what it stands for, and no longer.
         header.ttl_s = 1;
-        self.put_version(header, &put).await
+        self.put_version(header, &put, None).await
     }
 
     /// Publishes `header` as the next version of its name, or as it is when it has none.
-    async fn put_version(&self, header: Header, put: &Put) -> Result<PutReceipt, PublishError> {
+    pub(super) async fn put_version(
+        &self,
+        header: Header,
+        put: &Put,
+        contents: Option<&Contents>,
+    ) -> Result<PutReceipt, PublishError> {
         let key = self.author(put.author.as_deref())?;
         for _ in 0..TRIES {
             let mut header = header.clone();
@@ -198,7 +204,8 @@ impl Node {
                 header.ttl_s = header.ttl_s.max(left_s(&header, head));
             }
             let (author, seq) = (header.author, header.seq);
-            let made = self.publish_made(header, put.body.clone(), &key, &put.terms);
+            let body = put.body.clone();
+            let made = self.publish_made(header, body, contents, &key, &put.terms);
             let made = match (made.await, put.if_seq) {
                 (Err(PublishError::Refused(Refusal::Superseded { .. })), None) => continue,
                 (Err(PublishError::Refused(Refusal::Superseded { seq })), Some(_)) => {

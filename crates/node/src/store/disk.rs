@@ -17,6 +17,7 @@ use redb::{
 };
 
 use super::check;
+use super::files;
 use super::medium::Medium;
 use super::recover::recover;
 use super::rows::{self, LONG_KEY_BYTES};
@@ -380,6 +381,14 @@ impl Disk {
         let index = self.index();
         let held = index.held.iter().map(|(id, seq)| (*id, *seq));
         held.filter(|(_, seq)| seqs.contains(seq)).collect()
+    }
+
+    /// A chunk with its proof, where it is on disk.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    pub(super) fn chunk(&self, id: &BulletinId, index: u32) -> Result<Option<Bytes>, StoreError> {
+        self.read(|transaction| files::piece(transaction, id, index))
     }
 
     /// The name for messages.

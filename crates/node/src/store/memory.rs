@@ -26,6 +26,7 @@ struct State {
     /// Arrivals of bodies that were evicted, until their ids are purged.
     gone: HashMap<BulletinId, u64>,
     topics: BTreeSet<(TopicId, u64)>,
+    files: HashMap<BulletinId, BTreeMap<u32, Bytes>>,
     submitted: u64,
     closed: bool,
 }
@@ -66,6 +67,12 @@ impl Memory {
             } => state.restamp(&id, stamp_bits, bytes),
             Write::Evict { id } => state.evict(id),
             Write::Purge { ids } => ids.iter().for_each(|(id, _)| state.purge(id)),
+            Write::File { id, .. } => drop(state.files.entry(id).or_default()),
+            Write::Chunk { id, index, piece } => {
+                if let Some(chunks) = state.files.get_mut(&id) {
+                    chunks.insert(index, piece);
+                }
+            }
             Write::Barrier(barrier) => barriers.push(barrier),
             // Memory that loses what it holds is beyond a program's help.
             Write::Seen { .. }
@@ -98,6 +105,18 @@ impl Memory {
 
     pub(super) fn ids(&self) -> Vec<BulletinId> {
         self.state().index.keys().copied().collect()
+    }
+
+    pub(super) fn load_chunk(&self, id: BulletinId, index: u32) -> Result<(), StoreError> {
+        let piece = self.chunk(&id, index)?;
+        (self.events)(StoreEvent::ChunkLoaded { id, index, piece });
+        Ok(())
+    }
+
+    pub(super) fn chunk(&self, id: &BulletinId, index: u32) -> Result<Option<Bytes>, StoreError> {
+        let state = self.open_state()?;
+        let chunks = state.files.get(id);
+        Ok(chunks.and_then(|chunks| chunks.get(&index)).cloned())
     }
 
     pub(super) fn seq_of(&self, id: &BulletinId) -> Option<u64> {
@@ -177,7 +196,8 @@ fn page_push(page: &mut PageBuilder, scan: &Scan, bulletin: Option<&StoredBullet
 
 impl State {
     fn put(&mut self, bulletin: StoredBulletin) {
-        self.purge(&bulletin.id);
+        self.remove(&bulletin.id);
+        self.gone.remove(&bulletin.id);
         self.index.insert(bulletin.id, bulletin.seq);
         self.topics.insert((bulletin.topic, bulletin.seq));
         self.bodies.insert(bulletin.seq, bulletin);
@@ -192,11 +212,13 @@ impl State {
     }
 
     fn evict(&mut self, id: BulletinId) {
+        self.files.remove(&id);
         let seq = self.remove(&id);
         self.gone.extend(seq.map(|seq| (id, seq)));
     }
 
     fn purge(&mut self, id: &BulletinId) {
+        self.files.remove(id);
         self.remove(id);
         self.gone.remove(id);
     }

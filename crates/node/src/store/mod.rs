@@ -19,6 +19,7 @@ mod disk;
 mod error;
 #[cfg(test)]
 pub(crate) mod faults;
+mod files;
 mod lock;
 mod medium;
 mod memory;
@@ -43,12 +44,14 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use bruit_core::id::{BulletinId, NetworkId, NodeId, TopicId};
+use bruit_core::large::Manifest;
 use bruit_core::time::Wall;
 use bruit_core::values::Version;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use self::error::StoreError;
+pub use self::files::KnownFile;
 pub(crate) use self::medium::sync_folder;
 pub use self::scan::{Page, Scan};
 
@@ -147,6 +150,23 @@ pub enum Write {
         /// The ids, each with the number its damaged body has.
         bodies: Vec<(BulletinId, u64)>,
     },
+    /// Makes room for a large content: before its chunks, and before its manifest is put. It goes with the
+    /// manifest; without one it is gone when the store is opened next.
+    File {
+        /// The id of its manifest.
+        id: BulletinId,
+        /// Its manifest.
+        manifest: Manifest,
+    },
+    /// Keeps a chunk of a content that there is room for. Changes nothing when there is none.
+    Chunk {
+        /// The id of its manifest.
+        id: BulletinId,
+        /// Which chunk.
+        index: u32,
+        /// The chunk with its proof. Opaque here.
+        piece: Bytes,
+    },
     /// Changes nothing; comes back in [`StoreEvent::Synced`].
     Barrier(u64),
 }
@@ -169,6 +189,15 @@ pub enum StoreEvent {
         id: BulletinId,
         /// Its encoding; `None` when the body is not held, or could not be read.
         bytes: Option<Bytes>,
+    },
+    /// The answer to [`Store::load_chunk`].
+    ChunkLoaded {
+        /// The id asked for.
+        id: BulletinId,
+        /// The chunk asked for.
+        index: u32,
+        /// The chunk with its proof; `None` when it is not held, or could not be read.
+        piece: Option<Bytes>,
     },
     /// Writes, or a read, failed. After [`StoreError::Full`] the store goes on by itself, and what
     /// waits is kept; after anything else it takes no writes until it is opened anew.
@@ -207,6 +236,8 @@ pub struct Recovered {
     pub seen: Vec<Known>,
     /// The number of the next arrival. Every earlier number may have been given out.
     pub next_seq: u64,
+    /// Every large content whose manifest is held.
+    pub files: Vec<KnownFile>,
     /// The node's own notes.
     pub meta: BTreeMap<String, Vec<u8>>,
     /// What became of the database before this one, when that was damaged. The ids that lost their
@@ -234,7 +265,7 @@ pub struct Known {
 pub struct Held {
     /// Number of its arrival.
     pub seq: u64,
-    /// Bytes of its encoding.
+    /// Bytes of its encoding; of a manifest, as it was recovered, those of the whole content.
     pub size: u32,
     /// Work of its stamp.
     pub stamp_bits: u8,
@@ -477,6 +508,33 @@ impl Store {
             Kind::Disk(threads) => {
                 let (answer, answered) = oneshot::channel();
                 threads.requests.send(Request::Get(id, answer))?;
+                answered.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    /// Asks for a chunk, which is answered by [`StoreEvent::ChunkLoaded`].
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`. No answer comes then.
+    pub fn load_chunk(&self, id: BulletinId, index: u32) -> Result<(), StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.load_chunk(id, index),
+            Kind::Disk(threads) => threads.requests.send(Request::LoadChunk(id, index)),
+        }
+    }
+
+    /// A chunk with its proof, where it is held.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadBacklog`], `Closed`, `Io`, `Corrupt`.
+    pub async fn chunk(&self, id: BulletinId, index: u32) -> Result<Option<Bytes>, StoreError> {
+        match &self.kind {
+            Kind::Memory(memory) => memory.chunk(&id, index),
+            Kind::Disk(threads) => {
+                let (answer, answered) = oneshot::channel();
+                let request = Request::Chunk(id, index, answer);
+                threads.requests.send(request)?;
                 answered.await.map_err(|_| StoreError::Closed)?
             }
         }

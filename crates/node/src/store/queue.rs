@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use bruit_core::id::BulletinId;
+use bruit_core::large::Manifest;
 use bytes::Bytes;
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -62,9 +63,32 @@ struct State {
 struct Waiting {
     by_seq: BTreeMap<u64, StoredBulletin>,
     by_id: HashMap<BulletinId, u64>,
+    chunks: HashMap<(BulletinId, u32), Bytes>,
 }
 
 impl Waiting {
+    /// Takes in what `write` will put.
+    fn note(&mut self, write: &Write) {
+        match write {
+            Write::Put(bulletin) => self.insert(bulletin),
+            Write::Chunk { id, index, piece } => {
+                self.chunks.insert((*id, *index), piece.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes out what `write` has put.
+    fn forget(&mut self, write: &Write) {
+        match write {
+            Write::Put(bulletin) => self.remove(bulletin),
+            Write::Chunk { id, index, .. } => {
+                self.chunks.remove(&(*id, *index));
+            }
+            _ => {}
+        }
+    }
+
     fn insert(&mut self, bulletin: &StoredBulletin) {
         self.by_id.insert(bulletin.id, bulletin.seq);
         self.by_seq.insert(bulletin.seq, bulletin.clone());
@@ -125,9 +149,7 @@ impl WriteQueue {
         }
         let cost = cost(&write);
         self.may_submit(&state, &write, cost)?;
-        if let Write::Put(bulletin) = &write {
-            state.waiting.insert(bulletin);
-        }
+        state.waiting.note(&write);
         state.pending_bytes += cost;
         state.submitted += 1;
         state.writes.push_back(write);
@@ -147,7 +169,15 @@ impl WriteQueue {
                     cause: Box::new(cause.clone()),
                 });
             }
-            Health::Full if matches!(write, Write::Put(_) | Write::Restamp { .. }) => {
+            Health::Full
+                if matches!(
+                    write,
+                    Write::Put(_)
+                        | Write::Restamp { .. }
+                        | Write::File { .. }
+                        | Write::Chunk { .. }
+                ) =>
+            {
                 return Err(StoreError::Full {
                     file: self.file.clone(),
                 });
@@ -190,6 +220,11 @@ impl WriteQueue {
         let seq = state.waiting.by_id.get(id)?;
         let bulletin = state.waiting.by_seq.get(seq);
         bulletin.map(|bulletin| bulletin.bytes.clone())
+    }
+
+    /// A chunk while it waits for the disk.
+    pub(super) fn chunk_of(&self, id: &BulletinId, index: u32) -> Option<Bytes> {
+        self.state().waiting.chunks.get(&(*id, index)).cloned()
     }
 
     /// The bodies that wait, from the arrival `first` on, as far as they fit `matches`; at most `max`.
@@ -255,9 +290,7 @@ impl WriteQueue {
     pub(super) fn written(&self, batch: &Batch) {
         let mut state = self.state();
         for write in &batch.writes {
-            if let Write::Put(bulletin) = write {
-                state.waiting.remove(bulletin);
-            }
+            state.waiting.forget(write);
         }
         state.pending_bytes -= batch.bytes;
         state.stats.batches += 1;
@@ -307,6 +340,8 @@ fn cost(write: &Write) -> usize {
             Write::Put(StoredBulletin { bytes, .. }) | Write::Restamp { bytes, .. } => bytes.len(),
             Write::Purge { ids } => size_of_val(ids.as_slice()),
             Write::Meta { value, .. } => value.len(),
+            Write::Chunk { piece, .. } => piece.len(),
+            Write::File { .. } => Manifest::BYTES,
             Write::Lost { bodies } => size_of_val(bodies.as_slice()),
             Write::Seen { .. }
             | Write::Version { .. }

@@ -24,6 +24,13 @@ pub(super) enum Request {
         BulletinId,
         oneshot::Sender<Result<Option<Bytes>, StoreError>>,
     ),
+    /// Answered by [`StoreEvent::ChunkLoaded`].
+    LoadChunk(BulletinId, u32),
+    Chunk(
+        BulletinId,
+        u32,
+        oneshot::Sender<Result<Option<Bytes>, StoreError>>,
+    ),
     Scan(Scan, oneshot::Sender<Result<Page, StoreError>>),
     Count(TopicId, oneshot::Sender<Result<u64, StoreError>>),
     Stop,
@@ -61,6 +68,15 @@ pub(super) fn run(shared: &Arc<Shared>, requests: &Receiver<Request>) {
                     (shared.events)(StoreEvent::Loaded { id, bytes });
                 }
             }
+            Request::LoadChunk(id, index) => {
+                let piece = chunk(shared, &id, index).unwrap_or_else(|error| {
+                    let lost = Vec::new();
+                    (shared.events)(StoreEvent::Failed { error, lost });
+                    None
+                });
+                (shared.events)(StoreEvent::ChunkLoaded { id, index, piece });
+            }
+            Request::Chunk(id, index, answer) => drop(answer.send(chunk(shared, &id, index))),
             // Whoever asked may have gone: then nobody misses the answer.
             Request::Get(id, answer) => drop(answer.send(bytes(shared, &id))),
             Request::Scan(scan, answer) => drop(answer.send(page(shared, &scan))),
@@ -83,6 +99,14 @@ fn bytes(shared: &Shared, id: &BulletinId) -> Result<Option<Bytes>, StoreError> 
             None
         }
     })
+}
+
+fn chunk(shared: &Shared, id: &BulletinId, index: u32) -> Result<Option<Bytes>, StoreError> {
+    // In this order: what leaves the queue in between is on disk by then.
+    match shared.queue.chunk_of(id, index) {
+        Some(piece) => Ok(Some(piece)),
+        None => noticed(shared, shared.disk.chunk(id, index)),
+    }
 }
 
 /// Tells of bodies that are damaged, and has them given up.

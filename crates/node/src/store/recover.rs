@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use bruit_core::id::BulletinId;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::Recovered;
-use super::disk::{Index, META, SEEN, TOPICS, VERSIONS};
+use super::disk::{Index, META, SEEN, TOPICS, VERSIONS, begin};
+use super::files::FileTables;
 use super::rows::{self, LONG_KEY_BYTES};
 use super::seal::Sealed;
+use super::{KnownFile, Recovered};
 
 /// Reads back ids, index and the node's own notes.
 ///
@@ -61,13 +63,33 @@ pub(super) fn recover(
         let note = note.ok_or_else(|| broken("a note of the node"))?;
         meta.insert(key.value().to_owned(), note.to_vec());
     }
+    drop(versions);
+    drop(transaction);
+    let files = recover_files(database, &index)?;
+    // A manifest counts as what it stands for.
+    let total = |file: &KnownFile| (file.id, file.manifest.total_bytes());
+    let totals: BTreeMap<BulletinId, u32> = files.iter().map(total).collect();
+    for known in &mut seen {
+        if let (Some(held), Some(total)) = (&mut known.held, totals.get(&known.id)) {
+            held.size = *total;
+        }
+    }
     let recovered = Recovered {
         seen,
         next_seq,
+        files,
         meta,
         mended: None,
     };
     Ok((recovered, index))
+}
+
+/// Reads back large contents, and takes away those whose manifests never came.
+fn recover_files(database: &Database, index: &Index) -> Result<Vec<KnownFile>, redb::Error> {
+    let transaction = begin(database)?;
+    let files = FileTables::open(&transaction)?.recover(|id| index.held.contains_key(id))?;
+    transaction.commit()?;
+    Ok(files)
 }
 
 fn broken(what: &str) -> redb::Error {

@@ -9,6 +9,7 @@ use redb::{
 };
 
 use super::disk::{BODIES, META, SEEN, TOPICS, VERSIONS, begin};
+use super::files::FileTables;
 use super::seal::{SEAL_BYTES, Sealed};
 
 /// What makes the file a store of ours: the table's name, and in it the schema and the first free
@@ -23,7 +24,8 @@ type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
 /// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
 /// 3: the table of versions, which 2 had no use for.
 /// 4: every row has a seal.
-const STEPS: [Step; 3] = [|_| Ok(()), |_| Ok(()), seal_rows];
+/// 5: the tables of large contents, which 4 had no use for.
+const STEPS: [Step; 4] = [|_| Ok(()), |_| Ok(()), seal_rows, |_| Ok(())];
 
 /// The schema this program writes, and the newest it reads.
 pub(super) const SCHEMA: u64 = 1 + STEPS.len() as u64;
@@ -110,6 +112,7 @@ pub(super) fn prepare(database: &Database, found: Found) -> Result<u64, redb::Er
     let last = {
         transaction.open_table(TOPICS)?;
         transaction.open_table(META)?;
+        FileTables::open(&transaction)?;
         // A crash left them without their ids.
         let seen = transaction.open_table(SEEN)?;
         let mut versions = transaction.open_table(VERSIONS)?;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use redb::{ReadableTable, Table, TableError, WriteTransaction};
 
 use super::disk::{BODIES, Index, META, SEEN, TOPICS, VERSIONS};
+use super::files::FileTables;
 use super::rows::{self, LONG_KEY_BYTES};
 use super::seal::Sealed;
 use super::{Held, StoredBulletin, Write};
@@ -59,6 +60,7 @@ struct Tables<'a> {
     topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
     versions: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
+    files: FileTables<'a>,
     index: &'a Index,
     changes: Changes,
     /// Of bodies that cannot be read.
@@ -73,6 +75,7 @@ impl<'a> Tables<'a> {
             topics: transaction.open_table(TOPICS)?,
             versions: transaction.open_table(VERSIONS)?,
             meta: transaction.open_table(META)?,
+            files: FileTables::open(transaction)?,
             index,
             changes: Changes::new(),
             lost: BTreeMap::new(),
@@ -112,6 +115,8 @@ impl<'a> Tables<'a> {
                 Ok(())
             }
             Write::Lost { bodies } => bodies.iter().try_for_each(|(id, seq)| self.lose(id, *seq)),
+            Write::File { id, manifest } => self.files.put_file(id, manifest),
+            Write::Chunk { id, index, piece } => self.files.put_chunk(id, *index, piece),
             Write::Barrier(_) => Ok(()),
         }
     }
@@ -200,6 +205,7 @@ impl<'a> Tables<'a> {
     }
 
     fn evict(&mut self, id: &BulletinId) -> Result<(), redb::Error> {
+        self.files.remove(id)?;
         if let Some(body) = self.remove_body(id)? {
             let gone = rows::gone_value(body.created, body.seq);
             self.write_seen(body.expires, id, &gone)?;
@@ -209,6 +215,7 @@ impl<'a> Tables<'a> {
     }
 
     fn purge(&mut self, id: &BulletinId, expires: Wall) -> Result<(), redb::Error> {
+        self.files.remove(id)?;
         let expires = self.remove_body(id)?.map_or(expires, |body| body.expires);
         let key = rows::seen_key(expires, id);
         self.seen.remove(&key)?;

@@ -1,6 +1,7 @@
 //! What the store promises, over both kinds of it and over failing media.
 
 mod damage;
+mod files;
 mod measure;
 mod migration;
 mod model;

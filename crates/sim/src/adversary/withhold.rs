@@ -13,8 +13,11 @@ pub(super) struct Withhold;
 /// Where a PUB frame says how many hops it has come.
 const HOPS_AT: usize = 9;
 
-/// Whether a frame is somebody else's bulletin.
+/// Whether a frame is somebody else's bulletin, or a chunk of a large content.
 pub(super) fn is_relayed(frame: &Bytes) -> bool {
+    if frame.first() == Some(&kind::CHUNK) {
+        return true;
+    }
     frame.first() == Some(&kind::PUB) && frame.get(HOPS_AT).is_some_and(|hops| *hops > 0)
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::config::Config;
 use bruit_core::engine::Engine;
-use bruit_core::event::{Action, Command, Event, Notice, Verdict};
+use bruit_core::event::{Action, Command, Event, Notice, Persist, Verdict};
 use bruit_core::id::{NodeId, TopicId};
 use bruit_core::identity::SecretKey;
+use bruit_core::large::Manifest;
 use bruit_core::link::{CloseReason, PeerAddress};
 use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now, Wall};
@@ -32,6 +33,9 @@ use crate::terrain::{Place, Terrain};
 use crate::trace::Trace;
 use crate::wires::{End, Wires};
 
+use files::Files;
+
+mod files;
 mod hardship;
 mod reading;
 mod taping;
@@ -124,6 +128,7 @@ pub struct World {
     maker: Maker,
     cut: Option<Cut>,
     bulletins: Bulletins,
+    files: Files,
     checks: Checks,
     ledger: Ledger,
     blames: Vec<Blame>,
@@ -167,6 +172,7 @@ impl World {
             maker: Box::new(maker),
             cut: None,
             bulletins: Bulletins::new(),
+            files: Files::default(),
             checks: Checks::default(),
             ledger: Ledger::default(),
             blames: Vec::new(),
@@ -432,11 +438,15 @@ impl World {
                 let image = &mut self.hosts[node].image;
                 image.held.insert(*bulletin.id(), bulletin.stamp);
             }
+            Action::Persist(Persist::Chunk { id, index, piece }) => {
+                self.keep_chunk(node, id, index, piece);
+            }
             Action::Persist(persist) => self.hosts[node].image.keep(persist, &self.bulletins),
             Action::Load { id } => {
                 let bytes = self.hosts[node].image.read(&id, &self.bulletins);
                 self.later(node, READ, Event::Loaded { id, bytes });
             }
+            Action::LoadChunk { id, index } => self.load_chunk(node, id, index),
             Action::AskValidator { bulletin, .. } => {
                 if let Some(verdict) = self.hosts[node].verdict {
                     let id = *bulletin.id();
@@ -444,6 +454,9 @@ impl World {
                 }
             }
             Action::Notice(Notice::Linked { .. } | Notice::Unlinked { .. }) => {}
+            Action::Notice(Notice::Chunk { id, chunks, all }) => {
+                self.note_chunk(node, id, chunks, all);
+            }
             Action::Notice(notice) => self.hosts[node].notices.push(notice),
         }
     }
@@ -457,6 +470,9 @@ impl World {
             host.plight.unkept.insert(id);
         } else {
             host.image.held.insert(id, bulletin.stamp);
+            if let Some(manifest) = Manifest::of(&bulletin) {
+                host.image.keep_file(id, manifest);
+            }
             self.later(node, SYNC, Event::Persisted { ids: vec![id] });
         }
         self.bulletins.entry(id).or_insert(bulletin);

@@ -50,7 +50,11 @@ impl Model {
             Write::Meta { key, value } => {
                 self.meta.insert((*key).to_owned(), value.clone());
             }
-            Write::Version { .. } | Write::Lost { .. } | Write::Barrier(_) => {}
+            Write::Version { .. }
+            | Write::Lost { .. }
+            | Write::File { .. }
+            | Write::Chunk { .. }
+            | Write::Barrier(_) => {}
         }
     }
 
