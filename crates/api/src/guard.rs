@@ -17,6 +17,12 @@ use crate::routes::{self, Access};
 /// Most bytes of a request's body.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Most bytes of a content that comes as it is.
+pub(crate) const FILE_BYTES_MAX: usize = 16 << 20;
+/// Where it comes, and how it is declared: as nothing a form of a web page can post without asking.
+const FILES: &str = "/v1/files";
+const FILE_TYPE: &str = "application/octet-stream";
+
 /// Names that can only mean this machine.
 const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Query parameters that look like a token in the URL, where logs and histories would keep it.
@@ -38,7 +44,7 @@ fn check(app: &App, request: &Request) -> Result<(), ApiError> {
         token(app, request.headers())?;
     }
     content_type(request)?;
-    length(request.headers())
+    length(request)
 }
 
 /// What the route asks for; unknown paths and methods ask for the token.
@@ -138,6 +144,17 @@ fn content_type(request: &Request) -> Result<(), ApiError> {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
+    if is_file(request) {
+        if kind.eq_ignore_ascii_case(FILE_TYPE) {
+            return Ok(());
+        }
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_octets",
+            format!("the content is declared as `{}`", kind.escape_debug()),
+            "send the bytes with the header `Content-Type: application/octet-stream`",
+        ));
+    }
     if kind.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
@@ -149,10 +166,21 @@ fn content_type(request: &Request) -> Result<(), ApiError> {
     ))
 }
 
-fn length(headers: &HeaderMap) -> Result<(), ApiError> {
-    let declared = headers.get(header::CONTENT_LENGTH);
+/// Whether the request brings a content as it is.
+fn is_file(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == FILES
+}
+
+fn length(request: &Request) -> Result<(), ApiError> {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     match declared {
+        Some(got) if is_file(request) => {
+            if got > FILE_BYTES_MAX as u64 {
+                return Err(file_too_long());
+            }
+            Ok(())
+        }
         Some(got) if got > BODY_BYTES_MAX as u64 => Err(too_long()),
         _ => Ok(()),
     }
@@ -165,5 +193,15 @@ pub(crate) fn too_long() -> ApiError {
         "too_big",
         format!("the body has more than {BODY_BYTES_MAX} bytes"),
         "a bulletin carries at most 65536 bytes: publish less at a time",
+    )
+}
+
+/// A content goes on beyond its bound.
+pub(crate) fn file_too_long() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_big",
+        format!("the content has more than {FILE_BYTES_MAX} bytes"),
+        "cut it into parts of at most 16 MiB, and put each",
     )
 }

@@ -8,7 +8,9 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::error::ApiError;
 use crate::guard;
-use crate::handlers::{App, bulletins, bundles, keys, letters, peers, state, validate, values};
+use crate::handlers::{
+    App, bulletins, bundles, files, keys, letters, peers, state, validate, values,
+};
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +154,8 @@ static TABLE: &[Route] = {
         route(Get, "/v1/follow/{author}/{*name}", Token, |verb| {
             on(verb, values::follow)
         }),
+        route(Post, "/v1/files", Token, |verb| on(verb, files::put)),
+        route(Get, "/v1/files/{id}", Token, |verb| on(verb, files::get)),
         route(Get, "/v1/subscribe", Token, |verb| {
             on(verb, bulletins::subscribe)
         }),

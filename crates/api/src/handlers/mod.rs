@@ -2,6 +2,7 @@
 
 pub(crate) mod bulletins;
 pub(crate) mod bundles;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod peers;

@@ -138,7 +138,7 @@ impl Request<'_> {
             path if route.method == Method::GET && path.starts_with("/v1/values/") => {
                 "?timeout=10ms"
             }
-            "/v1/bulletins/{id}" => "?timeout=10ms",
+            "/v1/bulletins/{id}" | "/v1/files/{id}" => "?timeout=10ms",
             _ => "",
         };
         Self {
@@ -146,7 +146,10 @@ impl Request<'_> {
             path: path + query,
             host: "localhost",
             token: None,
-            kind: "application/json",
+            kind: match route.path {
+                "/v1/files" => "application/octet-stream",
+                _ => "application/json",
+            },
             extra: String::new(),
             body: if route.method == Method::POST {
                 body
@@ -283,17 +286,28 @@ fn wrong_body<'a>(good: &Request<'a>) -> Vec<Case<'a>> {
         body: text,
         ..good.clone()
     };
-    let mut cases = vec![
-        ("a long body", body("x".repeat(BODY + 1)), 413),
-        ("a broken body", body("{\"".into()), 400),
-        ("a foreign body", body(r#"{"unknown":1}"#.into()), 400),
-    ];
+    let is_file = good.kind == "application/octet-stream";
+    let mut cases = if is_file {
+        let most = crate::guard::FILE_BYTES_MAX;
+        vec![("a long content", body("x".repeat(most + 1)), 413)]
+    } else {
+        vec![
+            ("a long body", body("x".repeat(BODY + 1)), 413),
+            ("a broken body", body("{\"".into()), 400),
+            ("a foreign body", body(r#"{"unknown":1}"#.into()), 400),
+        ]
+    };
     let forms = [
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data",
     ];
-    for kind in forms.into_iter().chain(["application/jsonp"]) {
+    let other = if is_file {
+        "application/json"
+    } else {
+        "application/jsonp"
+    };
+    for kind in forms.into_iter().chain([other]) {
         cases.push((
             "a form",
             Request {
@@ -415,6 +429,55 @@ async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again(
     while fixture.status(&status).await != 200 {
         tokio::task::yield_now().await;
     }
+    fixture.stop().await;
+}
+
+/// A file that goes up comes down whole, and from any byte on.
+#[tokio::test]
+async fn a_content_comes_down_as_it_went_up_and_from_any_byte_on() {
+    let fixture = Fixture::start(Limits::default()).await;
+    let route = |path: &str| routes().find(|route| route.path == path).unwrap();
+    let content: String = (0..30_000)
+        .map(|at| char::from(b'a' + u8::try_from(at % 26).unwrap()))
+        .collect();
+    let path = "/v1/files?name=letters&tag=t&ttl=1h&wait=stored".to_owned();
+    let up = Request {
+        path,
+        body: content.clone(),
+        ..Request::good(&route("/v1/files"))
+    };
+    let answer = fixture.exchange(up.text(&fixture.token).as_bytes()).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let kept: crate::types::Kept = serde_json::from_str(body).unwrap();
+    assert_eq!((kept.seq, kept.result.as_str()), (1, "stored"));
+    let down = Request {
+        path: format!("/v1/files/{}", kept.id),
+        ..Request::good(&route("/v1/files/{id}"))
+    };
+    for (range, status, from, to) in [
+        ("", 200, 0, 30_000),
+        ("Range: bytes=4095-\r\n", 206, 4_095, 30_000),
+        ("Range: bytes=5000-20000\r\n", 206, 5_000, 20_001),
+    ] {
+        let request = Request {
+            extra: range.to_owned(),
+            ..down.clone()
+        };
+        let answer = fixture
+            .exchange(request.text(&fixture.token).as_bytes())
+            .await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert_eq!(body, &content[from..to], "{range}");
+        let hash = bruit::ContentId::of(content.as_bytes());
+        assert!(head.contains(&format!("x-bruit-hash: {hash}")), "{head}");
+        assert!(head.contains("x-bruit-chunks: 8/8"), "{head}");
+    }
+    let beyond = Request {
+        extra: "Range: bytes=30000-\r\n".to_owned(),
+        ..down
+    };
+    assert_eq!(fixture.status(&beyond).await, 416);
     fixture.stop().await;
 }
 
