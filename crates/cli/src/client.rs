@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RANGE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -63,6 +63,50 @@ impl Client {
         read(self.send(Method::POST, path, bytes_of(body)).await?).await
     }
 
+    /// Sends a content as it is.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        content: Bytes,
+    ) -> Result<T, Failure> {
+        let mut request = self.request(Method::POST, path, content)?;
+        let octets = HeaderValue::from_static("application/octet-stream");
+        request.headers_mut().insert(CONTENT_TYPE, octets);
+        read(self.send_request(request).await?).await
+    }
+
+    /// Asks for a content from byte `start` on; what comes may begin at 0 all the same.
+    pub(crate) async fn download(&self, path: &str, start: u64) -> Result<Download, Failure> {
+        let mut request = self.request(Method::GET, path, Bytes::new())?;
+        if start > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={start}-"));
+            let range = range.expect("digits and letters");
+            request.headers_mut().insert(RANGE, range);
+        }
+        let mut connection = self.dial().await?;
+        let response = connection.send_request(request).await;
+        let response = response.map_err(|error| self.lost(&error.to_string()))?;
+        if start > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Box::pin(self.download(path, 0)).await;
+        }
+        let response = accepted(response).await?;
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
+        let start = if is_part { start } else { 0 };
+        let length = header("content-length").and_then(|text| text.parse::<u64>().ok());
+        Ok(Download {
+            start,
+            total: start + length.unwrap_or(0),
+            hash: header("x-bruit-hash").unwrap_or_default(),
+            body: response.into_body(),
+        })
+    }
+
     /// Requests that follow each other over one connection.
     pub(crate) const fn session(&self) -> Session<'_> {
         Session {
@@ -97,8 +141,14 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
+        self.send_request(self.request(method, path, body)?).await
+    }
+
+    async fn send_request(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut connection = self.dial().await?;
-        let request = self.request(method, path, body)?;
         let response = connection.send_request(request).await;
         accepted(response.map_err(|error| self.lost(&error.to_string()))?).await
     }
@@ -202,6 +252,18 @@ impl Client {
             ),
         )
     }
+}
+
+/// A content that comes.
+#[derive(Debug)]
+pub(crate) struct Download {
+    /// The byte it begins at.
+    pub(crate) start: u64,
+    /// Bytes of the whole.
+    pub(crate) total: u64,
+    /// The BLAKE3 hash of the whole.
+    pub(crate) hash: String,
+    pub(crate) body: Incoming,
 }
 
 /// Requests over one connection, each sent when the one before it is answered.

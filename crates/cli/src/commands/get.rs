@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::args::Global;
 use crate::client::{self, Client};
+use crate::commands::files;
 use crate::failure::{Exit, Failure};
 use crate::{output, progress};
 
@@ -30,7 +31,7 @@ pub(crate) struct Get {
     /// The whole chain that ends in it, the beginning first
     #[arg(long)]
     chain: bool,
-    /// Write it to this file
+    /// Write it to this file; what an earlier attempt left of a large content is gone on with
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -51,9 +52,19 @@ impl Get {
                 return Ok(());
             }
         }
+        if let (Some(path), [value]) = (&self.out, chain.as_slice())
+            && files::is_manifest(value)
+        {
+            files::get_file(&client, &value.id, path, self.timeout).await?;
+            return Ok(());
+        }
         let mut contents = Vec::new();
         for value in &chain {
-            contents.extend(bytes_of(value)?);
+            contents.extend(if files::is_manifest(value) {
+                files::get_content(&client, &value.id, self.timeout).await?
+            } else {
+                bytes_of(value)?
+            });
         }
         match &self.out {
             Some(path) => write_whole(path, &contents),

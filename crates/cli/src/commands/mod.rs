@@ -8,6 +8,7 @@ pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;
 pub(crate) mod export;
+pub(crate) mod files;
 pub(crate) mod get;
 pub(crate) mod id;
 pub(crate) mod import;

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::args::Global;
 use crate::client::Client;
+use crate::commands::files;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::{output, progress};
@@ -40,7 +41,7 @@ pub(crate) struct Put {
     /// Only if the name is at this count now; 0 when there is to be none
     #[arg(long, value_name = "N", requires = "name")]
     if_seq: Option<u64>,
-    /// Put what this file holds
+    /// Put what this file holds: up to 16 MiB
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
     /// The author key that signs: `bruit id keys list` shows them
@@ -59,6 +60,40 @@ pub(crate) struct Put {
 
 impl Put {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let client = Client::new(&global.folder()?);
+        let large = self.file.as_deref().filter(|path| files::is_large(path));
+        let kept = match large {
+            Some(path) => files::put_file(&client, path, &self.parameters()).await?,
+            None => self.put(&client).await?,
+        };
+        Ok(output::line(&if global.json {
+            output::json(&kept)
+        } else {
+            text_of(&kept)
+        })?)
+    }
+
+    /// What a request for a large content says.
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let millis = |time: Duration| format!("{}ms", time.as_millis());
+        let all = [
+            ("name", self.name.clone()),
+            ("prev", self.prev.clone()),
+            ("tag", self.tag.clone()),
+            ("topic", self.topic.clone()),
+            ("ttl", self.ttl.map(millis)),
+            ("if_seq", self.if_seq.map(|seq| seq.to_string())),
+            ("author", self.author.clone()),
+            ("wait", self.wait.clone()),
+            ("timeout", self.timeout.map(millis)),
+        ];
+        let said = all
+            .into_iter()
+            .filter_map(|(name, said)| Some((name, said?)));
+        said.collect()
+    }
+
+    async fn put(&self, client: &Client) -> Result<Kept, Failure> {
         let input = Input {
             message: self.value.as_deref(),
             file: self.file.as_deref(),
@@ -77,14 +112,8 @@ impl Put {
             timeout: self.timeout.map(millis),
             ..PutValue::new(&input.contents().await?)
         };
-        let client = Client::new(&global.folder()?);
         let kept = client.post("/v1/values", &request);
-        let kept: Kept = progress::shown("working on the stamp", kept).await?;
-        Ok(output::line(&if global.json {
-            output::json(&kept)
-        } else {
-            text_of(&kept)
-        })?)
+        progress::shown("working on the stamp", kept).await
     }
 }
 
