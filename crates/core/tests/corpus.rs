@@ -303,7 +303,7 @@ fn letter_seeds() -> Seeds {
 /// A target: its function and its seeds.
 type Target = (&'static str, fn(&[u8]), fn() -> Seeds);
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     ("frame", bruit_fuzz::frame, frame_seeds),
     ("bulletin", bruit_fuzz::bulletin, bulletin_seeds),
     ("bundle", bruit_fuzz::bundle, bundle_seeds),

@@ -76,7 +76,8 @@ pub use letters::{
     LetterState, ReceivedLetter, Recipient, SendError, SentLetter,
 };
 pub use node::{
-    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, SaveError, StartError, Wanted,
+    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, SaveError, StartError,
+    Wanted,
 };
 pub use received::{Cursor, ParseCursorError, Received};
 pub use validator::{Question, Validator};

@@ -171,7 +171,7 @@ async fn recipient(app: &App, text: &str) -> Result<AuthorId, ApiError> {
     let mut known: Vec<_> = contacts.iter().map(|contact| contact.id).collect();
     known.extend(members.iter().map(|member| member.id.as_author()));
     known.extend(app.node.inbox().await?.iter().map(|letter| letter.from));
-    known.extend(app.node.authors().into_iter().map(|(_, id)| id));
+    known.extend(app.node.authors().into_iter().map(|key| key.id));
     let fix = "give the whole id, or the name of a contact: `bruit contacts list`";
     one_of(text, known, "node, author or contact known here", fix)
 }

@@ -16,7 +16,7 @@ use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use bruit_core::id::{AuthorId, NodeId};
-use chacha20poly1305::aead::AeadInPlace as _;
+use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
 use zeroize::Zeroizing;
 
@@ -141,8 +141,9 @@ impl Sealed {
         let (nonce, rest) = rest.split_at_mut(NONCE_BYTES);
         let (seed, tag) = rest.split_at_mut(SEED_BYTES);
         seed.copy_from_slice(secret.expose());
+        let nonce: &[u8; NONCE_BYTES] = (&*nonce).try_into().expect("cut to its length");
         let sealed = cipher(cost, passphrase, salt)
-            .encrypt_in_place_detached((&*nonce).into(), header.as_bytes(), seed)
+            .encrypt_inout_detached(nonce.into(), header.as_bytes(), seed.into())
             .expect("32 bytes are not too many for the cipher");
         tag.copy_from_slice(&sealed);
         Ok(Self {
@@ -160,11 +161,13 @@ impl Sealed {
         let (sealed, tag) = rest.split_at(SEED_BYTES);
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         seed.copy_from_slice(sealed);
+        let nonce: &[u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        let tag: &[u8; BOX_BYTES - SALT_BYTES - NONCE_BYTES - SEED_BYTES] = tag.try_into().ok()?;
         cipher(self.cost, passphrase, salt)
-            .decrypt_in_place_detached(
+            .decrypt_inout_detached(
                 nonce.into(),
                 header(self.cost, &self.public).as_bytes(),
-                seed.as_mut(),
+                seed.as_mut_slice().into(),
                 tag.into(),
             )
             .ok()?;
@@ -243,7 +246,7 @@ fn cipher(cost: Cost, passphrase: &Passphrase, salt: &[u8]) -> ChaCha20Poly1305 
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.expose().as_bytes(), salt, key.as_mut())
         .expect("salt, passphrase and key have lengths the function takes");
-    ChaCha20Poly1305::new(key.as_ref().into())
+    ChaCha20Poly1305::new((&*key).into())
 }
 
 #[cfg(test)]

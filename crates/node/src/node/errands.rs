@@ -264,7 +264,7 @@ impl Node {
         header.ttl_s = u32::try_from(limits::TTL_MAX.as_secs()).unwrap_or(u32::MAX);
         let head = self.head(&identity, Letterbox::NAME).await;
         header.seq = head.map_or(0, |head| head.seq).saturating_add(1);
-        self.publish_made(header, content, &key, &Terms::default())
+        self.publish_made(header, content, None, &key, &Terms::default())
             .await?;
         Ok(())
     }

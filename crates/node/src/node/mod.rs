@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use bruit_core::event::Command;
 use bruit_core::id::NodeId;
+use bruit_core::identity::SecretKey;
 use bruit_core::link::PeerAddress;
 use bruit_core::network::Network;
 use bruit_core::time::Wall;
