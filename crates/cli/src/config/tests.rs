@@ -37,6 +37,8 @@ fn samples(key: &Key) -> [String; 3] {
         "node.static" => ["true", "false", "true"].map(str::to_owned),
         "node.max_work" => ["10", "11", "12"].map(str::to_owned),
         "store.limit_bytes" => ["2000000", "3000000", "4000000"].map(str::to_owned),
+        "letters.acknowledge" => ["everyone", "contacts", "nobody"].map(str::to_owned),
+        "letters.acknowledge_within" => ["1s", "2m", "3h"].map(str::to_owned),
         "api.listen" => ["127.0.0.1:1", "unix:/a", "[::1]:0"].map(str::to_owned),
         "access.allow" | "access.deny" => {
             ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
@@ -171,7 +173,7 @@ fn the_template_is_right_and_says_every_key() {
 }
 
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
-const MISTAKES: [(&str, &str, usize, &str); 44] = [
+const MISTAKES: [(&str, &str, usize, &str); 46] = [
     // Sections and keys.
     (
         "[netwrok]\nname = 'a'",
@@ -180,8 +182,8 @@ const MISTAKES: [(&str, &str, usize, &str); 44] = [
         "did you mean [network]?",
     ),
     (
-        "\n\n[peers]\nmax = 3",
-        "peers",
+        "\n\n[quota]\nmax = 3",
+        "quota",
         3,
         "the sections are [network]",
     ),
@@ -347,6 +349,18 @@ const MISTAKES: [(&str, &str, usize, &str); 44] = [
         "node.profile",
         2,
         "choose one of wan, lan, local, assignment",
+    ),
+    (
+        "[letters]\nacknowledge = 'all'",
+        "letters.acknowledge",
+        2,
+        "choose one of everyone, contacts, nobody",
+    ),
+    (
+        "[letters]\nacknowledge_within = '10'",
+        "letters.acknowledge_within",
+        2,
+        "10m",
     ),
     (
         "[api]\nlisten = '0.0.0.0:7448'",
