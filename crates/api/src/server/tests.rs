@@ -123,14 +123,13 @@ impl Request<'_> {
         let body = match route.path {
             "/v1/bulletins" => r#"{"topic":"news","body":"hello"}"#.to_owned(),
             "/v1/letters" => format!(r#"{{"to":"{id}","body":"hello"}}"#),
-            "/v1/letters/rotate" => "{}".to_owned(),
+            "/v1/letters/rotate" | "/v1/keys/{name}/lock" => "{}".to_owned(),
             // Another than the one that is not there.
             "/v1/letters/contacts" => format!(r#"{{"id":"{}"}}"#, "08".repeat(32)),
             "/v1/values" => r#"{"name":"n","body":"hello"}"#.to_owned(),
             "/v1/bulletins/{id}/boost" => r#"{"bits":3}"#.to_owned(),
             "/v1/peers" => format!(r#"{{"addresses":["{id}@127.0.0.1:9"],"timeout":"10ms"}}"#),
             "/v1/keys/{name}/unlock" => r#"{"passphrase":"x"}"#.to_owned(),
-            "/v1/keys/{name}/lock" => "{}".to_owned(),
             _ => r#"{"verdict":"accept"}"#.to_owned(),
         };
         let query = match route.path {

@@ -108,14 +108,13 @@ impl Export {
     }
 
     fn path(&self, after: u64) -> String {
-        let mut path = format!("/v1/bundle?after={after}");
-        if let Some(since) = self.since {
-            path += &format!("&since={}ms", since.as_millis());
-        }
-        if let Some(topic) = &self.topic {
-            path += &format!("&topic={}", client::encode(topic));
-        }
-        path
+        let after = format!("/v1/bundle?after={after}");
+        let since = self
+            .since
+            .map(|since| format!("&since={}ms", since.as_millis()));
+        let topic = self.topic.as_ref();
+        let topic = topic.map(|topic| format!("&topic={}", client::encode(topic)));
+        [Some(after), since, topic].into_iter().flatten().collect()
     }
 }
 

@@ -65,7 +65,7 @@ impl Import {
             }
             if read == 0 {
                 bringing.bring().await?;
-                let short = || self.failure("bundle_truncated", "it ends early".to_owned());
+                let short = || self.failure("bundle_truncated", "it ends early");
                 return if decoder.is_whole() {
                     Ok(())
                 } else {
@@ -92,11 +92,11 @@ impl Import {
                 format!("{}: {error}", self.file.display()),
                 "import it with the bruit that wrote it, or a newer one",
             ),
-            _ => self.failure("bundle_damaged", error.to_string()),
+            _ => self.failure("bundle_damaged", &error.to_string()),
         }
     }
 
-    fn failure(&self, code: &str, what: String) -> Failure {
+    fn failure(&self, code: &str, what: &str) -> Failure {
         Failure::new(
             Exit::Negative,
             code,
@@ -156,9 +156,12 @@ fn print(json: bool, done: &Brought) -> io::Result<()> {
     if json {
         return output::line(&output::json(done));
     }
-    let mut text = format!("{} imported, {} known already", done.imported, done.known);
-    for (reason, count) in &done.refused {
-        text += &format!(", {count} refused ({})", output::escape(reason));
-    }
-    output::line(&text)
+    let refused = done.refused.iter();
+    let refused =
+        refused.map(|(reason, count)| format!(", {count} refused ({})", output::escape(reason)));
+    let refused: String = refused.collect();
+    output::line(&format!(
+        "{} imported, {} known already{refused}",
+        done.imported, done.known
+    ))
 }
