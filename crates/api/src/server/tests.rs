@@ -20,9 +20,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let config = bruit::Config {
             data: Some(folder.path().join("node")),
-            listen: Some("127.0.0.1:0".parse().unwrap()),
-            price: 0,
-            ..bruit::Config::default()
+            ..config()
         };
         let node = Node::spawn(config).await.unwrap();
         let token = Token::load_or_create(folder.path()).unwrap();
@@ -98,6 +96,14 @@ impl Fixture {
     }
 }
 
+fn config() -> bruit::Config {
+    bruit::Config {
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        price: 0,
+        ..bruit::Config::default()
+    }
+}
+
 /// A request that is right in every point, and then made wrong in one.
 #[derive(Clone)]
 struct Request<'a> {
@@ -130,6 +136,10 @@ impl Request<'_> {
             "/v1/bulletins/{id}/boost" => r#"{"bits":3}"#.to_owned(),
             "/v1/peers" => format!(r#"{{"addresses":["{id}@127.0.0.1:9"],"timeout":"10ms"}}"#),
             "/v1/keys/{name}/unlock" => r#"{"passphrase":"x"}"#.to_owned(),
+            "/v1/bundle" => {
+                let network = config().network();
+                format!(r#"{{"network_id":"{}","bulletins":[]}}"#, network.id())
+            }
             _ => r#"{"verdict":"accept"}"#.to_owned(),
         };
         let query = match route.path {
