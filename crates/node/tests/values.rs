@@ -185,6 +185,31 @@ async fn twenty_writers_of_one_name_leave_the_same_winner_everywhere() {
     }
 }
 
+/// A node started with another network on the same folder took the bulletins of the first for damage,
+/// and gave them up one by one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_stays_with_its_network_and_loses_nothing_to_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |network: &str, price| Config {
+        data: Some(folder.path().to_owned()),
+        network: network.to_owned(),
+        price,
+        ..local()
+    };
+    let a = node(&[], of("one", 0)).await;
+    let put = Put::new("kept").wait(Wait::Stored);
+    let id = ValueAddress::Id(a.put(put).await.expect("put").id);
+    a.shutdown().await;
+    for (network, price) in [("two", 0), ("one", 5)] {
+        let error = Node::spawn(of(network, price)).await.expect_err("another");
+        let text = error.to_string();
+        assert!(text.contains("one at price 0"), "{text}");
+    }
+    let a = node(&[], of("one", 0)).await;
+    assert_eq!(body(&a, &id).await, Some(b"kept".to_vec()));
+    a.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_is_gone_everywhere_and_may_be_put_again() {
     let a = node(&[], local()).await;

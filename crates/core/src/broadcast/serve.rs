@@ -78,6 +78,13 @@ impl Broadcast {
         facts
     }
 
+    /// Serves one bulletin to a link that looks for it, also when it was served there just now: it had
+    /// no room to keep it.
+    pub fn serve_anew(&mut self, link: LinkId, id: BulletinId, now: Mono) -> Vec<Fact> {
+        self.not_served(link, &id.short());
+        self.serve(link, &[id], false, now)
+    }
+
     /// Takes back that `link` was served `id`: it may ask again.
     fn not_served(&mut self, link: LinkId, id: &ShortId) {
         if let Some(neighbour) = self.links.get_mut(&link) {

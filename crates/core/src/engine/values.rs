@@ -82,7 +82,7 @@ impl Engine {
                 target,
             } => {
                 if let Some(id) = self.held(&target) {
-                    let facts = self.broadcast.serve(link, &[id], false, now.mono);
+                    let facts = self.broadcast.serve_anew(link, id, now.mono);
                     self.carry_broadcast(facts, now);
                     return;
                 }
