@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bruit_core::config::{Config as CoreConfig, ConfigError, ValidConfig};
 use bruit_core::id::NodeId;
+use bruit_core::limits;
 use bruit_core::network::Network;
 use bruit_core::work::Price;
 use bruit_core::{broadcast, membership, outbox, reconcile};
@@ -145,6 +146,12 @@ impl Config {
             } else {
                 Duration::from_secs(1)
             }),
+            // One that is new each time is not written to for long: a day costs a sixteenth of the work.
+            box_life: if self.data.is_some() {
+                limits::TTL_MAX
+            } else {
+                Duration::from_hours(24)
+            },
         }
     }
 

@@ -248,7 +248,7 @@ impl Clerk {
                 identities,
             } => {
                 for identity in identities {
-                    self.desk.add_identity(identity, &mut self.rng);
+                    self.desk.add_identity(identity, now, &mut self.rng);
                 }
                 self.desk.note_network(is_linked, nodes);
                 self.desk.tick(now);
@@ -312,8 +312,9 @@ impl Clerk {
             Step::PublishBox {
                 identity,
                 letterbox,
+                life,
             } => self.spawn(node, move |node, sender| {
-                node.publish_letterbox(identity, letterbox, sender)
+                node.publish_letterbox(identity, letterbox, life, sender)
             }),
             Step::LookUp(to) => {
                 self.spawn(node, move |node, sender| node.find_letterbox(to, sender));

@@ -85,8 +85,9 @@ impl WeakNode {
         let Some(status) = node.status().await else {
             return;
         };
-        // One that is locked can sign no letterbox now.
-        let authors = node.authors().into_iter();
+        // The authors of an ephemeral node are nobody's to write to, and one that is locked can sign no
+        // letterbox now.
+        let authors = node.inner.data.iter().flat_map(|_| node.authors());
         let open = authors.filter(|key| !key.protected || key.unlocked);
         let message = Message::Network {
             is_linked: status.links.inbound + status.links.outbound > 0,
@@ -101,10 +102,11 @@ impl WeakNode {
         self,
         identity: AuthorId,
         letterbox: Letterbox,
+        life: Duration,
         sender: Sender,
     ) {
         let Some(node) = self.get() else { return };
-        if let Err(error) = node.put_letterbox(identity, letterbox).await {
+        if let Err(error) = node.put_letterbox(identity, letterbox, life).await {
             warn!(%error, "the letterbox is not published: it is tried again");
             tell(sender, Message::BoxFailed(identity)).await;
         }
@@ -254,6 +256,7 @@ impl Node {
         &self,
         identity: AuthorId,
         letterbox: Letterbox,
+        life: Duration,
     ) -> Result<(), PublishError> {
         let key = self.identity_key(&identity)?;
         let content = encode_to_bytes(&letterbox);
@@ -261,7 +264,7 @@ impl Node {
         let mut header = Header::post(topic, identity, &content, wall_now());
         header.kind = Kind::VALUE;
         header.name = Letterbox::NAME.as_bytes().to_vec();
-        header.ttl_s = u32::try_from(limits::TTL_MAX.as_secs()).unwrap_or(u32::MAX);
+        header.ttl_s = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
         let head = self.head(&identity, Letterbox::NAME).await;
         header.seq = head.map_or(0, |head| head.seq).saturating_add(1);
         self.publish_made(header, content, None, &key, &Terms::default())

@@ -78,7 +78,7 @@ impl Node {
         self.check_price(&draft, from)?;
         let LetterDraft { to, body, ttl, .. } = draft;
         let job = move |work: &mut Work<'_>| {
-            work.desk.add_identity(from, work.rng);
+            work.desk.add_identity(from, work.now, work.rng);
             work.desk.send(from, to, body, ttl, work.now, work.rng)
         };
         let (sent, written) = self.inner.letters.ask(job).await?;

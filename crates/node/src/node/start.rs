@@ -297,7 +297,7 @@ fn clerk(
     let network = Arc::new(config.network());
     let (me, rules) = (id.as_author(), config.letters());
     let mut desk = Desk::new(me, *secret.expose(), network, rules, records);
-    desk.add_identity(me, &mut rng);
+    desk.add_identity(me, wall_now(), &mut rng);
     Ok(Clerk::new(desk, Contacts::new(folder), cabinet, rng))
 }
 

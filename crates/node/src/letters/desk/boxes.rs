@@ -17,14 +17,13 @@ use super::{Desk, Identity, LIFE_MAX, Step};
 
 /// How long letters made for a code that was rotated away are opened.
 pub(crate) const HONOURED: Duration = Duration::from_hours(48);
-/// How often a letterbox is published anew; it is valid for four times as long.
-const RENEW: Duration = Duration::from_hours(7 * 24);
 /// Most addresses of an identity: the present one and those still honoured. The oldest go.
 const ADDRESSES_MAX: usize = 8;
 
 impl Desk {
-    /// Takes up an identity of ours: letters to it are opened, its letterbox is published.
-    pub(crate) fn add_identity(&mut self, identity: AuthorId, rng: &mut impl CryptoRng) {
+    /// Takes up an identity of ours: letters to it are opened, its letterbox is published. That of an
+    /// author is published a while after, so that it is not seen to come with the node's.
+    pub(crate) fn add_identity(&mut self, identity: AuthorId, now: Wall, rng: &mut impl CryptoRng) {
         if self.identities.contains_key(&identity) {
             return;
         }
@@ -42,7 +41,17 @@ impl Desk {
             }
         });
         self.keep(Record::Own(boxes.clone()));
-        self.identities.insert(identity, Identity { secret, boxes });
+        let wait = if identity == self.me {
+            Duration::ZERO
+        } else {
+            self.draw_delay(rng)
+        };
+        let own = Identity {
+            secret,
+            not_before: now.plus(wait),
+            boxes,
+        };
+        self.identities.insert(identity, own);
     }
 
     /// Whether `identity` is ours.
@@ -89,7 +98,7 @@ impl Desk {
 
     /// The letterbox of an identity of ours.
     pub(crate) fn own_letterbox(&self, identity: &AuthorId) -> Option<Letterbox> {
-        let Identity { secret, boxes } = self.identities.get(identity)?;
+        let Identity { secret, boxes, .. } = self.identities.get(identity)?;
         let address = boxes.addresses.last()?;
         Some(letterbox(secret, address))
     }
@@ -98,7 +107,7 @@ impl Desk {
     pub(crate) fn topics(&self, now: Wall) -> Vec<bruit_core::id::TopicId> {
         let weeks = week(now.minus(limits::TTL_MAX))..=week(now.plus(limits::FUTURE_MAX));
         let mut topics = Vec::new();
-        for Identity { secret, boxes } in self.identities.values() {
+        for Identity { secret, boxes, .. } in self.identities.values() {
             for address in &boxes.addresses {
                 let letterbox = letterbox(secret, address);
                 topics.extend(weeks.clone().map(|week| topic(&letterbox, week)));
@@ -139,7 +148,7 @@ impl Desk {
         let identities: Vec<_> = self.identities.keys().copied().collect();
         for identity in identities {
             let own = &self.identities[&identity];
-            let is_due = self.box_due(&own.boxes).is_some_and(|due| due <= now);
+            let is_due = self.box_due(own).is_some_and(|due| due <= now);
             let address = *own.boxes.addresses.last().expect("there is a present one");
             // Too small a bucket tells more than it may; one that is larger than needed can wait.
             if bits < address.bits || (is_due && bits > address.bits) {
@@ -151,18 +160,20 @@ impl Desk {
     }
 
     /// When a letterbox is to be published; none while there is nobody to publish it to.
-    pub(super) fn box_due(&self, boxes: &OwnBoxes) -> Option<Wall> {
-        let here = boxes
+    pub(super) fn box_due(&self, own: &Identity) -> Option<Wall> {
+        let here = own
+            .boxes
             .published
             .filter(|(network, _)| network == self.network.id());
-        let due = here.map_or(Wall::default(), |(_, published)| published.plus(RENEW));
-        self.is_linked.then_some(due)
+        let renewed = |(_, published): (_, Wall)| published.plus(self.renewal());
+        let due = here.map_or(Wall::default(), renewed);
+        self.is_linked.then_some(due.max(own.not_before))
     }
 
     fn publish_box(&mut self, identity: AuthorId, now: Wall) {
         let network = *self.network.id();
         let own = &self.identities[&identity];
-        if self.box_due(&own.boxes).is_none_or(|due| due > now) {
+        if self.box_due(own).is_none_or(|due| due > now) {
             return;
         }
         let own = self.identities.get_mut(&identity).expect("it is ours");
@@ -173,16 +184,22 @@ impl Desk {
         self.steps.push(Step::PublishBox {
             identity,
             letterbox,
+            life: self.rules.box_life,
         });
     }
 
     /// Notes that a letterbox was not published: it is tried again in a minute.
     pub(crate) fn box_not_published(&mut self, identity: &AuthorId, now: Wall) {
-        let network = *self.network.id();
+        let (network, renewal) = (*self.network.id(), self.renewal());
         if let Some(own) = self.identities.get_mut(identity) {
-            let again = now.plus(Duration::from_mins(1)).minus(RENEW);
+            let again = now.plus(Duration::from_mins(1)).minus(renewal);
             own.boxes.published = Some((network, again));
         }
+    }
+
+    /// How often a letterbox is published anew.
+    fn renewal(&self) -> Duration {
+        self.rules.box_life / 4
     }
 
     /// Makes `fresh` the present address; those before it are honoured for `honoured` at most.

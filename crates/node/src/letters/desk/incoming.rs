@@ -130,7 +130,7 @@ impl Desk {
         }
     }
 
-    fn draw_delay(&self, rng: &mut impl CryptoRng) -> Duration {
+    pub(super) fn draw_delay(&self, rng: &mut impl CryptoRng) -> Duration {
         let within = u64::try_from(self.rules.within.as_millis()).unwrap_or(u64::MAX);
         let drawn = rng.next_u64().checked_rem(within.saturating_add(1));
         Duration::from_millis(drawn.unwrap_or(0))

@@ -52,6 +52,8 @@ pub(crate) struct Rules {
     pub(crate) acknowledge: Acknowledge,
     /// Within which time, drawn evenly.
     pub(crate) within: Duration,
+    /// How long a letterbox is valid; it is renewed after a quarter of that.
+    pub(crate) box_life: Duration,
 }
 
 /// What is to be done, in order.
@@ -61,6 +63,7 @@ pub(crate) enum Step {
     PublishBox {
         identity: AuthorId,
         letterbox: Letterbox,
+        life: Duration,
     },
     /// Look for somebody's letterbox; answered by [`Desk::looked_up`].
     LookUp(AuthorId),
@@ -95,6 +98,8 @@ pub(crate) struct Sealing {
 #[derive(Debug)]
 struct Identity {
     secret: LetterSecret,
+    /// Its letterbox is not published earlier.
+    not_before: Wall,
     boxes: OwnBoxes,
 }
 
@@ -236,7 +241,7 @@ impl Desk {
             .chain(open.map(|out| out.until))
             .chain(self.held_up.values().copied())
             .chain(self.owed.values().map(|owed| owed.due))
-            .chain(boxes.filter_map(|identity| self.box_due(&identity.boxes)))
+            .chain(boxes.filter_map(|identity| self.box_due(identity)))
             .min()
     }
 

@@ -56,6 +56,7 @@ impl World {
         let rules = Rules {
             acknowledge,
             within: Duration::from_mins(10),
+            box_life: 4 * WEEK,
         };
         for number in 0..persons {
             let seed = [u8::try_from(number).unwrap() + 1; 32];
@@ -75,7 +76,7 @@ impl World {
     fn desk(&mut self, key: &SecretKey, seed: [u8; 32], rules: Rules, kept: Vec<Record>) -> Desk {
         let me = key.author_id();
         let mut desk = Desk::new(me, seed, Arc::clone(&self.network), rules, kept);
-        desk.add_identity(me, &mut self.rng);
+        desk.add_identity(me, self.now, &mut self.rng);
         desk.note_network(true, 3);
         desk.resume(self.now);
         desk
