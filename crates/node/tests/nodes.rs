@@ -130,7 +130,10 @@ async fn spread_and_stored_come_true_and_without_company_a_bulletin_is_queued() 
     assert_eq!((spread.result, spread.spread), (Outcome::Spread, 1));
     // What was queued came with the first link.
     let mut held = b
-        .subscribe(Topics::All, From::Since(Duration::from_mins(1)))
+        .subscribe(
+            Topics::Named(vec!["news".into()]),
+            From::Since(Duration::from_mins(1)),
+        )
         .expect("fine");
     let mut bodies = Vec::new();
     for _ in 0..3 {
