@@ -163,6 +163,25 @@ fn kill(daemons: &mut [Daemon], killed: &BTreeSet<usize>) -> Duration {
     }
 }
 
+/// The totals once nothing goes round any more: each node and each author publishes a letterbox, off any
+/// tree that is warm.
+fn settled(apis: &[Api]) -> (u64, u64) {
+    let begun = Instant::now();
+    let mut before = totals(apis);
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = totals(apis);
+        if now.0 == before.0 {
+            return now;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "letterboxes go round"
+        );
+        before = now;
+    }
+}
+
 #[test]
 fn fifty_nodes_become_one_network_that_survives_the_death_of_fifteen() {
     let mut random = Random::new();
@@ -195,7 +214,7 @@ fn fifty_nodes_become_one_network_that_survives_the_death_of_fifteen() {
     // The trees of ten publishers form while these travel.
     let warm_up = publish(&publishers, "warm-up", 100);
     assert_once(&inboxes, &warm_up);
-    let before = totals(&apis);
+    let before = settled(&apis);
     let bodies = publish(&publishers, "warm", 100);
     assert_once(&inboxes, &bodies);
     let after = totals(&apis);
