@@ -23,9 +23,8 @@ type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
 ///
 /// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
 /// 3: the table of versions, which 2 had no use for.
-/// 4: every row has a seal.
-/// 5: the tables of large contents, which 4 had no use for.
-const STEPS: [Step; 4] = [|_| Ok(()), |_| Ok(()), seal_rows, |_| Ok(())];
+/// 4: every row has a seal; the tables of large contents are made where there are none.
+const STEPS: [Step; 3] = [|_| Ok(()), |_| Ok(()), seal_rows];
 
 /// The schema this program writes, and the newest it reads.
 pub(super) const SCHEMA: u64 = 1 + STEPS.len() as u64;
