@@ -69,21 +69,24 @@ impl Client {
         path: &str,
         content: Bytes,
     ) -> Result<T, Failure> {
+        let mut connection = self.dial().await?;
         let mut request = self.request(Method::POST, path, content)?;
         let octets = HeaderValue::from_static("application/octet-stream");
         request.headers_mut().insert(CONTENT_TYPE, octets);
-        read(self.send_request(request).await?).await
+        let response = connection.send_request(request).await;
+        let response = response.map_err(|error| self.lost(&error.to_string()))?;
+        read(accepted(response).await?).await
     }
 
     /// Asks for a content from byte `start` on; what comes may begin at 0 all the same.
     pub(crate) async fn download(&self, path: &str, start: u64) -> Result<Download, Failure> {
+        let mut connection = self.dial().await?;
         let mut request = self.request(Method::GET, path, Bytes::new())?;
         if start > 0 {
             let range = HeaderValue::from_str(&format!("bytes={start}-"));
             let range = range.expect("digits and letters");
             request.headers_mut().insert(RANGE, range);
         }
-        let mut connection = self.dial().await?;
         let response = connection.send_request(request).await;
         let response = response.map_err(|error| self.lost(&error.to_string()))?;
         if start > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
@@ -141,14 +144,9 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
-        self.send_request(self.request(method, path, body)?).await
-    }
-
-    async fn send_request(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Failure> {
+        // Whether somebody is there is said before what is wrong with the token.
         let mut connection = self.dial().await?;
+        let request = self.request(method, path, body)?;
         let response = connection.send_request(request).await;
         accepted(response.map_err(|error| self.lost(&error.to_string()))?).await
     }

@@ -122,12 +122,6 @@ impl From<StartError> for Failure {
                 "record",
                 "name a new file with --record, or move that one: none is written over".to_owned(),
             ),
-            StartError::OtherNetwork { .. } => (
-                "other_network",
-                "start it with that network's --network, --price and --secret, or give this one a \
-                 folder of its own: --data DIR"
-                    .to_owned(),
-            ),
             StartError::Record { .. } => (
                 "record",
                 "name a file in a folder this user may write to with --record".to_owned(),

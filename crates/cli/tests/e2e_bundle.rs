@@ -47,7 +47,7 @@ fn what_one_node_holds_gets_to_another_that_never_met_it() {
     let told = third.api().subscribe("topic=news&since=1h");
     assert!(told.wait(41, PATIENCE));
     let export = there
-        .command(&["export", "-"])
+        .command(&["export", "--topic", "news", "-"])
         .stdout(Stdio::piped())
         .output()
         .unwrap();

@@ -308,7 +308,7 @@ fn neither_keys_nor_letters_are_readable_by_others_or_logged() {
     std::fs::write(alice.data().join("letter.key"), "nonsense").unwrap();
     let mut alice = alice;
     assert_eq!(alice.stop(), 0);
-    let run = alice.run(&["--json", "run", "--listen", "127.0.0.1:0"]);
+    let run = alice.run(&["--json", "run", "--listen", "127.0.0.1:0", "--price", "0"]);
     assert_eq!(
         (run.code, &run.error()["code"]),
         (2, &Value::from("key_malformed"))

@@ -217,7 +217,7 @@ fn a_chain_a_picture_a_list_and_the_end_of_a_value() {
     }
     assert_eq!(
         (&cats[0]["kind"], &cats[0]["size"]),
-        (&"value".into(), &60_000.into())
+        (&"manifest".into(), &60_000.into())
     );
     assert_eq!(
         daemon
@@ -250,9 +250,9 @@ fn a_chain_a_picture_a_list_and_the_end_of_a_value() {
 #[test]
 fn what_cannot_be_put_or_got_says_why_with_its_exit_code() {
     let daemon = Daemon::start(&["--max-work", "12"]);
-    let big = "x".repeat(70_000);
     let file = daemon.data().join("big");
-    std::fs::write(&file, &big).unwrap();
+    let big = std::fs::File::create(&file).unwrap();
+    big.set_len((16 << 20) + 1).unwrap();
     let file = file.to_str().unwrap();
     let (id, long) = ("07".repeat(32), "n".repeat(65));
     let cases: &[(&[&str], i32, &str)] = &[

@@ -42,6 +42,7 @@ mod mailbox;
 mod meter;
 mod miner;
 mod moments;
+mod networks;
 mod node;
 mod notices;
 mod publishing;

@@ -281,13 +281,17 @@ impl Value {
     }
 }
 
+/// What the names begin with of values that nodes keep for themselves.
+const RESERVED: &str = "bruit/";
+
 /// After it a bulletin is worth half as much.
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Which of the bulletins held here to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Every kind; values and files otherwise, and all kinds of the topic when one is named.
+    /// Every kind; values and files otherwise, and all kinds of the topic when one is named. Values that
+    /// nodes keep for themselves, whose names begin with `bruit/`, are listed with `all`, or by name.
     pub all: bool,
     /// Only of this topic.
     pub topic: Option<String>,
@@ -308,6 +312,7 @@ impl Filter {
     pub(crate) fn admits(&self, value: &Value, now: Wall) -> bool {
         let kinds = [Kind::VALUE, Kind::MANIFEST];
         let is_kind = self.all || self.topic.is_some() || kinds.contains(&value.kind);
+        let is_ours = self.all || self.name.is_some() || !value.name.starts_with(RESERVED);
         let is_author = |authors: &Vec<AuthorId>| authors.contains(&value.author);
         let is_name = |pattern: &String| match pattern.strip_suffix('*') {
             Some(start) => value.name.starts_with(start),
@@ -320,6 +325,7 @@ impl Filter {
         };
         value.expires_ms > now.as_millis()
             && is_kind
+            && is_ours
             && self.authors.as_ref().is_none_or(is_author)
             && self.name.as_ref().is_none_or(is_name)
             && self.tag.as_ref().is_none_or(|tag| *tag == value.tag)
@@ -401,6 +407,12 @@ mod tests {
             ..value.clone()
         };
         assert!(!some().admits(&post, NOW));
+        let letterbox = Value {
+            name: "bruit/letterbox".to_owned(),
+            ..value.clone()
+        };
+        assert!(!some().admits(&letterbox, NOW));
+        assert!(name("bruit/*").admits(&letterbox, NOW));
         assert!(
             Filter {
                 all: true,

@@ -201,9 +201,10 @@ async fn a_folder_stays_with_its_network_and_loses_nothing_to_another() {
     let id = ValueAddress::Id(a.put(put).await.expect("put").id);
     a.shutdown().await;
     for (network, price) in [("two", 0), ("one", 5)] {
-        let error = Node::spawn(of(network, price)).await.expect_err("another");
-        let text = error.to_string();
-        assert!(text.contains("one at price 0"), "{text}");
+        let other = node(&[], of(network, price)).await;
+        let nothing = other.get(&id, Duration::ZERO).await.expect("read");
+        assert_eq!(nothing, None, "it is no bulletin of {network} at {price}");
+        other.shutdown().await;
     }
     let a = node(&[], of("one", 0)).await;
     assert_eq!(body(&a, &id).await, Some(b"kept".to_vec()));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bruit_api::text;
-use bruit_api::types::WholeValue;
+use bruit_api::types::{Body, WholeValue};
 use clap::Args;
 
 use crate::args::Global;
@@ -46,7 +46,8 @@ impl Get {
         let chain = progress::shown("looking for it", chain).await?;
         if global.json {
             for value in &chain {
-                output::line(&output::json(value))?;
+                let whole = self.with_contents(&client, value).await?;
+                output::line(&output::json(&whole))?;
             }
             if self.out.is_none() {
                 return Ok(());
@@ -70,6 +71,25 @@ impl Get {
             Some(path) => write_whole(path, &contents),
             None => Ok(std::io::stdout().write_all(&contents)?),
         }
+    }
+
+    /// A value with its contents in place of their manifest; without them when they go to a file.
+    async fn with_contents(
+        &self,
+        client: &Client,
+        value: &WholeValue,
+    ) -> Result<WholeValue, Failure> {
+        if !files::is_manifest(value) {
+            return Ok(value.clone());
+        }
+        let body = match &self.out {
+            Some(_) => Body::default(),
+            None => Body::of(&files::get_content(client, &value.id, self.timeout).await?),
+        };
+        Ok(WholeValue {
+            body,
+            ..value.clone()
+        })
     }
 
     /// The value, after what it goes on from when the chain is wanted.

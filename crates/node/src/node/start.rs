@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +14,6 @@ use bruit_core::event::{Event, Restored, RestoredFile, RestoredId};
 use bruit_core::id::NodeId;
 use bruit_core::identity::SecretKey;
 use bruit_core::journal::Origin;
-use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now, Wall};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
@@ -27,10 +26,11 @@ use crate::keyring::Keyring;
 use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, KeyName, Secret};
 use crate::letters::{Cabinet, Clerk, Contacts, Desk, Letters};
 use crate::moments::Moments;
+use crate::networks::{self, STORE_FILE};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
-use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions, Write};
+use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::verify::Verifier;
 use crate::wall::wall_now;
@@ -65,16 +65,6 @@ pub enum StartError {
     /// An access rule cannot be read.
     #[error(transparent)]
     Access(#[from] ParseAccessError),
-    /// The folder holds the bulletins of another network.
-    #[error("the data folder {} holds the bulletins of the network {held}, and this is {asked}", folder.display())]
-    OtherNetwork {
-        /// The folder.
-        folder: PathBuf,
-        /// Whose bulletins it holds.
-        held: String,
-        /// Which network was asked for.
-        asked: String,
-    },
     /// The recording cannot be begun.
     #[error("a recording cannot be written to {}: {error}", path.display())]
     Record {
@@ -118,8 +108,13 @@ impl Parts {
         let data = config.data.as_ref().map(DataFolder::open).transpose()?;
         let (sender, store_events) = mpsc::unbounded_channel();
         let keeps = config.data.is_some();
+        let network = config.network();
+        let file = data
+            .as_ref()
+            .map(|data| networks::store_file(data.path(), &network));
         let options = StoreOptions {
-            network: Some(*config.network().id()),
+            network: Some(*network.id()),
+            file: file.unwrap_or_else(|| STORE_FILE.to_owned()),
             ..StoreOptions::default()
         };
         let sink = move |event| {
@@ -130,9 +125,6 @@ impl Parts {
             }
         };
         let (store, recovered) = open(options, Box::new(sink))?;
-        if let Some(folder) = &config.data {
-            keep_to_network(folder, &store, &recovered, &config.network())?;
-        }
         let keyring = Keyring::default();
         let (key, author) = match &data {
             Some(data) => {
@@ -352,43 +344,6 @@ async fn bind(listen: Option<SocketAddr>, key: &Secret) -> Result<IrohTransport,
         match bind_to(any).await {
             Err(BindError::PortTaken { .. }) if port < DEFAULT_PORT + PORTS_TRIED => port += 1,
             bound => return Ok(bound?),
-        }
-    }
-}
-
-/// Name of the network among the store's notes.
-const NETWORK: &str = "network";
-
-/// Sees to it that a folder stays with one network: bulletins of another are nothing to it, and would
-/// be taken for damage.
-fn keep_to_network(
-    folder: &Path,
-    store: &Store,
-    recovered: &Recovered,
-    network: &Network,
-) -> Result<(), StartError> {
-    let asked = format!("{} at price {}", network.name(), network.price().get());
-    let mut note = network.id().as_bytes().to_vec();
-    note.extend(asked.bytes());
-    match recovered
-        .meta
-        .get(NETWORK)
-        .map(|held| held.split_at_checked(32))
-    {
-        Some(Some((id, held))) if id != network.id().as_bytes() => Err(StartError::OtherNetwork {
-            folder: folder.to_owned(),
-            held: String::from_utf8_lossy(held).into_owned(),
-            asked,
-        }),
-        Some(_) => Ok(()),
-        None => {
-            let write = Write::Meta {
-                key: NETWORK,
-                value: note,
-            };
-            // A store that takes no writes says so by itself, and keeps nothing of this network.
-            store.submit(write).ok();
-            Ok(())
         }
     }
 }

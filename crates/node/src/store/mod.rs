@@ -55,15 +55,14 @@ pub use self::files::KnownFile;
 pub(crate) use self::medium::sync_folder;
 pub use self::scan::{Page, Scan};
 
+use crate::networks::STORE_FILE;
+
 use self::disk::Disk;
 use self::lock::FolderLock;
 use self::medium::{FileMedium, Medium};
 use self::memory::Memory;
 use self::reader::{Request, Requests};
 use self::writer::Shared;
-
-/// Name of the database in the data folder.
-const STORE_FILE: &str = "store.redb";
 
 /// How long a shutdown waits for the last writes.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
@@ -311,6 +310,8 @@ pub enum Place {
 /// How a store uses memory and disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreOptions {
+    /// Name of the database in the data folder. Default `store.redb`.
+    pub file: String,
     /// Memory for pages of the database. Default 8 MiB: the inner pages of a million bulletins. More
     /// spares reads when old bulletins are asked for.
     pub cache_bytes: usize,
@@ -335,6 +336,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
+            file: STORE_FILE.to_owned(),
             cache_bytes: 8 << 20,
             pending_bytes_max: 64 << 20,
             batch_writes_max: 4_096,
@@ -421,7 +423,7 @@ impl Store {
         };
         check_folder(folder)?;
         let lock = FolderLock::take(folder)?;
-        let medium = Box::new(FileMedium::new(folder.join(STORE_FILE)));
+        let medium = Box::new(FileMedium::new(folder.join(&options.file)));
         Self::open_medium(medium, Some(lock), options, events)
     }
 

@@ -12,7 +12,7 @@ use bruit_core::time::Wall;
 use bruit_core::wire::encode_to_bytes;
 use bytes::Bytes;
 
-use crate::world::{TOPIC, alone, local, spawn, until};
+use crate::world::{TOPIC, alone, live, local, spawn, until};
 
 /// Bulletins that are retained.
 const RETAINED: u64 = 100_000;
@@ -63,8 +63,11 @@ fn fill<'a>(folder: &Path, bulletins: impl Iterator<Item = (u64, &'a Bulletin)>)
     store.shutdown().expect("syncs");
 }
 
+/// How many of the topic are retained; a subscription must be open.
 async fn retained(node: &Node) -> u64 {
-    node.status().await.expect("runs").store.items
+    let topics = node.topics().await;
+    let topic = topics.iter().find(|topic| topic.topic == TOPIC);
+    topic.expect("there is a subscriber").retained
 }
 
 /// Lets a node that lacks what `is_missing` says catch up with `whole`; answers the bytes it took.
@@ -82,6 +85,7 @@ async fn catch_up(
     };
     let started = Instant::now();
     let late = spawn(&[whole], config).await;
+    let _subscription = live(&late);
     assert_eq!(retained(&late).await, RETAINED - MISSING);
     until(Duration::from_mins(1), "everything is there", async || {
         retained(&late).await == RETAINED
