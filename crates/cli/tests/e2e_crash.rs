@@ -155,7 +155,8 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn refused(home: &Path, data: &Path) -> serde_json::Value {
     let done = run(
         bruit(home)
-            .args(["--json", "run", "--listen", "127.0.0.1:0", "--data"])
+            .args(["--json", "run", "--listen", "127.0.0.1:0"])
+            .args(["--price", "0", "--data"])
             .arg(data),
         "",
     );
@@ -183,20 +184,18 @@ fn a_file_where_the_folder_should_be_stays_as_it_is() {
 fn a_store_that_is_none_is_kept_as_it_is() {
     let mut daemon = Daemon::start(&["--price", "0"]);
     assert_eq!(daemon.stop(), 0);
-    let store = fs::read_dir(daemon.data())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let store = store
-        .into_iter()
-        .find(|path| path.extension().is_some_and(|end| end == "redb"))
-        .unwrap();
-    fs::write(&store, "no database, but somebody's only copy of something").unwrap();
-    let before = fs::read(&store).unwrap();
-    println!(
-        "{}",
-        refused(daemon.data().parent().unwrap(), daemon.data())
-    );
-    assert_eq!(fs::read(&store).unwrap(), before);
+    for file in ["store.redb", "letters.redb"] {
+        let file = daemon.data().join(file);
+        let good = fs::read(&file).unwrap();
+        let before = b"no database, but somebody's only copy of something";
+        fs::write(&file, before).unwrap();
+        println!(
+            "{}",
+            refused(daemon.data().parent().unwrap(), daemon.data())
+        );
+        assert_eq!(fs::read(&file).unwrap(), before);
+        fs::write(&file, good).unwrap();
+    }
 }
 
 /// A file system of its own in memory; gone with its handle.
