@@ -32,6 +32,7 @@ use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
 use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
+use crate::values::VALUES_TOPIC;
 use crate::verify::Verifier;
 use crate::wall::wall_now;
 
@@ -194,6 +195,8 @@ impl Node {
             parts.recovered.next_seq,
             asking_sender,
         );
+        // Values that came before anybody here put one are shown under their topic's name all the same.
+        hub.learn(VALUES_TOPIC);
         let id = parts.key.node_id();
         let asking_bits = Arc::new(AtomicU8::new(0));
         let (chunk_sender, chunk_news) = watch::channel(0);
