@@ -275,6 +275,9 @@ fn what_cannot_be_put_or_got_says_why_with_its_exit_code() {
         (&["del", "x", "--author", "nobody"], 1, "not_found"),
         (&["boost", &id, "--bits", "3"], 1, "not_found"),
         (&["watch", &id], 2, "usage"),
+        (&["watch", "default/"], 2, "usage"),
+        (&["get", ""], 2, "usage"),
+        (&["del", ""], 2, "usage"),
         (&["ls", "--author", "nobody"], 2, "bad_request"),
     ];
     for (args, code, word) in cases {

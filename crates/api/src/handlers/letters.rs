@@ -189,7 +189,7 @@ fn one_of<T: Ord + Copy + std::fmt::Display>(
     match known.as_slice() {
         [one] => Ok(*one),
         [] => Err(ApiError::not_found(
-            format!("there is no {what} {}", text.escape_debug()),
+            format!("`{}` is no {what}", text.escape_debug()),
             fix,
         )),
         several => Err(ApiError::bad_request(

@@ -38,7 +38,7 @@ impl Del {
     async fn delete(&self, client: &Client) -> Result<Kept, Failure> {
         let delete = |author: &str, name: &str| {
             let path = super::value_path("/v1/values", &format!("{author}/{name}"));
-            async move { client.delete(&path).await }
+            async move { client.delete(&path?).await }
         };
         let Some(author) = &self.author else {
             // `a/b` is the name `b` of the author `a` when there is such a key of ours.

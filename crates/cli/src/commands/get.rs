@@ -106,7 +106,7 @@ impl Get {
     }
 
     async fn one(&self, client: &Client, address: &str) -> Result<WholeValue, Failure> {
-        let path = super::value_path("/v1/values", address);
+        let path = super::value_path("/v1/values", address)?;
         let timeout = format!("{}ms", self.timeout.as_millis());
         let path = format!("{path}?timeout={}", client::encode(&timeout));
         client.get(&path).await

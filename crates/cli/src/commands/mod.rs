@@ -122,13 +122,17 @@ where
 }
 
 /// The path of the value at `address` under `/v1/values` or another root: `ID` or `AUTHOR/NAME`.
-fn value_path(root: &str, address: &str) -> String {
-    match address.split_once('/') {
-        None => format!("{root}/{}", client::encode(address)),
-        Some((author, name)) => {
-            format!("{root}/{}/{}", client::encode(author), client::encode(name))
-        }
+fn value_path(root: &str, address: &str) -> Result<String, Failure> {
+    let parts = address.split_once('/');
+    let parts = parts.map_or_else(|| vec![address], |(author, name)| vec![author, name]);
+    if parts.contains(&"") {
+        return Err(Failure::usage(
+            format!("`{}` is no value's address", output::escape(address)),
+            "give an id, or AUTHOR/NAME",
+        ));
     }
+    let parts: Vec<_> = parts.into_iter().map(client::encode).collect();
+    Ok(format!("{root}/{}", parts.join("/")))
 }
 
 /// `-` where there is nothing to say.

@@ -56,7 +56,7 @@ impl Watch {
     async fn follow(&self, global: &Global) -> Result<(), Failure> {
         let folder = global.folder()?;
         let client = Client::new(&folder);
-        let path = super::value_path("/v1/follow", &self.address);
+        let path = super::value_path("/v1/follow", &self.address)?;
         let mut events = client.events(&path).await?;
         let mut came = 0;
         while self.count.is_none_or(|count| came < count) {
