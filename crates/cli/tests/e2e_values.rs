@@ -17,20 +17,6 @@ use serde_json::Value;
 /// A value that was put must be readable everywhere within this.
 const EVERYWHERE: Duration = Duration::from_secs(2);
 
-/// Daemons of which all but the first are told of the first alone, each linked to three others.
-fn network(count: usize) -> Vec<Daemon> {
-    let args = ["--profile", "local", "--price", "0"];
-    let first = Daemon::start(&args);
-    let address = first.address().to_owned();
-    let join = [&["--join", &address][..], &args].concat();
-    let mut daemons = vec![first];
-    daemons.extend((1..count).map(|_| Daemon::start(&join)));
-    for daemon in &daemons {
-        daemon.wait_for_links(count.min(4) - 1);
-    }
-    daemons
-}
-
 #[track_caller]
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
@@ -40,7 +26,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 #[test]
 fn ten_daemons_read_a_value_by_id_and_by_name_also_after_its_writer_is_gone() {
-    let mut daemons = network(10);
+    let mut daemons = common::network(10, 3);
     let put = daemons[0].json(&["put", "--name", "a/b", "--tag", "t", "hello"]);
     assert_eq!(
         (&put["seq"], &put["result"]),
@@ -92,7 +78,7 @@ fn ten_daemons_read_a_value_by_id_and_by_name_also_after_its_writer_is_gone() {
 
 #[test]
 fn of_twenty_who_put_with_the_same_condition_one_wins_everywhere() {
-    let daemons = network(5);
+    let daemons = common::network(5, 3);
     let key = daemons[0].json(&["id", "keys", "export", "default"]);
     for daemon in &daemons {
         let mut import = daemon.command(&["id", "keys", "import", "shared"]);

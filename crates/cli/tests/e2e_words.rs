@@ -18,19 +18,6 @@ use serde_json::json;
 
 const DAEMONS: usize = 16;
 
-fn network() -> Vec<Daemon> {
-    let args = ["--profile", "local", "--price", "0"];
-    let first = Daemon::start(&args);
-    let address = first.address().to_owned();
-    let join = [&["--join", &address][..], &args].concat();
-    let mut daemons = vec![first];
-    daemons.extend((1..DAEMONS).map(|_| Daemon::start(&join)));
-    for daemon in &daemons {
-        daemon.wait_for_links(4);
-    }
-    daemons
-}
-
 /// Publishes ten bulletins that wait for `word`; answers their ids. The last answer is the last thing
 /// the daemon does.
 fn say(daemon: &mut Daemon, topic: &str, word: &str) -> Vec<String> {
@@ -65,7 +52,7 @@ fn assert_held(daemons: &[&Daemon], ids: &[String]) {
 
 #[test]
 fn each_word_is_true_when_its_sayer_dies_of_it() {
-    let mut daemons = network();
+    let mut daemons = common::network(DAEMONS, 4);
     let mut publisher = daemons.remove(5);
     let others: Vec<&Daemon> = daemons.iter().collect();
 

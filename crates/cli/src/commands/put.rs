@@ -19,7 +19,7 @@ use crate::{output, progress};
 #[command(
     after_help = "Examples:\n  bruit put 'never changes'\n  bruit put --name weather/today '21 degrees'\n  \
                         bruit put --name weather/today --if-seq 1 '22 degrees'\n  date | bruit put --name clock -\n  \
-                        bruit put --file cat.jpg --tag cats\n\nWithout a name a value is had by its id and never \
+                        bruit put --file cat.jpg --tag cats --ttl 1h\n\nWithout a name a value is had by its id and never \
                         changes. With one, the latest version counts; one with --prev keeps what it goes on from."
 )]
 pub(crate) struct Put {

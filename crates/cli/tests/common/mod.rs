@@ -251,6 +251,21 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     lines
 }
 
+/// Daemons at price 0 of which all but the first are told of the first alone, each with so many links.
+#[track_caller]
+pub fn network(count: usize, links: usize) -> Vec<Daemon> {
+    let args = ["--profile", "local", "--price", "0"];
+    let first = Daemon::start(&args);
+    let address = first.address().to_owned();
+    let join = [&["--join", &address][..], &args].concat();
+    let mut daemons = vec![first];
+    daemons.extend((1..count).map(|_| Daemon::start(&join)));
+    for daemon in &daemons {
+        daemon.wait_for_links(links);
+    }
+    daemons
+}
+
 /// A daemon that is ready, and its folder.
 #[derive(Debug)]
 pub struct Daemon {
