@@ -109,15 +109,16 @@ fn chunk(shared: &Shared, id: &BulletinId, index: u32) -> Result<Option<Bytes>, 
     }
 }
 
-/// Tells of bodies that are damaged, and has them given up.
+/// Has bodies that are damaged given up, then tells of them: who hears it and waits for the writer finds
+/// them gone.
 fn lost(shared: &Shared, bodies: Vec<(BulletinId, u64)>) {
     if bodies.is_empty() {
         return;
     }
     let ids = bodies.iter().map(|(id, _)| *id).collect();
-    (shared.events)(StoreEvent::Damaged { ids });
     // Refused, they are found again when they are read again.
     shared.queue.submit(Write::Lost { bodies }).ok();
+    (shared.events)(StoreEvent::Damaged { ids });
 }
 
 /// After a failed read the database may refuse everything. A write that changes nothing makes the
