@@ -56,9 +56,8 @@ fn each_word_is_true_when_its_sayer_dies_of_it() {
     let mut publisher = daemons.remove(5);
     let others: Vec<&Daemon> = daemons.iter().collect();
 
-    // Another has synced it: it needs the publisher no more. (Those confirm that got it straight from
-    // the publisher, and along a warm tree that may be one.)
-    let spread = say(&mut publisher, "words", "spread:1");
+    // Three have synced it: it needs the publisher no more.
+    let spread = say(&mut publisher, "words", "spread:3");
     assert_held(&others, &spread);
 
     // It is on its disk: it comes back with it, and reaches the others at the latest then.

@@ -222,6 +222,14 @@ pub enum Command {
     },
     /// Say goodbye on every link.
     Shutdown,
+    /// Push the bulletin with this id, which the next command publishes, to so many neighbours at least:
+    /// only they confirm that they keep it.
+    Spread {
+        /// Which bulletin.
+        id: BulletinId,
+        /// How many neighbours.
+        least: u32,
+    },
 }
 
 /// What to do.

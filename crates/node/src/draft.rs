@@ -65,6 +65,16 @@ pub enum Wait {
     Spread(u32),
 }
 
+impl Wait {
+    /// How many neighbours must say that they keep it.
+    pub(crate) const fn least(self) -> Option<u32> {
+        match self {
+            Self::Accepted | Self::Stored => None,
+            Self::Spread(least) => Some(least),
+        }
+    }
+}
+
 impl Draft {
     /// A post of `body` on `topic`, valid for an hour, by the node's default author.
     pub fn new(topic: impl Into<String>, body: impl Into<Bytes>) -> Self {

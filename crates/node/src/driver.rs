@@ -578,8 +578,13 @@ impl Driver {
         match order {
             Order::Engine(command) => self.feed(Event::Command(command), now),
             Order::Publish(request) => {
+                let least = request.wait.least();
                 let bulletin = self.publishing.begin(*request);
                 if let Some(bulletin) = bulletin {
+                    if let Some(least) = least {
+                        let id = *bulletin.id();
+                        self.feed(Event::Command(Command::Spread { id, least }), now);
+                    }
                     self.feed(Event::Command(Command::Publish(bulletin)), now);
                 }
                 self.asking_bits

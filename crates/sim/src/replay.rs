@@ -231,6 +231,7 @@ const fn kind(event: &Event) -> &'static str {
             Command::Validate { .. } => "validate",
             Command::SendFrame { .. } => "send frame",
             Command::Shutdown => "shutdown",
+            Command::Spread { .. } => "spread",
         },
     }
 }

@@ -1,9 +1,10 @@
 //! Evidence of spreading: who has synced what to disk (R10).
 //!
 //! Only the node that injected a bulletin needs the word, so only a copy that came straight from
-//! there (hops 0) is answered; relays are spared a frame per bulletin.
+//! there (hops 0) is answered; relays are spared a frame per bulletin. Such a copy is answered too when
+//! another was quicker.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
@@ -17,12 +18,17 @@ pub(crate) struct Kept {
     unsynced: BTreeMap<BulletinId, LinkId>,
     /// In the order they came; may name what was synced since.
     unsynced_order: VecDeque<BulletinId>,
+    /// Synced here lately, whoever brought it.
+    synced: BTreeSet<ShortId>,
+    synced_order: VecDeque<ShortId>,
     /// Synced here, not yet told.
     pending: BTreeMap<LinkId, Vec<ShortId>>,
     due: Option<Mono>,
     /// Published here, and who has synced it.
     own: BTreeMap<ShortId, (BulletinId, Vec<NodeId>)>,
     own_order: VecDeque<ShortId>,
+    /// How many neighbours are to keep a bulletin that is about to be published here.
+    wanted: BTreeMap<ShortId, u32>,
 }
 
 impl Kept {
@@ -32,17 +38,37 @@ impl Kept {
     const OWN_MAX: usize = 4_096;
     /// Bulletins waiting for the disk; the oldest go, which a disk that fails never writes.
     const UNSYNCED_MAX: usize = 65_536;
+    /// Synced bulletins remembered: a second of the highest rate.
+    const SYNCED_MAX: usize = 8_192;
+    /// Bulletins about to be published; who wants more has them pushed as their trees have it.
+    const WANTED_MAX: usize = 4_096;
 
     pub(crate) const fn new(gather: Duration) -> Self {
         Self {
             gather,
             unsynced: BTreeMap::new(),
             unsynced_order: VecDeque::new(),
+            synced: BTreeSet::new(),
+            synced_order: VecDeque::new(),
             pending: BTreeMap::new(),
             due: None,
             own: BTreeMap::new(),
             own_order: VecDeque::new(),
+            wanted: BTreeMap::new(),
         }
+    }
+
+    /// Notes that `least` neighbours are to keep the bulletin `id`, which is about to be published here.
+    pub(crate) fn want(&mut self, id: ShortId, least: u32) {
+        if self.wanted.len() < Self::WANTED_MAX {
+            self.wanted.insert(id, least);
+        }
+    }
+
+    /// How many neighbours are to keep the bulletin `id`, which is published now.
+    pub(crate) fn wanted(&mut self, id: &ShortId) -> usize {
+        let least = self.wanted.remove(id).unwrap_or(0);
+        usize::try_from(least).unwrap_or(usize::MAX)
     }
 
     pub(crate) const fn next_due(&self) -> Option<Mono> {
@@ -65,9 +91,15 @@ impl Kept {
         self.own.contains_key(id)
     }
 
-    pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId) {
-        self.unsynced.insert(id, link);
-        self.unsynced_order.push_back(id);
+    /// Notes that `link` injected the bulletin `id` and wants to know when it is synced here.
+    pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId, now: Mono) {
+        if self.synced.contains(&id.short()) {
+            self.confirm(id.short(), link, now);
+            return;
+        }
+        if self.unsynced.insert(id, link).is_none() {
+            self.unsynced_order.push_back(id);
+        }
         if self.unsynced_order.len() > Self::UNSYNCED_MAX
             && let Some(oldest) = self.unsynced_order.pop_front()
         {
@@ -76,10 +108,22 @@ impl Kept {
     }
 
     pub(crate) fn persisted(&mut self, id: &BulletinId, now: Mono) {
-        if let Some(link) = self.unsynced.remove(id) {
-            self.pending.entry(link).or_default().push(id.short());
-            self.due.get_or_insert(now.plus(self.gather));
+        if self.synced.insert(id.short()) {
+            self.synced_order.push_back(id.short());
         }
+        if self.synced_order.len() > Self::SYNCED_MAX
+            && let Some(oldest) = self.synced_order.pop_front()
+        {
+            self.synced.remove(&oldest);
+        }
+        if let Some(link) = self.unsynced.remove(id) {
+            self.confirm(id.short(), link, now);
+        }
+    }
+
+    fn confirm(&mut self, id: ShortId, link: LinkId, now: Mono) {
+        self.pending.entry(link).or_default().push(id);
+        self.due.get_or_insert(now.plus(self.gather));
     }
 
     /// Counts a confirmation of one of our bulletins; returns how many there are now.

@@ -9,7 +9,7 @@ use rand_core::Rng;
 
 use crate::bulletin::{Bulletin, Header, Kind};
 use crate::draw;
-use crate::id::{LinkId, ShortId};
+use crate::id::{BulletinId, LinkId, ShortId};
 use crate::intake::Verified;
 use crate::letters::Letterbox;
 use crate::time::{Mono, fraction};
@@ -25,6 +25,12 @@ use super::{Broadcast, Copy, Fact};
 impl Broadcast {
     /// Bytes of a frame that is pushed to whom a tree would not have it pushed.
     const PUSH_ANYWAY_MAX: usize = 2_048;
+
+    /// R10: has the bulletin `id`, when it is published, pushed to `least` neighbours at least, where there
+    /// are so many: only they confirm that they keep it, and a tree may have fewer branches here.
+    pub fn want_spread(&mut self, id: &BulletinId, least: u32) {
+        self.kept.want(id.short(), least);
+    }
 
     /// R7: injects a bulletin published here. Returns its bytes, and to how many neighbours it goes;
     /// with none it waits for reconciliation on the first link.
@@ -82,14 +88,7 @@ impl Broadcast {
         let parent = self.roots.get(tag).and_then(Root::parent);
         let is_detour = parent.is_some_and(|parent| parent != copy.link);
         let change = self.roots.first(tag, copy.link, waited, now);
-        if copy.hops == 0
-            && self
-                .links
-                .get(&copy.link)
-                .is_some_and(|link| link.wants_kept)
-        {
-            self.kept.delivered(id, copy.link);
-        }
+        self.note_injected(copy, &id, now);
         let mut passing = Self::passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
         passing.was_missing = is_detour && self.alert.is_grave(now);
         let mut holders = Holders::default();
@@ -120,6 +119,15 @@ impl Broadcast {
         (facts, encoded)
     }
 
+    /// R10: notes a copy that came straight from where the bulletin was published, if that wants to know
+    /// when it is kept.
+    fn note_injected(&mut self, copy: Copy, id: &BulletinId, now: Mono) {
+        let link = self.links.get(&copy.link);
+        if copy.hops == 0 && link.is_some_and(|link| link.wants_kept) {
+            self.kept.delivered(*id, copy.link, now);
+        }
+    }
+
     /// Whether `link` was known to have a bulletin that is known here, so that its copy tells nothing.
     /// Of those that passed long ago everybody has told.
     pub fn is_repeated(&self, link: LinkId, id: &ShortId) -> bool {
@@ -130,6 +138,11 @@ impl Broadcast {
     /// R2: takes a copy of a bulletin that is known already.
     pub fn duplicate(&mut self, copy: Copy, id: &ShortId, now: Mono) -> Vec<Fact> {
         self.recent.note_holder(id, copy.link);
+        let Some(passing) = self.recent.get(id) else {
+            return Vec::new();
+        };
+        let whole = passing.id;
+        self.note_injected(copy, &whole, now);
         let Some(passing) = self.recent.get(id) else {
             return Vec::new();
         };
@@ -219,7 +232,8 @@ impl Broadcast {
         let tag = passing.root_tag;
         let targets = self.targets(&holders);
         let is_large = passing.frame.len() > self.config.cold_push_bytes_max.saturating_add(256);
-        let quickest = (is_cold && is_large && tag != 0).then(|| self.quickest(&targets));
+        let quickest = (is_cold && is_large && tag != 0)
+            .then(|| self.quickest(&targets, self.config.cold_eager));
         let root = self.roots.get(tag);
         let (eager, lazy): (Vec<_>, Vec<_>) = targets.into_iter().partition(|(link, is_slow)| {
             tag != 0
@@ -239,6 +253,11 @@ impl Broadcast {
         let was_missing = is_settled && passing.was_missing;
         let is_covered = is_settled && self.alert.covers_one_more(now);
         let (mut eager, mut lazy) = (eager, lazy);
+        if passing.own {
+            let least = self.kept.wanted(&short).saturating_sub(eager.len());
+            let more = self.quickest(&lazy, least);
+            eager.extend(lazy.extract_if(.., |(link, _)| more.contains(link)));
+        }
         if is_covered && !below_floor && passing.frame.len() <= Self::PUSH_ANYWAY_MAX {
             let unasked = self.unasked(was_missing, &lazy, now);
             eager.extend(lazy.extract_if(.., |target| unasked.contains(target)));
@@ -292,11 +311,11 @@ impl Broadcast {
             .collect()
     }
 
-    /// R6: the quickest few of `targets`.
-    fn quickest(&self, targets: &[(LinkId, bool)]) -> Vec<LinkId> {
+    /// The quickest `most` of `targets`.
+    fn quickest(&self, targets: &[(LinkId, bool)], most: usize) -> Vec<LinkId> {
         let mut links: Vec<LinkId> = targets.iter().map(|(link, _)| *link).collect();
         links.sort_by_key(|link| self.links.get(link).map(|neighbour| neighbour.rtt));
-        links.truncate(self.config.cold_eager);
+        links.truncate(most);
         links
     }
 

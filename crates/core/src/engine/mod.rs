@@ -264,6 +264,7 @@ impl Engine {
     fn on_command(&mut self, command: Command, now: Now) {
         match command {
             Command::Publish(bulletin) => self.on_publish(*bulletin, now),
+            Command::Spread { id, least } => self.broadcast.want_spread(&id, least),
             Command::Import(bulletin) => self.on_import(*bulletin, now),
             Command::LookUp { number, target } => self.on_look_up(number, target, now),
             Command::Boost { id, stamp } => self.on_stamp(None, id, stamp, now),

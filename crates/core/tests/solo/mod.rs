@@ -104,6 +104,15 @@ impl Solo {
 
     /// A new peer dials, greets and puts the link into its mesh.
     pub(crate) fn link(&mut self) -> LinkId {
+        self.greeted(false)
+    }
+
+    /// A new peer that wants to know what of its bulletins is kept here.
+    pub(crate) fn link_that_wants_kept(&mut self) -> LinkId {
+        self.greeted(true)
+    }
+
+    fn greeted(&mut self, wants_kept: bool) -> LinkId {
         let link = self.connect();
         let hello = Frame::Hello {
             version: 1,
@@ -112,7 +121,7 @@ impl Solo {
             price: self.network.price().get(),
             private: false,
             network: *self.network.id(),
-            wants_kept: false,
+            wants_kept,
             nonce: [7; 32],
             clock_ms: self.now.wall.as_millis(),
             observed: None,
