@@ -9,7 +9,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::error::ApiError;
 use crate::guard;
 use crate::handlers::{
-    App, bulletins, bundles, files, keys, letters, peers, state, validate, values,
+    App, bulletins, bundles, files, keys, letters, peers, state, topology, validate, values,
 };
 
 /// What a route asks for.
@@ -201,6 +201,13 @@ static TABLE: &[Route] = {
         }),
         route(Get, "/v1/members", Token, |verb| on(verb, peers::members)),
         route(Get, "/v1/topics", Token, |verb| on(verb, state::topics)),
+        route(Get, "/v1/topology", Token, |verb| {
+            on(verb, topology::topology)
+        }),
+        route(Get, "/v1/traces", Token, |verb| on(verb, topology::list)),
+        route(Get, "/v1/traces/{id}", Token, |verb| {
+            on(verb, topology::trace)
+        }),
         route(Get, "/v1/status", Token, |verb| on(verb, state::status)),
         route(Get, "/v1/identity", Token, |verb| on(verb, state::identity)),
         route(Post, "/v1/keys/{name}/unlock", Token, |verb| {

@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Drop(cmd::drop::Drop),
     /// List the subscribed topics
     Topics(cmd::topics::Topics),
+    /// Show which nodes are linked
+    Topology(cmd::topology::Topology),
+    /// Show which way a bulletin took
+    Trace(cmd::trace::Trace),
     /// Publish on a topic
     Pub(cmd::publish::Publish),
     /// Print what comes on topics

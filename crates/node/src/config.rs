@@ -44,6 +44,10 @@ pub struct Config {
     pub profile: Profile,
     /// Link only to the nodes of `join`, not to those they tell of.
     pub static_peers: bool,
+    /// Whether links and the ways of bulletins are told to those who share theirs: everybody of the network
+    /// can then see who is linked to whom and where a bulletin came from. None: in the profiles `lan`, `local`
+    /// and `assignment` only.
+    pub share_topology: Option<bool>,
     /// Most bytes of bulletins kept. Default 1 GiB.
     pub store_limit_bytes: u64,
     /// Only these nodes or networks may link: ids or address ranges. Empty: all.
@@ -74,6 +78,7 @@ impl Default for Config {
             max_work_bits: 26,
             profile: Profile::Wan,
             static_peers: false,
+            share_topology: None,
             store_limit_bytes: 1 << 30,
             allow: Vec::new(),
             deny: Vec::new(),
@@ -133,6 +138,10 @@ impl Config {
     }
 
     /// How letters are dealt with.
+    pub(crate) fn shares_topology(&self) -> bool {
+        self.share_topology.unwrap_or(self.profile != Profile::Wan)
+    }
+
     pub(crate) fn letters(&self) -> Rules {
         let is_wan = self.profile == Profile::Wan;
         Rules {

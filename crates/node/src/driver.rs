@@ -30,6 +30,7 @@ use crate::looks::{Look, Looks};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
+use crate::sharing::{Delivery, Waves};
 use crate::store::{Mended, Store, StoreError, StoreEvent, Write};
 use crate::traffic::Traffic;
 use crate::transport::{Transport, TransportEvent};
@@ -92,6 +93,7 @@ pub(crate) struct Driver {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     traffic: Traffic,
+    waves: Waves,
     dialling: BTreeMap<NodeId, (PeerAddress, Wall)>,
     joining: Vec<(NodeId, oneshot::Sender<()>)>,
     lookups: BTreeMap<u64, oneshot::Sender<Option<Box<Bulletin>>>>,
@@ -313,6 +315,15 @@ impl Driver {
                     from,
                     hops,
                 } => {
+                    self.state.waves.note(Delivery {
+                        id: *bulletin.id(),
+                        topic: bulletin.header.topic,
+                        created: bulletin.header.created,
+                        at: now.mono,
+                        size: bulletin.header.size_bytes,
+                        hops,
+                        from,
+                    });
                     let arrival = Arrival {
                         encoded,
                         from,
@@ -612,6 +623,7 @@ impl Driver {
                 engine: &self.engine,
                 transport: &*self.transport,
                 traffic: &self.state.traffic,
+                waves: &self.state.waves,
                 dialling: &self.state.dialling,
                 now,
                 store_error: self.state.store_error.as_ref(),

@@ -50,6 +50,7 @@ mod reach;
 mod received;
 mod recorder;
 mod replay;
+mod sharing;
 pub mod store;
 mod sync;
 mod traffic;

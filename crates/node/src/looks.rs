@@ -11,6 +11,7 @@ use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now, Wall};
 
 use crate::address::PeerSpec;
+use crate::sharing::Waves;
 use crate::store::{Mended, StoreError};
 use crate::traffic::Traffic;
 use crate::transport::Transport;
@@ -31,6 +32,7 @@ pub(crate) struct Looks<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) transport: &'a dyn Transport,
     pub(crate) traffic: &'a Traffic,
+    pub(crate) waves: &'a Waves,
     pub(crate) dialling: &'a BTreeMap<NodeId, (PeerAddress, Wall)>,
     pub(crate) now: Now,
     pub(crate) store_error: Option<&'a StoreError>,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bruit_core::id::{NodeId, TopicId};
+use bruit_core::id::{BulletinId, NodeId, TopicId};
 use serde::{Deserialize, Serialize};
 
 use crate::address::PeerSpec;
@@ -223,6 +223,122 @@ pub struct Topic {
     pub retained: u64,
 }
 
+/// The links a node knows of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Whether others were asked for theirs: `[topology] share`. Otherwise these are this node's own.
+    pub shared: bool,
+    /// The nodes at their ends, and every other that is known.
+    pub nodes: Vec<TopologyNode>,
+    /// The links, each once.
+    pub links: Vec<TopologyLink>,
+}
+
+/// A node of a topology.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyNode {
+    /// Who.
+    #[serde(with = "text")]
+    pub id: NodeId,
+    /// The first digits of the id.
+    pub label: String,
+    /// How it stands.
+    pub state: MemberState,
+}
+
+/// A link of a topology.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TopologyLink {
+    /// Who opened it.
+    #[serde(with = "text")]
+    pub from: NodeId,
+    /// To whom.
+    #[serde(with = "text")]
+    pub to: NodeId,
+    /// The last round trip; none before the first.
+    pub rtt_ms: Option<f64>,
+}
+
+/// A bulletin that came lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// Its id.
+    #[serde(with = "text")]
+    pub id: BulletinId,
+    /// Its topic's descriptor; the id in hexadecimal where the descriptor is unknown.
+    pub topic: String,
+    /// When its author says it was made.
+    pub created_ms: u64,
+    /// When it came to this node.
+    pub received_ms: u64,
+    /// Bytes of its content.
+    pub size: u32,
+    /// Links it had passed.
+    pub hops: u8,
+    /// Who brought it; none when it was published here.
+    #[serde(with = "text::optional")]
+    pub from: Option<NodeId>,
+    /// How many nodes are known to have had it, this one included.
+    pub reached: u64,
+}
+
+/// The way of one bulletin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Its id.
+    #[serde(with = "text")]
+    pub id: BulletinId,
+    /// Its topic's descriptor; the id in hexadecimal where the descriptor is unknown.
+    pub topic: String,
+    /// When its author says it was made.
+    pub created_ms: u64,
+    /// Bytes of its content.
+    pub size: u32,
+    /// Whether others were asked when it came to them: `[topology] share`.
+    pub shared: bool,
+    /// When it came where, earliest first. Each moment is by the clock of the node it came to.
+    pub deliveries: Vec<Delivered>,
+    /// Neighbours that have it, this node's source left out.
+    pub given_to: Vec<Given>,
+}
+
+/// A bulletin's coming to one node.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Where.
+    #[serde(with = "text")]
+    pub node: NodeId,
+    /// Who brought it; none when it was published there.
+    #[serde(with = "text::optional")]
+    pub from: Option<NodeId>,
+    /// When, in milliseconds since 1970.
+    pub at_ms: f64,
+    /// Links it had passed.
+    pub hops: u8,
+}
+
+/// A neighbour that has a bulletin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Who.
+    #[serde(with = "text")]
+    pub id: NodeId,
+    /// How that is known.
+    pub how: How,
+    /// Whether it says so itself.
+    pub confirmed: bool,
+}
+
+/// How it is known that a neighbour has a bulletin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It says that it had its first copy from this node.
+    First,
+    /// It was sent there, or sent or announced from there.
+    Has,
+}
+
 /// Ids as 64 hexadecimal characters: `#[serde(with = "bruit::view::text")]`.
 pub mod text {
     use std::fmt::Display;
@@ -252,6 +368,39 @@ pub mod text {
     {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
+    }
+
+    /// The same for a value that may be missing.
+    pub mod optional {
+        use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+        /// Writes `value` as it prints, or null.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<T: Display, S: Serializer>(
+            value: &Option<T>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match value {
+                Some(value) => serializer.collect_str(value),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads a value from its text.
+        ///
+        /// # Errors
+        /// When there is a text that is no such value.
+        pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+        where
+            T: FromStr<Err: Display>,
+            D: Deserializer<'de>,
+        {
+            let text = Option::<String>::deserialize(deserializer)?;
+            text.map(|text| text.parse().map_err(de::Error::custom))
+                .transpose()
+        }
     }
 }
 

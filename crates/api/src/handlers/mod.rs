@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod peers;
 pub(crate) mod state;
+pub(crate) mod topology;
 pub(crate) mod validate;
 pub(crate) mod values;
 

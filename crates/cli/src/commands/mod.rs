@@ -29,6 +29,8 @@ pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
 pub(crate) mod topics;
+pub(crate) mod topology;
+pub(crate) mod trace;
 pub(crate) mod validate;
 pub(crate) mod watch;
 
@@ -63,6 +65,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Join(command) => command.run(&global).await,
         Command::Drop(command) => command.run(&global).await,
         Command::Topics(command) => command.run(&global).await,
+        Command::Topology(command) => command.run(&global).await,
+        Command::Trace(command) => command.run(&global).await,
         Command::Pub(command) => command.run(&global).await,
         Command::Sub(command) => command.run(&global).await,
         Command::Put(command) => command.run(&global).await,

@@ -33,6 +33,10 @@ pub(crate) struct Flags {
     /// Link only to the --join addresses
     #[arg(long = "static")]
     fixed: bool,
+    /// Share this node's links and how bulletins came to it: true or false [default: true in the profiles lan,
+    /// local and assignment]
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    share_topology: Option<String>,
     /// Bytes the store may take [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     store_limit: Option<String>,
@@ -66,6 +70,7 @@ impl Flags {
             ("--api", self.api.clone()),
             ("--profile", self.profile.clone()),
             ("--static", self.fixed.then(|| "true".to_owned())),
+            ("--share-topology", self.share_topology.clone()),
             ("--store-limit", self.store_limit.clone()),
             ("--acknowledge", self.acknowledge.clone()),
             ("--acknowledge-within", self.acknowledge_within.clone()),

@@ -109,7 +109,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Every setting, sections together.
-pub(crate) static KEYS: [Key; 15] = [
+pub(crate) static KEYS: [Key; 16] = [
     Key {
         section: "network",
         name: "name",
@@ -205,6 +205,16 @@ pub(crate) static KEYS: [Key; 15] = [
         example: "",
         check: anything,
         default: |config| Some(Value::Number(config.store_limit_bytes)),
+    },
+    Key {
+        section: "topology",
+        name: "share",
+        kind: Kind::Switch,
+        flag: "--share-topology",
+        about: "Tell the nodes that share theirs which links this node has and how bulletins came to it, so that\nevery one of them can show the whole network. Without it: only in the profiles lan, local and\nassignment. Who shares shows where what it publishes comes from.",
+        example: "true",
+        check: anything,
+        default: |_| None,
     },
     Key {
         section: "letters",

@@ -253,6 +253,9 @@ pub(crate) struct Settings {
     letters: Letters,
     /// Nothing in it has a default.
     #[serde(default)]
+    topology: Topology,
+    /// Nothing in it has a default.
+    #[serde(default)]
     api: Api,
     pub(crate) access: Access,
     pub(crate) log: Log,
@@ -294,6 +297,11 @@ struct Letters {
 }
 
 #[derive(Debug, Default, Deserialize)]
+struct Topology {
+    share: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
 struct Api {
     listen: Option<String>,
 }
@@ -318,6 +326,7 @@ impl Loaded {
             store,
             letters,
             access,
+            topology,
             ..
         } = &self.settings;
         let secret = network.secret_file.as_deref().map(|path| self.secret(path));
@@ -331,6 +340,7 @@ impl Loaded {
             max_work_bits: node.max_work,
             profile: keys::profile(&node.profile).unwrap_or(Profile::Wan),
             static_peers: node.fixed,
+            share_topology: topology.share,
             store_limit_bytes: store.limit_bytes,
             allow: access.allow.clone(),
             deny: access.deny.clone(),

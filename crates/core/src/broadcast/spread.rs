@@ -135,6 +135,13 @@ impl Broadcast {
         held.unwrap_or(true)
     }
 
+    /// Whether `link` is known to have a bulletin that passed lately.
+    pub fn is_held_by(&self, id: &ShortId, link: LinkId) -> bool {
+        self.recent
+            .holds(id, self.recent.seat(link))
+            .unwrap_or(false)
+    }
+
     /// R2: takes a copy of a bulletin that is known already.
     pub fn duplicate(&mut self, copy: Copy, id: &ShortId, now: Mono) -> Vec<Fact> {
         self.recent.note_holder(id, copy.link);

@@ -83,6 +83,16 @@ impl Engine {
         self.large.progress(&id.short())
     }
 
+    /// The neighbours that are known to have a bulletin that passed lately: it was sent to them, or they sent
+    /// or announced it.
+    pub fn holders(&self, id: &BulletinId) -> Vec<NodeId> {
+        let links = self.links();
+        let holding = links
+            .iter()
+            .filter(|link| self.broadcast.is_held_by(&id.short(), link.link));
+        holding.map(|link| link.peer).collect()
+    }
+
     /// Bulletins dropped, queued and held: the state that must stay bounded.
     pub const fn inventory(&self) -> &crate::inventory::Inventory {
         &self.inventory

@@ -75,7 +75,7 @@ impl Node {
 }
 
 impl WeakNode {
-    fn get(&self) -> Option<Node> {
+    pub(crate) fn get(&self) -> Option<Node> {
         self.0.upgrade().map(|inner| Node { inner })
     }
 

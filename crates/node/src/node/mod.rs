@@ -7,6 +7,7 @@ mod files;
 mod letters;
 mod publish;
 mod start;
+mod topology;
 mod values;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use crate::looks::{Look, Looks};
 use crate::moments::Moments;
 use crate::reach::Addresses;
 use crate::received::ParseCursorError;
+use crate::sharing::Scout;
 use crate::store::Store;
 use crate::validator::Validator;
 use crate::wall::wall_now;
@@ -79,6 +81,10 @@ struct Inner {
     orders: mpsc::Sender<Order>,
     key: SecretKey,
     letters: Letters,
+    scout: Scout,
+    shares_topology: bool,
+    /// When the node started, in microseconds since 1970.
+    epoch_us: u64,
 }
 
 impl fmt::Debug for Node {

@@ -30,11 +30,12 @@ use crate::networks::{self, STORE_FILE};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
+use crate::sharing::{FRAME_KIND, Post, Scout};
 use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::values::VALUES_TOPIC;
 use crate::verify::Verifier;
-use crate::wall::wall_now;
+use crate::wall::{micros_now, wall_now};
 
 use super::errands::secret_rng;
 use super::{Inner, Node};
@@ -201,7 +202,12 @@ impl Node {
         let asking_bits = Arc::new(AtomicU8::new(0));
         let (chunk_sender, chunk_news) = watch::channel(0);
         let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
-        let started = Instant::now();
+        let (started, epoch_us) = (Instant::now(), micros_now());
+        let (scout, scouting) = Scout::new(Post {
+            me: id,
+            shares: config.shares_topology(),
+            epoch_us,
+        });
         let listen = reach::best_first(transport.addresses());
         let addresses = Addresses::default();
         addresses.set(listen.clone());
@@ -267,11 +273,16 @@ impl Node {
             orders,
             key: SecretKey::from_seed(parts.key.expose()),
             letters,
+            scout: scout.clone(),
+            shares_topology: config.shares_topology(),
+            epoch_us,
         };
         let node = Self {
             inner: Arc::new(inner),
         };
         tokio::spawn(clerk.run(node.downgrade(), node.inner.hub.tap()));
+        node.on_frame(FRAME_KIND, move |peer, _, body| scout.frame(peer, body));
+        tokio::spawn(scouting.run(node.downgrade()));
         Ok(node)
     }
 }
