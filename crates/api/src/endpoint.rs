@@ -69,6 +69,16 @@ impl FromStr for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Its address, where it is a port.
+    pub const fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -86,11 +86,18 @@ impl From<PublishError> for ApiError {
 
 impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
-        let status = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&KeyError> for ApiError {
+    fn from(error: &KeyError) -> Self {
+        let status = match error {
             KeyError::BadName { .. } | KeyError::NotProtected { .. } => StatusCode::BAD_REQUEST,
             KeyError::Missing { .. } => StatusCode::NOT_FOUND,
             KeyError::Locked { .. } => StatusCode::LOCKED,
             KeyError::WrongPassphrase { .. } => StatusCode::FORBIDDEN,
+            KeyError::Randomness { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::new(status, error.code(), error.to_string(), error.fix())

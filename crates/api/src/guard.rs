@@ -1,18 +1,21 @@
 //! The one check before every handler: who may ask, from where, and how much at a time.
 //!
 //! A browser on this machine is the attacker to think of: any page it shows can send requests to a
-//! loopback port. So a request with an `Origin` is refused, a `Host` that is no name of this machine
-//! is refused (DNS rebinding), and everything but the two health checks needs the token, in a header
-//! that no page can set without asking first.
+//! loopback port. So a request with an `Origin` other than this server's is refused, a `Host` that is
+//! no name of this machine is refused (DNS rebinding), and everything but the health checks and the
+//! dashboard's files needs the token, in a header that no page can set without asking first, or a
+//! session's cookie. A cookie comes along with whatever any page on this machine asks for, so such a
+//! request must also prove that a page of ours sent it.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::error::ApiError;
 use crate::handlers::App;
 use crate::routes::{self, Access};
+use crate::session;
 
 /// Most bytes of a request's body.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -41,7 +44,7 @@ fn check(app: &App, request: &Request) -> Result<(), ApiError> {
     origin(request.headers())?;
     token_in_url(request.uri())?;
     if access(request) == Access::Token {
-        token(app, request.headers())?;
+        admit(app, request)?;
     }
     content_type(request)?;
     length(request)
@@ -85,16 +88,40 @@ fn is_local(host: &str) -> bool {
         .any(|name| host.strip_prefix(name).is_some_and(port))
 }
 
+/// A page that asks is one of ours.
 fn origin(headers: &HeaderMap) -> Result<(), ApiError> {
-    if !headers.contains_key(header::ORIGIN) {
+    if headers
+        .get_all(header::ORIGIN)
+        .iter()
+        .all(|origin| is_own(origin, headers))
+    {
         return Ok(());
     }
     Err(ApiError::new(
         StatusCode::FORBIDDEN,
         "origin_refused",
-        "the request comes from a page in a browser",
+        "the request comes from a foreign page in a browser",
         "ask from a program, without an Origin header",
     ))
+}
+
+/// Whether `origin` is the server the request names as its own.
+fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let named = origin.as_bytes().strip_prefix(b"http://");
+    named.is_some() && named == host
+}
+
+/// Whether a request with a cookie was sent by a page of ours: browsers say so, and no page can make
+/// them say otherwise.
+fn is_from_own_page(request: &Request) -> bool {
+    let headers = request.headers();
+    if let Some(site) = headers.get("sec-fetch-site") {
+        let is_typed = site == "none" && request.method().is_safe();
+        return site == "same-origin" || is_typed;
+    }
+    // An origin that is not ours was refused already.
+    headers.contains_key(header::ORIGIN)
 }
 
 fn token_in_url(uri: &Uri) -> Result<(), ApiError> {
@@ -108,6 +135,31 @@ fn token_in_url(uri: &Uri) -> Result<(), ApiError> {
         "token_in_url",
         "the URL carries a token, and URLs end up in logs",
         "send the header `Authorization: Bearer TOKEN`, and make a new token if this one was real",
+    ))
+}
+
+/// By its token, or as a browser's session.
+fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
+    let headers = request.headers();
+    if headers.contains_key(header::AUTHORIZATION) || !session::is_offered(headers) {
+        return token(app, headers);
+    }
+    if !is_from_own_page(request) {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "origin_refused",
+            "the request has a browser's cookie, and nothing shows that the dashboard sent it",
+            "use the dashboard, or ask with a token in place of the cookie",
+        ));
+    }
+    if app.doors.admits(headers) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "session_over",
+        "this browser's session is over, or the daemon was started again",
+        "open the link that `bruit dashboard` prints",
     ))
 }
 

@@ -3,7 +3,7 @@
 //!
 //! [`Server`] serves a [`bruit::Node`]; [`types`] are the bodies both sides speak. Every request
 //! passes one middleware, the guard, before it reaches a handler, and every route stands in one table
-//! ([`routes`](routes())), so that a new one cannot escape it.
+//! ([`routes`](routes())), so that a new one cannot escape it. The dashboard is a few files among them.
 
 pub mod endpoint;
 mod error;
@@ -11,12 +11,14 @@ mod guard;
 mod handlers;
 mod routes;
 mod server;
+mod session;
 pub mod text;
 mod token;
 pub mod types;
+mod ui;
 
 pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use routes::{Access, RouteInfo, routes};
-pub use server::{Limits, Options, ServeError, Server};
+pub use server::{Dashboard, Limits, Options, ServeError, Server};
 pub use token::Token;

@@ -11,13 +11,14 @@ use crate::guard;
 use crate::handlers::{
     App, bulletins, bundles, files, keys, letters, peers, state, topology, validate, values,
 };
+use crate::ui;
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Nothing: it says nothing about the node but whether it works.
     Open,
-    /// The node's token.
+    /// The node's token, or the session of a browser that was let in.
     Token,
 }
 
@@ -218,5 +219,8 @@ static TABLE: &[Route] = {
         }),
         route(Get, "/healthz", Open, |verb| on(verb, state::healthy)),
         route(Get, "/readyz", Open, |verb| on(verb, state::ready)),
+        route(Get, "/ui/", Open, |verb| on(verb, ui::index)),
+        route(Get, "/ui/login", Open, |verb| on(verb, ui::login)),
+        route(Get, "/ui/{*file}", Open, |verb| on(verb, ui::file)),
     ]
 };

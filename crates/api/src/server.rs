@@ -1,13 +1,14 @@
 //! Listeners and connections: how many, how long, and how they end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use bruit::Node;
+use bruit::keys::KeyError;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -35,12 +36,59 @@ const FAILURES_TOLD_EVERY: Duration = Duration::from_mins(1);
 pub struct Options {
     /// Where to listen.
     pub listen: Vec<Endpoint>,
+    /// Where the dashboard is opened, if it is to be.
+    pub dashboard: Option<Dashboard>,
     /// What opens it.
     pub token: Token,
     /// Whether the node's configuration names nobody to link to: then it is ready without links.
     pub alone: bool,
     /// Its bounds.
     pub limits: Limits,
+}
+
+/// Where the dashboard is opened: browsers speak TCP only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dashboard {
+    /// The address; one of [`Options::listen`] is used for both.
+    pub listen: SocketAddr,
+    /// Whether another will not do: otherwise the next free port is taken, and where there is none the
+    /// server goes without.
+    pub is_exact: bool,
+}
+
+impl Dashboard {
+    /// The usual place: 127.0.0.1:7448, or the next free port.
+    pub const DEFAULT: Self = Self {
+        listen: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7_448)),
+        is_exact: false,
+    };
+    /// Ports that are tried from the wished one on.
+    const TRIES: u16 = 64;
+
+    fn tries(self) -> impl Iterator<Item = SocketAddr> {
+        let most = if self.is_exact { 1 } else { Self::TRIES };
+        let ports = (0..most).map_while(move |offset| self.listen.port().checked_add(offset));
+        ports.map(move |port| SocketAddr::new(self.listen.ip(), port))
+    }
+
+    /// A listener of its own.
+    async fn bind(self) -> Result<Option<Listener>, ServeError> {
+        let mut failed = None;
+        for endpoint in self.tries().map(Endpoint::Tcp) {
+            match Listener::bind(&endpoint).await {
+                Ok(listener) => return Ok(Some(listener)),
+                Err(source) => failed = Some(ServeError::Bind { endpoint, source }),
+            }
+        }
+        match failed {
+            Some(error) if self.is_exact => Err(error),
+            Some(error) => {
+                tracing::warn!(%error, "api: there is no dashboard");
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
 }
 
 /// Bounds of a server.
@@ -108,7 +156,9 @@ impl ServeError {
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
+    app: App,
     endpoints: Vec<Endpoint>,
+    dashboard: Option<SocketAddr>,
     closing: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -128,24 +178,41 @@ impl Server {
             closing_seen.clone(),
         );
         let hall = Hall {
-            router: routes::router(app),
+            router: routes::router(app.clone()),
             limits: options.limits,
             seats: Arc::new(Semaphore::new(options.limits.connections)),
             standing: Arc::new(Semaphore::new(REFUSALS_MAX)),
             closing: closing_seen,
         };
+        let is_shared =
+            |wish: &Dashboard, endpoint: &Endpoint| *endpoint == Endpoint::Tcp(wish.listen);
+        let wish = options.dashboard;
+        let shared =
+            wish.and_then(|wish| options.listen.iter().position(|one| is_shared(&wish, one)));
         let mut listeners = Vec::new();
         for endpoint in options.listen {
             let listener = Listener::bind(&endpoint).await;
             listeners.push(listener.map_err(|source| ServeError::Bind { endpoint, source })?);
         }
-        let endpoints = listeners.iter().map(Listener::endpoint).collect();
+        let endpoints: Vec<_> = listeners.iter().map(Listener::endpoint).collect();
+        let dashboard = match (shared, wish) {
+            (Some(at), _) => endpoints[at].tcp(),
+            (None, Some(wish)) => {
+                let own = wish.bind().await?;
+                let address = own.as_ref().and_then(|own| own.endpoint().tcp());
+                listeners.extend(own);
+                address
+            }
+            (None, None) => None,
+        };
         let mut tasks = JoinSet::new();
         for listener in listeners {
             tasks.spawn(hall.clone().receive(listener));
         }
         Ok(Self {
+            app,
             endpoints,
+            dashboard,
             closing,
             tasks,
         })
@@ -154,6 +221,18 @@ impl Server {
     /// Where it listens, with the ports that were chosen.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// A link that opens the dashboard once, within ten minutes; none when it is not served.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn dashboard_link(&self) -> Result<Option<String>, KeyError> {
+        let link = |address| {
+            let code = self.app.doors.code()?.to_hex();
+            Ok(format!("http://{address}/ui/login?once={}", *code))
+        };
+        self.dashboard.map(link).transpose()
     }
 
     /// Ends streams, lets requests finish for at most `patience`, and closes.

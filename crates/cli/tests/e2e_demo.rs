@@ -16,7 +16,17 @@ fn a_demo_that_is_asked_to_end_cleans_up() {
     let home = tempfile::tempdir().unwrap();
     let args = ["--json", "demo", "--nodes", "3"];
     let mut demo = Running::start(bruit(home.path()).env("TMPDIR", home.path()).args(args));
-    while demo.json()["event"] != "formed" {}
+    let mut dashboard = serde_json::Value::Null;
+    loop {
+        let event = demo.json();
+        match event["event"].as_str().unwrap() {
+            "dashboard" => dashboard = event["dashboard"].clone(),
+            "formed" => break,
+            _ => {}
+        }
+    }
+    let url = dashboard.as_str().unwrap();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
     demo.signal("TERM");
     assert_eq!(demo.wait(), 0);
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();

@@ -27,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::ApiError;
 use crate::guard::{self, BODY_BYTES_MAX};
+use crate::session::Doors;
 use crate::text;
 use crate::token::Token;
 
@@ -41,6 +42,8 @@ pub(crate) struct App(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) node: Node,
     pub(crate) token: Token,
+    /// The way in for browsers.
+    pub(crate) doors: Doors,
     /// Whether the configuration names nobody to link to.
     pub(crate) alone: bool,
     pub(crate) questions: validate::Questions,
@@ -61,6 +64,7 @@ impl App {
         Self(Arc::new(Shared {
             node,
             token,
+            doors: Doors::default(),
             alone,
             questions: validate::Questions::default(),
             streams: Arc::new(Semaphore::new(streams)),

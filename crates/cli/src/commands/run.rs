@@ -33,7 +33,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1_900);
 #[command(
     after_help = "Examples:\n  bruit run\n  bruit run --join NODEID@198.51.100.7:7447\n  \
                         bruit run --data /tmp/b --listen 127.0.0.1:0 --json\n  \
-                        bruit run --network mine --secret ~/mine.secret\n  bruit run --record seen.journal\n  bruit run --passphrase-file node.pass\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
+                        bruit run --network mine --secret ~/mine.secret\n  bruit run --record seen.journal\n  bruit run --no-dashboard\n  bruit run --passphrase-file node.pass\n\nSignals: INT and TERM end it within 2 s, a second one at once; \
                         HUP reads the configuration again."
 )]
 pub(crate) struct Run {
@@ -64,6 +64,9 @@ struct Ready {
     api: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     api_extra: Option<String>,
+    /// Opens the dashboard once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dashboard: Option<String>,
 }
 
 impl Run {
@@ -91,7 +94,7 @@ impl Run {
                 return Err(failure);
             }
         };
-        let ready = Ready::new(&node, &api);
+        let ready = Ready::new(&node, &api)?;
         ready.print(global.json, &folder, &loaded);
         let mut running = Running {
             node,
@@ -158,6 +161,7 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
     listen.extend(loaded.api().filter(|named| !is_same(named, &listen[0])));
     let options = Options {
         listen,
+        dashboard: loaded.dashboard(),
         token,
         alone: loaded.is_alone(),
         limits: Limits::default(),
@@ -196,11 +200,11 @@ fn first_endpoint(_folder: &Folder) -> Endpoint {
 }
 
 impl Ready {
-    fn new(node: &Node, api: &Server) -> Self {
+    fn new(node: &Node, api: &Server) -> Result<Self, Failure> {
         let identity = Identity::of(node);
         let listen = node.listen();
         let mut endpoints = api.endpoints().iter().map(ToString::to_string);
-        Self {
+        Ok(Self {
             event: "ready",
             id: identity.id,
             address: identity.addresses.first().map(ToString::to_string),
@@ -208,7 +212,8 @@ impl Ready {
             ticket: identity.ticket,
             api: endpoints.next().unwrap_or_default(),
             api_extra: endpoints.next(),
-        }
+            dashboard: api.dashboard_link()?,
+        })
     }
 
     /// A daemon whose output nobody reads runs all the same.
@@ -231,14 +236,18 @@ impl Ready {
             .api_extra
             .as_ref()
             .map_or_else(String::new, |extra| format!(" and {extra}"));
-        let pairs = output::pairs([
+        let mut pairs = vec![
             ("network", loaded.settings.network().to_owned()),
             ("id", self.id.clone()),
             ("address", address.clone()),
             ("ticket", self.ticket.clone().unwrap_or_else(none)),
             ("listens on", self.listen.clone()),
             ("api", self.api.clone() + &api),
-        ]);
+        ];
+        if let Some(link) = &self.dashboard {
+            pairs.push(("dashboard", format!("{link} (opens once, within 10 min)")));
+        }
+        let pairs = output::pairs(pairs);
         let others = match &self.address {
             Some(address) => format!(
                 "\nOn another machine:\n  bruit run --join {address}{}",

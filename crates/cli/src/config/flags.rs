@@ -27,6 +27,12 @@ pub(crate) struct Flags {
     /// Where programs reach this node, beside DATA/api.sock: unix:PATH or 127.0.0.1:PORT
     #[arg(long, value_name = "ENDPOINT")]
     api: Option<String>,
+    /// No port for the dashboard
+    #[arg(long)]
+    no_dashboard: bool,
+    /// Where a browser on this machine opens the dashboard [default: 127.0.0.1:7448, or the next free port]
+    #[arg(long, value_name = "127.0.0.1:PORT")]
+    dashboard: Option<String>,
     /// wan, lan, local or assignment [default: wan]
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -68,6 +74,11 @@ impl Flags {
             ("--price", self.price.clone()),
             ("--max-work", self.max_work.clone()),
             ("--api", self.api.clone()),
+            (
+                "--no-dashboard",
+                self.no_dashboard.then(|| "false".to_owned()),
+            ),
+            ("--dashboard", self.dashboard.clone()),
             ("--profile", self.profile.clone()),
             ("--static", self.fixed.then(|| "true".to_owned())),
             ("--share-topology", self.share_topology.clone()),

@@ -109,7 +109,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Every setting, sections together.
-pub(crate) static KEYS: [Key; 16] = [
+pub(crate) static KEYS: [Key; 18] = [
     Key {
         section: "network",
         name: "name",
@@ -247,6 +247,26 @@ pub(crate) static KEYS: [Key; 16] = [
         default: |_| None,
     },
     Key {
+        section: "dashboard",
+        name: "enabled",
+        kind: Kind::Switch,
+        flag: "--no-dashboard",
+        about: "Whether a browser on this machine can open the dashboard. The start prints a link that opens it once.",
+        example: "",
+        check: anything,
+        default: |_| Some(Value::Switch(true)),
+    },
+    Key {
+        section: "dashboard",
+        name: "listen",
+        kind: Kind::Text,
+        flag: "--dashboard",
+        about: "Where: a port of this machine. Without it: the port of `api.listen` if there is one, else\n127.0.0.1:7448, or the next free port.",
+        example: "\"127.0.0.1:7448\"",
+        check: loopback_port,
+        default: |_| None,
+    },
+    Key {
         section: "access",
         name: "allow",
         kind: Kind::List,
@@ -327,6 +347,17 @@ fn endpoint(text: &str) -> Result<(), Wrong> {
     parsed
         .map(|_| ())
         .map_err(|error| Wrong::new(error.to_string(), error.fix()))
+}
+
+fn loopback_port(text: &str) -> Result<(), Wrong> {
+    match text.parse::<Endpoint>() {
+        Ok(Endpoint::Tcp(_)) => Ok(()),
+        Ok(Endpoint::Unix(_)) => Err(Wrong::new(
+            format!("`{text}` is no port, and browsers know nothing else"),
+            "write \"127.0.0.1:7448\"",
+        )),
+        Err(error) => Err(Wrong::new(error.to_string(), error.fix())),
+    }
 }
 
 /// The profile of a word.

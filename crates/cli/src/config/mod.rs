@@ -257,6 +257,7 @@ pub(crate) struct Settings {
     /// Nothing in it has a default.
     #[serde(default)]
     api: Api,
+    dashboard: Dashboard,
     pub(crate) access: Access,
     pub(crate) log: Log,
 }
@@ -303,6 +304,12 @@ struct Topology {
 
 #[derive(Debug, Default, Deserialize)]
 struct Api {
+    listen: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dashboard {
+    enabled: bool,
     listen: Option<String>,
 }
 
@@ -362,6 +369,22 @@ impl Loaded {
     /// Where the API listens beside the data folder's socket.
     pub(crate) fn api(&self) -> Option<Endpoint> {
         self.settings.api.listen.as_deref()?.parse().ok()
+    }
+
+    /// Where the dashboard is opened, if it is wanted: where it is said, else on the API's port where
+    /// there is one, else at the usual place. Who names a place by a flag wants it.
+    pub(crate) fn dashboard(&self) -> Option<bruit_api::Dashboard> {
+        let Dashboard { enabled, listen } = &self.settings.dashboard;
+        let named = listen.as_deref().and_then(|text| text.parse().ok());
+        let listen = named.or_else(|| self.api()?.tcp());
+        let exact = listen.map(|listen| bruit_api::Dashboard {
+            listen,
+            is_exact: true,
+        });
+        let is_by_flag =
+            |row: &Row| row.key.path() == "dashboard.listen" && row.origin.starts_with("flag");
+        let is_wanted = *enabled || self.rows.iter().any(is_by_flag);
+        is_wanted.then(|| exact.unwrap_or(bruit_api::Dashboard::DEFAULT))
     }
 
     /// Checks what only a look at the machine tells.

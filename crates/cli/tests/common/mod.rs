@@ -25,7 +25,8 @@ use tempfile::TempDir;
 /// Longest time anything here may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `bruit` with an environment of its own: home is `home`, nothing of ours is set.
+/// `bruit` with an environment of its own: home is `home`, nothing of ours is set but that there is no
+/// dashboard.
 pub fn bruit(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bruit"));
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRUIT"));
@@ -36,6 +37,8 @@ pub fn bruit(home: &Path) -> Command {
         .env("HOME", home)
         .env("XDG_DATA_HOME", home.join("data"))
         .env("RUST_BACKTRACE", "0")
+        // Many daemons on one machine, and nobody who looks on: tests of the dashboard say otherwise.
+        .env("BRUIT__DASHBOARD__ENABLED", "false")
         .stdin(Stdio::null());
     command
 }

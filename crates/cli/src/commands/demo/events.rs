@@ -18,6 +18,11 @@ pub(super) enum Event {
         address: String,
         joins: Vec<usize>,
     },
+    /// A browser may look on.
+    Dashboard {
+        /// Opens the dashboard once.
+        dashboard: String,
+    },
     /// All nodes found each other.
     Formed { nodes: usize, links: usize, ms: f64 },
     /// A node as `l` shows it.
@@ -119,6 +124,9 @@ impl Event {
                     format!("joins {}", joins.join(", "))
                 };
                 format!("node {node:<3} {} at {address}, {whom}", output::short(id))
+            }
+            Self::Dashboard { dashboard } => {
+                format!("watch    {dashboard} (opens once, within 10 min)")
             }
             Self::Formed { nodes, links, ms } => {
                 format!("formed   {nodes} nodes, {links} links, {ms:.0} ms after the first start")

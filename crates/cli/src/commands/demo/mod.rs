@@ -4,6 +4,7 @@
 //! Everything that is printed was measured in this run: a wave's clock starts when the work for its
 //! stamp is done and stops at another node's subscriber, and both clocks are one.
 
+mod board;
 mod events;
 mod input;
 mod waves;
@@ -21,6 +22,7 @@ use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::signals::Stop;
+use board::Board;
 use events::Event;
 use input::Input;
 use waves::Waves;
@@ -40,7 +42,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// started again. Exit code 0 when every live node got every message.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bruit demo\n  bruit demo --nodes 24 --seconds 30\n  bruit demo --seconds 15 --json | tail -1\n\n\
+    after_help = "Examples:\n  bruit demo\n  bruit demo --nodes 24 --seconds 30\n  bruit demo --seconds 15 --json | tail -1\n  bruit demo --no-dashboard\n\n\
                         Keys on a terminal, each with Enter: m TEXT says something, k N kills a node, r N starts it \
                         again, l lists the nodes, q ends, ? helps."
 )]
@@ -51,6 +53,9 @@ pub(crate) struct Demo {
     /// End after so many seconds; without it, the demo goes on until q or Ctrl-C
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
+    /// No port for the dashboard
+    #[arg(long)]
+    no_dashboard: bool,
 }
 
 impl Demo {
@@ -62,6 +67,7 @@ impl Demo {
             !global.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let mut director = Director {
             world,
+            board: (!self.no_dashboard).then(Board::default),
             waves: Waves::default(),
             arrivals,
             saying: JoinSet::new(),
@@ -71,6 +77,7 @@ impl Demo {
             said: 0,
         };
         let done = director.play(self).await;
+        director.close_board().await;
         director.world.stop().await;
         done
     }
@@ -103,6 +110,8 @@ impl Script {
 /// Runs the story.
 struct Director {
     world: World,
+    /// None where none is wanted.
+    board: Option<Board>,
     waves: Waves,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
     saying: JoinSet<Option<Said>>,
@@ -164,6 +173,7 @@ impl Director {
                 () = tokio::time::sleep(TICK) => {}
             }
         }
+        self.open_board().await?;
         let links = self.world.links().await;
         self.show(&Event::formed(nodes, links, start.elapsed()))?;
         Ok(Flow::On)
@@ -264,6 +274,9 @@ impl Director {
     /// Kills `node`, if there is one that may go; answers which.
     async fn kill(&mut self, node: Option<usize>) -> Result<Option<usize>, Failure> {
         let Some(node) = node else { return Ok(None) };
+        if Board::is_of(node) {
+            self.close_board().await;
+        }
         if !self.world.kill(node).await {
             return Ok(None);
         }
@@ -276,7 +289,24 @@ impl Director {
     async fn restart(&mut self, node: usize) -> Result<bool, Failure> {
         let event = self.world.restart(node).await?;
         event.iter().try_for_each(|event| self.show(event))?;
+        if event.is_some() && Board::is_of(node) {
+            self.open_board().await?;
+        }
         Ok(event.is_some())
+    }
+
+    async fn open_board(&mut self) -> Result<(), Failure> {
+        let Some(board) = &mut self.board else {
+            return Ok(());
+        };
+        let event = board.open(&self.world).await?;
+        event.iter().try_for_each(|event| self.show(event))
+    }
+
+    async fn close_board(&mut self) {
+        if let Some(board) = &mut self.board {
+            board.close().await;
+        }
     }
 
     /// Does what was typed.

@@ -341,6 +341,12 @@ impl World {
         slot.life.as_ref()
     }
 
+    /// The node `number` where it lives, and its folder.
+    pub(super) fn node(&self, number: usize) -> Option<(Node, PathBuf)> {
+        let life = self.life(number)?;
+        Some((life.node.clone(), self.path(number)))
+    }
+
     fn path(&self, number: usize) -> PathBuf {
         self.folder.path().join(format!("node-{number}"))
     }
