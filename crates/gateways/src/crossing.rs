@@ -88,9 +88,12 @@ impl<T> Crossing<T> {
         Turn::Later
     }
 
-    /// An item is inside bruit, by this gateway or by another one; answers whether that is news.
-    pub fn crossed(&mut self, id: ForeignId, by: AuthorId, now: Instant) -> bool {
-        self.present(by, now);
+    /// An item is inside bruit, by this gateway or by another one, or from the beginning: then `by` is
+    /// none. Answers whether that is news.
+    pub fn crossed(&mut self, id: ForeignId, by: Option<AuthorId>, now: Instant) -> bool {
+        if let Some(gateway) = by {
+            self.present(gateway, now);
+        }
         self.waiting.remove(&id);
         self.seen.insert(id, (), now)
     }
@@ -163,8 +166,8 @@ mod tests {
         crossing.present(author(1), now);
         assert_eq!(crossing.came(item(1), 'a', now), Turn::Now('a'));
         assert_eq!(crossing.came(item(1), 'a', now), Turn::Known);
-        assert!(!crossing.crossed(item(1), author(1), now));
-        assert!(crossing.crossed(item(2), author(2), now));
+        assert!(!crossing.crossed(item(1), Some(author(1)), now));
+        assert!(crossing.crossed(item(2), None, now));
         assert_eq!(crossing.came(item(2), 'b', now), Turn::Known);
     }
 
@@ -211,7 +214,7 @@ mod tests {
             .collect();
         assert!(!waiting.is_empty());
         for n in waiting {
-            assert!(!crossing.crossed(item(n), author(2), now));
+            assert!(!crossing.crossed(item(n), Some(author(2)), now));
         }
         assert_eq!(crossing.next_wakeup(), None);
         assert!(crossing.due(now + WAIT_MAX).is_empty());

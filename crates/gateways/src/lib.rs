@@ -12,17 +12,22 @@
 //! Invariant: nothing a foreign peer sends ends a gateway, takes memory without bound, or holds up
 //! another peer.
 
+mod chance;
 mod counters;
 pub mod crossing;
 mod error;
 mod foreign;
 mod inside;
+mod publisher;
 mod recent;
 mod running;
+pub mod voidphone;
 
+pub use chance::Chance;
 pub use counters::Counters;
 pub use error::GatewayError;
 pub use foreign::{ForeignId, System};
 pub use inside::{Answer, Asked, Heard, Inside, InsideError, Item, Post, Since};
+pub use publisher::{Done, Publisher, Unpublished};
 pub use recent::Recent;
 pub use running::{Detail, Running, Stop, Teller, Told};
