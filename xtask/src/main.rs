@@ -1,5 +1,5 @@
 //! The checks of this repository: `cargo xtask test` is what a developer runs and what CI runs,
-//! `cargo xtask nightly` what takes hours.
+//! `cargo xtask nightly` what takes hours. `cargo xtask vendor` fetches what the dashboard is made of.
 //!
 //! Every step reports its result even after an earlier one failed, and what this machine could not
 //! check is said to be skipped, never passed over.
@@ -16,6 +16,7 @@ mod spdx;
 mod step;
 mod test;
 mod tools;
+mod vendor;
 
 use std::process::ExitCode;
 
@@ -27,8 +28,9 @@ Usage: cargo xtask <COMMAND>
 Commands:
   test     Runs every check: formatting, lints, tests, documentation, licences
   nightly  Runs the long forms, some hours; `nightly --help` names them
+  vendor   Fetches the dashboard's libraries anew as `xtask/vendor.toml` names them; needs npm
 
-Both end with a table of the steps and exits with 1 when one of them failed.
+Each ends with a table of the steps and exits with 1 when one of them failed.
 It uses cargo-nextest and cargo-deny where they are installed, and does without where they are not.";
 
 /// The exit code for a command line that means nothing here.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             print!("{}", nightly::help());
             ExitCode::SUCCESS
         }
+        ["vendor"] => told(vendor::run),
         ["nightly", ref steps @ ..] => told(|workspace| nightly::run(workspace, steps)),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
