@@ -51,6 +51,7 @@ pub enum Turn<T> {
 #[derive(Debug)]
 pub struct Crossing<T> {
     me: AuthorId,
+    step: Duration,
     others: Recent<AuthorId>,
     seen: Recent<ForeignId>,
     waiting: BTreeMap<ForeignId, (Instant, T)>,
@@ -62,10 +63,19 @@ impl<T> Crossing<T> {
     pub const fn new(me: AuthorId, keep: Duration) -> Self {
         Self {
             me,
+            step: STEP,
             others: Recent::new(PRESENCE_KEEP, GATEWAYS_MAX),
             seen: Recent::new(keep, SEEN_MAX),
             waiting: BTreeMap::new(),
         }
+    }
+
+    /// Each waits for the one before it for `step` instead of [`STEP`], and as much longer at most: for
+    /// items whose bulletins take long to be paid for.
+    #[must_use]
+    pub const fn patient(mut self, step: Duration) -> Self {
+        self.step = step;
+        self
     }
 
     /// Another gateway says that it is there.
@@ -135,7 +145,8 @@ impl<T> Crossing<T> {
             .filter(|other| rank(other, id) < own)
             .count();
         let before = u32::try_from(before).unwrap_or(u32::MAX);
-        STEP.saturating_mul(before).min(WAIT_MAX)
+        let max = WAIT_MAX.max(2 * self.step);
+        self.step.saturating_mul(before).min(max)
     }
 }
 
@@ -244,6 +255,17 @@ mod tests {
         for n in 0..20 {
             assert_eq!(crossing.came(item(n), n, later), Turn::Now(n));
         }
+    }
+
+    #[test]
+    fn a_patient_gateway_waits_longer_for_those_before_it() {
+        let now = Instant::now();
+        let step = Duration::from_secs(3);
+        let mut crossing = Crossing::new(author(1), Duration::from_mins(1)).patient(step);
+        crossing.present(author(2), now);
+        let n = (0..50).find(|n| crossing.came(item(*n), *n, now) == Turn::Later);
+        assert!(n.is_some());
+        assert_eq!(crossing.next_wakeup(), Some(now + step));
     }
 
     #[test]

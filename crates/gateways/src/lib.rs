@@ -13,10 +13,14 @@
 //! another peer.
 
 mod chance;
+mod budget;
 mod counters;
 pub mod crossing;
+pub mod dave;
+mod draw;
 mod error;
 mod foreign;
+pub mod hex;
 mod inside;
 mod publisher;
 mod recent;

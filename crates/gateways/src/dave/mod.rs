@@ -1,0 +1,11 @@
+//! Dave: values named by the work that pays for them, asked for and passed on over UDP.
+
+pub mod codec;
+pub mod config;
+pub mod gateway;
+mod peers;
+mod values;
+pub mod work;
+
+#[cfg(test)]
+mod tests;
