@@ -13,6 +13,7 @@
 //! another peer.
 
 mod chance;
+mod bridge;
 mod budget;
 mod counters;
 pub mod crossing;

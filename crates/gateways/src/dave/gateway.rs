@@ -50,6 +50,8 @@ const WANTED_FOR: Duration = Duration::from_secs(30);
 const HOLD: Duration = Duration::from_secs(1);
 /// After it went to some peers it goes to others, since datagrams get lost.
 const FURTHER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// Values of ours that are sent in one beat: a restart is no flood.
+const SPREAD_AT_ONCE: usize = 8;
 /// Values not worth keeping that are passed on per second, and at once.
 const CHEAP: (u32, u32) = (32, 64);
 
@@ -488,8 +490,14 @@ impl Gateway {
     /// Sends our values to peers, some at once and some a little later: datagrams get lost.
     fn spread_outgoing(&mut self, now: Instant) {
         let mut outgoing = std::mem::take(&mut self.outgoing);
+        let mut left = if self.peers.len() > 0 {
+            SPREAD_AT_ONCE
+        } else {
+            0
+        };
         outgoing.retain(|work, value| {
-            if now >= value.next {
+            if now >= value.next && left > 0 {
+                left -= 1;
                 self.spread_round(value, now);
             }
             let is_over = value.round > FURTHER.len();

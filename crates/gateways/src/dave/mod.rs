@@ -4,6 +4,7 @@ pub mod codec;
 pub mod config;
 pub mod gateway;
 mod peers;
+pub mod socket;
 mod values;
 pub mod work;
 

@@ -1,0 +1,229 @@
+//! What the bruit side of every gateway does alike: hear topics, say that it is there, publish in order.
+//!
+//! Invariant: the gateway's loop never waits for bruit. What is to be published waits in a bounded queue,
+//! and what does not fit is refused at once, by name.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bruit::{AuthorId, BulletinId, TopicId, Topics};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::counters::Counters;
+use crate::crossing;
+use crate::inside::{Heard, Inside, InsideError, Item, Post, Since};
+use crate::running::{Teller, Told};
+
+/// Bulletins that wait to be published; more are refused.
+pub(crate) const PUBLISHING_MAX: usize = 4_096;
+/// Bulletins that are being paid for at once.
+const AT_ONCE: usize = 4;
+/// How often is told what was dropped.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// A bulletin to be made.
+#[derive(Debug)]
+pub(crate) enum Making {
+    /// A post.
+    #[expect(dead_code, reason = "the gateways to come make posts")]
+    Post(Post),
+    /// A value without a name.
+    Value(Post),
+}
+
+/// What comes from the bruit side.
+#[derive(Debug)]
+pub(crate) enum FromInside<K> {
+    /// A bulletin on one of the topics.
+    Item(Box<Item>),
+    /// Another gateway is there.
+    Present(AuthorId),
+    /// What was to be published under `key` is, or is not.
+    Done {
+        /// The caller's own word for it.
+        key: K,
+        /// The bulletin's id, or why there is none.
+        result: Result<BulletinId, InsideError>,
+    },
+}
+
+/// The bruit side of a gateway. Dropped, it ends.
+pub(crate) struct Bridge<K> {
+    heard: BoxStream<'static, Heard>,
+    presence: TopicId,
+    making: mpsc::Sender<(K, Making)>,
+    made: mpsc::Receiver<(K, Result<BulletinId, InsideError>)>,
+    counters: Counters,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl<K: Send + 'static> Bridge<K> {
+    /// Hears `topics`, each from its moment on, as the gateway `name`.
+    ///
+    /// # Errors
+    /// When the bruit side has gone.
+    pub(crate) async fn open(
+        inside: Arc<dyn Inside>,
+        name: &str,
+        topics: &[(&str, Since)],
+        counters: Counters,
+    ) -> Result<Self, InsideError> {
+        let presence = crossing::topic(name);
+        let mut streams = Vec::new();
+        let since = Since::Last(crossing::PRESENCE_KEEP);
+        for (topic, since) in topics.iter().chain(&[(presence.as_str(), since)]) {
+            let topics = Topics::Named(vec![(*topic).to_owned()]);
+            streams.push(inside.subscribe(topics, *since).await?);
+        }
+        let (making, to_make) = mpsc::channel(PUBLISHING_MAX);
+        // Each made one was in the queue before, so that its answer finds room or waits.
+        let (done, made) = mpsc::channel(PUBLISHING_MAX);
+        let tasks = vec![
+            tokio::spawn(make(Arc::clone(&inside), to_make, done)),
+            tokio::spawn(say_present(inside, presence.clone())),
+        ];
+        Ok(Self {
+            heard: ending_with_the_first(streams),
+            presence: TopicId::of(&presence),
+            making,
+            made,
+            counters,
+            tasks,
+        })
+    }
+
+    /// Has a bulletin made; answers its key again when too many wait.
+    pub(crate) fn make(&self, key: K, making: Making) -> Result<(), K> {
+        self.making.try_send((key, making)).map_err(|error| {
+            self.counters.count("dropped_publishing_full");
+            let (mpsc::error::TrySendError::Full((key, _))
+            | mpsc::error::TrySendError::Closed((key, _))) = error;
+            key
+        })
+    }
+
+    /// What comes next; none when the bruit side has ended. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<FromInside<K>> {
+        loop {
+            tokio::select! {
+                heard = self.heard.next() => match heard? {
+                    Heard::Item(item) if item.topic == self.presence => {
+                        return Some(FromInside::Present(item.author));
+                    }
+                    Heard::Item(item) => return Some(FromInside::Item(item)),
+                    Heard::Gap(missed) => self.counters.add("missed_inside", missed.max(1)),
+                },
+                Some((key, result)) = self.made.recv() => {
+                    self.counters.count(match result {
+                        Ok(_) => "published",
+                        Err(_) => "refused_inside",
+                    });
+                    return Some(FromInside::Done { key, result });
+                }
+            }
+        }
+    }
+}
+
+impl<K> Drop for Bridge<K> {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// All of `streams` as one, which ends when the first of them does: with the node.
+fn ending_with_the_first(streams: Vec<BoxStream<'static, Heard>>) -> BoxStream<'static, Heard> {
+    let marked = streams
+        .into_iter()
+        .map(|stream| stream.map(Some).chain(stream::iter([None])).boxed());
+    stream::select_all(marked)
+        .take_while(|heard| std::future::ready(heard.is_some()))
+        .filter_map(std::future::ready)
+        .boxed()
+}
+
+/// Makes what is to be made, a few at a time.
+async fn make<K: Send + 'static>(
+    inside: Arc<dyn Inside>,
+    to_make: mpsc::Receiver<(K, Making)>,
+    done: mpsc::Sender<(K, Result<BulletinId, InsideError>)>,
+) {
+    let to_make = stream::unfold(to_make, async |mut to_make| {
+        Some((to_make.recv().await?, to_make))
+    });
+    let made = to_make.map(|(key, making)| {
+        let inside = Arc::clone(&inside);
+        async move {
+            let result = match making {
+                Making::Post(post) => inside.publish(post).await,
+                Making::Value(post) => inside.put(post).await,
+            };
+            (key, result)
+        }
+    });
+    let mut made: Pin<Box<_>> = Box::pin(made.buffer_unordered(AT_ONCE));
+    while let Some(made) = made.next().await {
+        if done.send(made).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Says every now and then that this gateway is there.
+async fn say_present(inside: Arc<dyn Inside>, topic: String) {
+    loop {
+        let post = Post {
+            topic: topic.clone(),
+            body: Bytes::new(),
+            tag: String::new(),
+            ttl: Some(crossing::PRESENCE_KEEP),
+        };
+        // One that cannot be published now is at the next time; without it items may cross twice.
+        if let Err(error) = inside.publish(post).await {
+            tracing::warn!(%error, "the gateway cannot say that it is there");
+        }
+        tokio::time::sleep(crossing::PRESENCE_EVERY).await;
+    }
+}
+
+/// Tells, once a second, what a gateway dropped meanwhile.
+#[derive(Debug)]
+pub(crate) struct Drops {
+    told: BTreeMap<&'static str, u64>,
+    next: Instant,
+}
+
+impl Drops {
+    /// Nothing was dropped yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            told: BTreeMap::new(),
+            next: Instant::now() + REPORT_EVERY,
+        }
+    }
+
+    /// Tells what is new, when a second has passed.
+    pub(crate) fn report(&mut self, counters: &Counters, teller: &Teller) {
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next = Instant::now() + REPORT_EVERY;
+        for (what, count) in counters.all() {
+            let Some(reason) = what.strip_prefix("dropped_") else {
+                continue;
+            };
+            let told = self.told.insert(what, count).unwrap_or(0);
+            if count > told {
+                let event = Told::new("dropped").text("reason", reason);
+                teller.tell(event.number("count", count - told));
+            }
+        }
+    }
+}
