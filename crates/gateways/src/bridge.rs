@@ -32,7 +32,6 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Making {
     /// A post.
-    #[expect(dead_code, reason = "the gateways to come make posts")]
     Post(Post),
     /// A value without a name.
     Value(Post),

@@ -78,6 +78,11 @@ impl<T> Crossing<T> {
         self
     }
 
+    /// Who signs what this gateway publishes.
+    pub const fn me(&self) -> AuthorId {
+        self.me
+    }
+
     /// Another gateway says that it is there.
     pub fn present(&mut self, gateway: AuthorId, now: Instant) {
         if gateway != self.me {

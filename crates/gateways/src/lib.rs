@@ -12,9 +12,9 @@
 //! Invariant: nothing a foreign peer sends ends a gateway, takes memory without bound, or holds up
 //! another peer.
 
-mod chance;
 mod bridge;
 mod budget;
+mod chance;
 mod counters;
 pub mod crossing;
 pub mod dave;
@@ -26,6 +26,7 @@ mod inside;
 mod publisher;
 mod recent;
 mod running;
+pub mod simple;
 pub mod voidphone;
 
 pub use chance::Chance;

@@ -420,7 +420,7 @@ impl Gateway {
 
     fn on_held(&mut self, dat: Dat, by: AuthorId, now: Instant) {
         if let Some((work, _)) = self.paid(&dat) {
-            self.crossing.crossed(name(&work), by, now);
+            self.crossing.crossed(name(&work), Some(by), now);
             self.wanted.remove(&work);
             self.values.keep(work, dat);
         }
@@ -430,7 +430,7 @@ impl Gateway {
         let Some((work, zeros)) = self.paid(&dat) else {
             return;
         };
-        self.crossing.crossed(name(&work), self.me, now);
+        self.crossing.crossed(name(&work), Some(self.me), now);
         self.values.keep(work, dat.clone());
         if zeros < self.config.work_store {
             self.counters.count("dropped_cheap");

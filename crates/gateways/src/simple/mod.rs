@@ -1,0 +1,5 @@
+//! The simple gossip: texts with a stamp, flooded over UDP among neighbours that are named beforehand.
+
+pub mod codec;
+pub mod gateway;
+pub mod socket;

@@ -1,0 +1,185 @@
+//! Runs the node of the simple gossip on a UDP socket and a node of bruit.
+//!
+//! Messages are posts on the topic [`TOPIC`], with their text as the body.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bruit::POST_TTL;
+use bytes::Bytes;
+use tokio::net::UdpSocket;
+
+use super::codec::{DATAGRAM_BYTES_MAX, Message};
+use super::gateway::{Action, Event, Gateway};
+use crate::bridge::{Bridge, Drops, FromInside, Making};
+use crate::counters::Counters;
+use crate::error::GatewayError;
+use crate::foreign::{ForeignId, System};
+use crate::inside::{Inside, Item, Post, Since};
+use crate::running::{Running, Stop, Teller, Told};
+
+/// The topic of its messages.
+pub const TOPIC: &str = "simple";
+/// The first port of the original's network.
+pub const PORT: u16 = 5_000;
+/// Datagrams read before anything else is looked at.
+const READ_AT_ONCE: usize = 64;
+/// How often is told what was dropped.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts a node of the simple gossip that listens on `listen`, with `neighbours`.
+///
+/// # Errors
+/// When it cannot listen there, or the bruit side has gone.
+pub async fn start(
+    inside: Arc<dyn Inside>,
+    listen: SocketAddr,
+    neighbours: Vec<SocketAddr>,
+) -> Result<Running, GatewayError> {
+    let cannot = |source| GatewayError::Listen {
+        address: listen.to_string(),
+        source,
+    };
+    let socket = UdpSocket::bind(listen).await.map_err(cannot)?;
+    let local = socket.local_addr().map_err(cannot)?;
+    let gateway = Gateway::new(neighbours, inside.author().await?);
+    let counters = gateway.counters().clone();
+    let topics = [(TOPIC, Since::Last(POST_TTL))];
+    let bridge = Bridge::open(inside, "simple", &topics, counters.clone()).await?;
+    let run = |stop, teller| {
+        let node = Node {
+            socket,
+            gateway,
+            bridge,
+            counters: counters.clone(),
+            teller,
+        };
+        node.run(stop)
+    };
+    Ok(Running::spawn("simple", vec![local], counters.clone(), run))
+}
+
+struct Node {
+    socket: UdpSocket,
+    gateway: Gateway,
+    bridge: Bridge<ForeignId>,
+    counters: Counters,
+    teller: Teller,
+}
+
+impl Node {
+    async fn run(mut self, mut stop: Stop) -> Result<(), GatewayError> {
+        let mut drops = Drops::new();
+        loop {
+            let latest = Instant::now() + REPORT_EVERY;
+            let wake = self.gateway.next_wakeup().unwrap_or(latest).min(latest);
+            tokio::select! {
+                () = stop.asked() => return Ok(()),
+                readable = self.socket.readable() => if readable.is_ok() {
+                    self.read();
+                } else {
+                    self.counters.count("dropped_unreadable");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                },
+                from = self.bridge.next() => match from {
+                    Some(from) => self.on_inside(from),
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep_until(wake.into()) => {
+                    let actions = self.gateway.wake(Instant::now());
+                    self.act(actions);
+                }
+            }
+            drops.report(&self.counters, &self.teller);
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+        for _ in 0..READ_AT_ONCE {
+            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else {
+                return;
+            };
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+            self.tell(Event::Datagram { from, bytes });
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let actions = self.gateway.handle(event, Instant::now());
+        self.act(actions);
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send { to, bytes } => {
+                    if self.socket.try_send_to(&bytes, to).is_err() {
+                        self.counters.count("dropped_unsent");
+                    }
+                }
+                Action::Publish { id, message } => self.publish(id, &message),
+                Action::Sent(message) => {
+                    let told = Told::new("out").text("text", message.text());
+                    self.teller.tell(told.text("stamp", &message.stamp()));
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, id: ForeignId, message: &Message) {
+        let post = Post {
+            topic: TOPIC.to_owned(),
+            body: Bytes::copy_from_slice(message.text().as_bytes()),
+            tag: id.tag(),
+            ttl: None,
+        };
+        let told = Told::new("in").text("text", message.text());
+        if self.bridge.make(id, Making::Post(post)).is_ok() {
+            self.teller.tell(told.text("stamp", &message.stamp()));
+        } else {
+            self.tell(Event::NotPublished(id));
+        }
+    }
+
+    fn on_inside(&mut self, from: FromInside<ForeignId>) {
+        match from {
+            FromInside::Present(author) => self.tell(Event::Present(author)),
+            FromInside::Item(item) => self.tell(event_of(&item)),
+            FromInside::Done { result: Ok(_), .. } => {}
+            FromInside::Done {
+                key,
+                result: Err(error),
+            } => {
+                self.teller
+                    .tell(Told::new("refused").text("reason", &error));
+                self.tell(Event::NotPublished(key));
+            }
+        }
+    }
+}
+
+fn event_of(item: &Item) -> Event {
+    let body = item.body.to_vec();
+    match ForeignId::of_tag(System::SIMPLE, &item.tag) {
+        Some(id) => Event::Crossed {
+            id,
+            body,
+            by: item.author,
+        },
+        None => Event::Native {
+            body,
+            created_ms: item.created_ms,
+            age: age(item.created_ms),
+        },
+    }
+}
+
+/// How long ago a bulletin was made, by this machine's clock.
+fn age(created_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
+        .saturating_sub(Duration::from_millis(created_ms))
+}

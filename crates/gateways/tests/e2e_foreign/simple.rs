@@ -1,0 +1,118 @@
+//! The simple gossip: three foreign nodes in a ring, two nodes of bruit in it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bruit::{Draft, Node};
+use bruit_gateways::Running;
+use bruit_gateways::simple::codec::{Message, Stamp};
+use bruit_gateways::simple::socket::{self, TOPIC};
+use tokio::net::UdpSocket;
+
+use crate::common::{Foreign, listen, next, node, nothing, until};
+
+async fn gateway(node: &Node, neighbours: &[&str]) -> Running {
+    let neighbours = neighbours.iter().map(|text| text.parse().unwrap());
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let started = socket::start(Arc::new(node.clone()), listen, neighbours.collect());
+    started.await.expect("it listens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_either_side_reach_everyone_and_cross_once() {
+    let Some(mut first) = Foreign::start("simple.py", &[]) else {
+        return;
+    };
+    let mut second = Foreign::start("simple.py", &[&first.address.clone()]).unwrap();
+    let mut third = Foreign::start("simple.py", &[&second.address.clone()]).unwrap();
+    first.tell(&format!("know {}", second.address));
+    second.tell(&format!("know {}", third.address));
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    let gate_a = gateway(&a, &[&first.address]).await;
+    let gate_b = gateway(&b, &[&third.address]).await;
+    first.tell(&format!("know {}", gate_a.listen()[0]));
+    third.tell(&format!("know {}", gate_b.listen()[0]));
+    let mut at_a = listen(&a, TOPIC);
+    let mut at_b = listen(&b, TOPIC);
+    until_present(&b).await;
+
+    second.tell("say from a foreign node");
+    for subscription in [&mut at_a, &mut at_b] {
+        assert_eq!(&next(subscription).await.body[..], b"from a foreign node");
+    }
+    for foreign in [&mut first, &mut third] {
+        assert_eq!(foreign.said("heard"), "from a foreign node");
+    }
+
+    b.publish(Draft::new(TOPIC, "from a node")).await.unwrap();
+    for subscription in [&mut at_a, &mut at_b] {
+        assert_eq!(&next(subscription).await.body[..], b"from a node");
+    }
+    for foreign in [&mut first, &mut second, &mut third] {
+        while foreign.said("heard") != "from a node" {}
+    }
+
+    // What cannot be said in their network stays inside, and harms nobody.
+    a.publish(Draft::new(TOPIC, "naïve")).await.unwrap();
+    a.publish(Draft::new(TOPIC, vec![b'a'; 1_006]))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        next(&mut at_b).await;
+        next(&mut at_a).await;
+    }
+    nothing(&mut at_a, Duration::from_secs(3)).await;
+    nothing(&mut at_b, Duration::ZERO).await;
+    for foreign in [&mut first, &mut second, &mut third] {
+        assert_eq!(foreign.says("died", Duration::from_millis(10)), None);
+        assert!(foreign.lives());
+    }
+}
+
+/// Both gateways have said that they are there.
+async fn until_present(node: &Node) {
+    let topic = bruit_gateways::crossing::topic("simple");
+    let filter = bruit::Filter {
+        topic: Some(topic),
+        ..bruit::Filter::default()
+    };
+    until("both gateways are known", async || {
+        let posts = node.list(&filter, 10).await.unwrap();
+        (posts.len() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_messages_a_second_cross_or_are_counted_as_dropped() {
+    const SECONDS: u64 = 3;
+    let neighbour = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let own: SocketAddr = neighbour.local_addr().unwrap();
+    let a = node(&[]).await;
+    let gate = gateway(&a, &[&own.to_string()]).await;
+    let start = Instant::now();
+    let mut sent = 0;
+    for tick in 0..SECONDS * 100 {
+        for _ in 0..10 {
+            let stamp = Stamp::from_seconds(848_224_557);
+            let message = Message::new(stamp, format!("message {sent}").as_bytes()).unwrap();
+            let to = gate.listen()[0];
+            neighbour.send_to(&message.encode(), to).await.unwrap();
+            sent += 1;
+        }
+        let due = start + Duration::from_millis((tick + 1) * 10);
+        tokio::time::sleep_until(due.into()).await;
+    }
+    let counters = gate.counters().clone();
+    let count = |what| counters.get(what);
+    until("every message crossed or was counted", async || {
+        let ended = count("published") + count("refused_inside") + count("dropped_publishing_full");
+        (ended >= sent).then_some(())
+    })
+    .await;
+    assert_eq!(count("datagrams_in"), sent, "none was lost");
+    println!("of {sent} messages {} were published", count("published"));
+    assert!(count("published") >= sent / 2);
+}
