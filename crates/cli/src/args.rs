@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Drop(cmd::drop::Drop),
     /// List the subscribed topics
     Topics(cmd::topics::Topics),
+    /// Watch the node on a screen
+    Top(cmd::top::Top),
+    /// Talk in a room
+    Chat(cmd::chat::Chat),
     /// Show which nodes are linked
     Topology(cmd::topology::Topology),
     /// Show which way a bulletin took

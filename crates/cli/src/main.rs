@@ -14,6 +14,7 @@ mod memory;
 mod output;
 mod passphrase;
 mod progress;
+mod screen;
 mod secrecy;
 mod signals;
 

@@ -1,6 +1,7 @@
 //! The commands, one file each, and what several of them share.
 
 pub(crate) mod boost;
+pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod contacts;
@@ -28,6 +29,7 @@ pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
+pub(crate) mod top;
 pub(crate) mod topics;
 pub(crate) mod topology;
 pub(crate) mod trace;
@@ -65,6 +67,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Join(command) => command.run(&global).await,
         Command::Drop(command) => command.run(&global).await,
         Command::Topics(command) => command.run(&global).await,
+        Command::Top(command) => command.run(&global).await,
+        Command::Chat(command) => command.run(&global).await,
         Command::Topology(command) => command.run(&global).await,
         Command::Trace(command) => command.run(&global).await,
         Command::Pub(command) => command.run(&global).await,
