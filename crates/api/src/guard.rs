@@ -7,6 +7,9 @@
 //! session's cookie. A cookie comes along with whatever any page on this machine asks for, so such a
 //! request must also prove that a page of ours sent it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -14,8 +17,10 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::error::ApiError;
 use crate::handlers::App;
+use crate::rate::Bucket;
 use crate::routes::{self, Access};
 use crate::session;
+use crate::types::Scope;
 
 /// Most bytes of a request's body.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -26,35 +31,119 @@ pub(crate) const FILE_BYTES_MAX: usize = 16 << 20;
 const FILES: &str = "/v1/files";
 const FILE_TYPE: &str = "application/octet-stream";
 
+/// Where verdicts come.
+const ANSWERS: &str = "/v1/validate/{question}";
+
 /// Names that can only mean this machine.
 const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Query parameters that look like a token in the URL, where logs and histories would keep it.
 const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "authorization"];
 
+/// What a connection has left of its requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Connection(pub(crate) Arc<Bucket>);
+
+/// Who asks, as far as it was asked: handlers find it among the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    /// What they may do.
+    pub(crate) scope: Scope,
+    /// What they have left of their requests.
+    pub(crate) bucket: Arc<Bucket>,
+}
+
+impl Who {
+    /// Takes one request out of what they have left.
+    pub(crate) fn take(&self, app: &App) -> Result<(), ApiError> {
+        let per_s = app.limits.requests_per_s;
+        self.bucket
+            .take(per_s)
+            .map_err(|wait| too_many(per_s, wait))
+    }
+
+    /// That they may do what asks for `needed`.
+    pub(crate) fn may(&self, needed: Scope) -> Result<(), ApiError> {
+        if self.scope >= needed {
+            return Ok(());
+        }
+        let (has, needed) = (self.scope.as_str(), needed.as_str());
+        Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "scope",
+            format!("the token is for `{has}`, and this takes one for `{needed}`"),
+            format!("make one with `bruit token create --scope {needed}`"),
+        ))
+    }
+}
+
 /// Lets a request pass, or answers it with the first thing that is wrong with it.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match check(&app, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(who) => {
+            if let Some(who) = who {
+                request.extensions_mut().insert(who);
+            }
+            next.run(request).await
+        }
         Err(error) => error.into_response(),
     }
 }
 
-fn check(app: &App, request: &Request) -> Result<(), ApiError> {
+fn check(app: &App, request: &Request) -> Result<Option<Who>, ApiError> {
     host(request)?;
     origin(request.headers())?;
     token_in_url(request.uri())?;
-    if access(request) == Access::Token {
-        admit(app, request)?;
+    let who = match access(request).scope() {
+        None => None,
+        Some(needed) => {
+            let who = admit(app, request)?;
+            who.may(needed)?;
+            Some(who)
+        }
+    };
+    if !is_answer(request) {
+        rate(app, request, who.as_ref())?;
     }
     content_type(request)?;
-    length(request)
+    length(request)?;
+    Ok(who)
 }
 
-/// What the route asks for; unknown paths and methods ask for the token.
+/// What the route asks for; unknown paths and methods ask for a token, whichever.
 fn access(request: &Request) -> Access {
+    known(request).unwrap_or(Access::Read)
+}
+
+fn known(request: &Request) -> Option<Access> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    routes::access(request.method(), path.as_str())
+}
+
+/// Whether it answers a question of ours: we asked no faster than bulletins came.
+fn is_answer(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>();
-    let known = path.and_then(|path| routes::access(request.method(), path.as_str()));
-    known.unwrap_or(Access::Token)
+    request.method() == Method::POST && path.is_some_and(|path| path.as_str() == ANSWERS)
+}
+
+/// Requests in a second, over the connection and with the token.
+fn rate(app: &App, request: &Request, who: Option<&Who>) -> Result<(), ApiError> {
+    let per_s = app.limits.requests_per_s;
+    if let Some(Connection(bucket)) = request.extensions().get() {
+        bucket.take(per_s).map_err(|wait| too_many(per_s, wait))?;
+    }
+    who.map_or(Ok(()), |who| who.take(app))
+}
+
+fn too_many(per_s: u32, wait: Duration) -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_requests",
+        format!("there were more than {per_s} requests in a second"),
+        format!(
+            "go on in {} ms, or write more for requests_per_s under [api]",
+            wait.as_millis() + 1
+        ),
+    )
 }
 
 /// The one `Host` header, and the authority of an absolute URI where there is one, name this
@@ -139,7 +228,7 @@ fn token_in_url(uri: &Uri) -> Result<(), ApiError> {
 }
 
 /// By its token, or as a browser's session.
-fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
+fn admit(app: &App, request: &Request) -> Result<Who, ApiError> {
     let headers = request.headers();
     if headers.contains_key(header::AUTHORIZATION) || !session::is_offered(headers) {
         return token(app, headers);
@@ -152,43 +241,41 @@ fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
             "use the dashboard, or ask with a token in place of the cookie",
         ));
     }
-    if app.doors.admits(headers) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        StatusCode::UNAUTHORIZED,
-        "session_over",
-        "this browser's session is over, or the daemon was started again",
-        "open the link that `bruit dashboard` prints",
-    ))
+    let scope = Scope::Admin;
+    let session = app.doors.session(headers);
+    session.map(|bucket| Who { scope, bucket }).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "session_over",
+            "this browser's session is over, or the daemon was started again",
+            "open the link that `bruit dashboard` prints",
+        )
+    })
 }
 
-fn token(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
+fn token(app: &App, headers: &HeaderMap) -> Result<Who, ApiError> {
     let value = headers.get(header::AUTHORIZATION);
     let value = value.and_then(|value| value.to_str().ok());
     let offered = value.and_then(|value| value.split_once(' '));
-    match offered {
-        Some((scheme, token))
-            if scheme.eq_ignore_ascii_case("bearer") && app.token.matches(token.trim()) =>
-        {
-            Ok(())
-        }
-        _ => Err(ApiError::new(
+    let bearer = offered.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let known = bearer.and_then(|(_, token)| app.who(token.trim()));
+    known.ok_or_else(|| {
+        ApiError::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             match offered {
-                Some(_) => "the token is not this node's",
+                Some(_) => "the token is not this node's, or its time is over",
                 None => "the request has no token",
             },
             "send the header `Authorization: Bearer TOKEN` with the contents of the file `token` \
-             in the node's data folder",
-        )),
-    }
+             in the node's data folder, or with a token of `bruit token create`",
+        )
+    })
 }
 
 /// A form of a web page can post without asking, but not JSON.
 fn content_type(request: &Request) -> Result<(), ApiError> {
-    if request.method() != Method::POST {
+    if ![Method::POST, Method::PUT].contains(request.method()) {
         return Ok(());
     }
     let value = request.headers().get(header::CONTENT_TYPE);

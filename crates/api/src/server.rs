@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::{Extension, Router};
 use bruit::Node;
 use bruit::keys::KeyError;
 use hyper::server::conn::http1;
@@ -18,9 +18,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::endpoint::Endpoint;
-use crate::handlers::{App, closed};
+use crate::guard::Connection;
+use crate::handlers::{App, Keys, closed};
 use crate::routes;
 use crate::token::Token;
+use crate::tokens::Tokens;
 
 /// How long accepting rests after it failed, for want of file descriptors mostly.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -38,8 +40,10 @@ pub struct Options {
     pub listen: Vec<Endpoint>,
     /// Where the dashboard is opened, if it is to be.
     pub dashboard: Option<Dashboard>,
-    /// What opens it.
+    /// What opens all of it.
     pub token: Token,
+    /// What opens some of it.
+    pub tokens: Tokens,
     /// Whether the node's configuration names nobody to link to: then it is ready without links.
     pub alone: bool,
     /// Its bounds.
@@ -94,11 +98,14 @@ impl Dashboard {
 /// Bounds of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; more are answered 429. Default 1,024.
+    /// Connections at a time; more are answered 429. Default 64.
     pub connections: usize,
     /// How many of them may be streams of events; more are answered 429, so that there is always room
-    /// for a question. Default 960.
+    /// for a question. Default 60.
     pub streams: usize,
+    /// Requests in a second over one connection, and with one token; more are answered 429. A second's
+    /// worth may come at once. Default 100.
+    pub requests_per_s: u32,
     /// Bytes of a request's head; more are answered 431. Default 16 KiB.
     pub head_bytes: usize,
     /// Headers of a request; more are answered 431. Default 64.
@@ -107,15 +114,32 @@ pub struct Limits {
     pub head_timeout: Duration,
 }
 
+impl Limits {
+    /// The usual ones.
+    pub const DEFAULT: Self = Self {
+        connections: 64,
+        streams: 60,
+        requests_per_s: 100,
+        head_bytes: 16 * 1024,
+        headers: 64,
+        head_timeout: Duration::from_secs(5),
+    };
+
+    /// Limits with so many connections, one in sixteen of which is kept free of streams.
+    #[must_use]
+    pub const fn with_connections(self, connections: usize) -> Self {
+        let streams = connections.saturating_sub(connections.div_ceil(16));
+        Self {
+            connections,
+            streams,
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 1_024,
-            streams: 960,
-            head_bytes: 16 * 1024,
-            headers: 64,
-            head_timeout: Duration::from_secs(5),
-        }
+        Self::DEFAULT
     }
 }
 
@@ -158,7 +182,6 @@ impl ServeError {
 pub struct Server {
     app: App,
     endpoints: Vec<Endpoint>,
-    dashboard: Option<SocketAddr>,
     closing: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -170,20 +193,6 @@ impl Server {
     /// When an address cannot be listened on; then nothing is.
     pub async fn start(node: Node, options: Options) -> Result<Self, ServeError> {
         let (closing, closing_seen) = watch::channel(false);
-        let app = App::new(
-            node,
-            options.token,
-            options.alone,
-            options.limits.streams,
-            closing_seen.clone(),
-        );
-        let hall = Hall {
-            router: routes::router(app.clone()),
-            limits: options.limits,
-            seats: Arc::new(Semaphore::new(options.limits.connections)),
-            standing: Arc::new(Semaphore::new(REFUSALS_MAX)),
-            closing: closing_seen,
-        };
         let is_shared =
             |wish: &Dashboard, endpoint: &Endpoint| *endpoint == Endpoint::Tcp(wish.listen);
         let wish = options.dashboard;
@@ -205,6 +214,20 @@ impl Server {
             }
             (None, None) => None,
         };
+        let keys = Keys {
+            token: options.token,
+            tokens: options.tokens,
+            dashboard,
+            alone: options.alone,
+        };
+        let app = App::new(node, keys, options.limits, closing_seen.clone());
+        let hall = Hall {
+            router: routes::router(app.clone()),
+            limits: options.limits,
+            seats: Arc::new(Semaphore::new(options.limits.connections)),
+            standing: Arc::new(Semaphore::new(REFUSALS_MAX)),
+            closing: closing_seen,
+        };
         let mut tasks = JoinSet::new();
         for listener in listeners {
             tasks.spawn(hall.clone().receive(listener));
@@ -212,7 +235,6 @@ impl Server {
         Ok(Self {
             app,
             endpoints,
-            dashboard,
             closing,
             tasks,
         })
@@ -228,11 +250,7 @@ impl Server {
     /// # Errors
     /// When the operating system has no randomness.
     pub fn dashboard_link(&self) -> Result<Option<String>, KeyError> {
-        let link = |address| {
-            let code = self.app.doors.code()?.to_hex();
-            Ok(format!("http://{address}/ui/login?once={}", *code))
-        };
-        self.dashboard.map(link).transpose()
+        self.app.dashboard_link()
     }
 
     /// Ends streams, lets requests finish for at most `patience`, and closes.
@@ -350,7 +368,9 @@ impl Hall {
     }
 
     async fn serve(self, stream: Box<dyn Stream>) {
-        let service = TowerToHyperService::new(self.router);
+        // What the connection has left of its requests goes with each of them.
+        let router = self.router.layer(Extension(Connection::default()));
+        let service = TowerToHyperService::new(router);
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -4,12 +4,13 @@
 //! day, and there are never more of either than [`CODES_MAX`] and [`SESSIONS_MAX`]. All of it is in
 //! memory: a daemon that is started again knows nobody.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use bruit::keys::{KeyError, Secret};
 
+use crate::rate::Bucket;
 use crate::token::is_same;
 
 /// How long a code can be used.
@@ -35,8 +36,15 @@ pub(crate) struct Doors(Mutex<Inner>);
 struct Inner {
     /// Each with the moment it was made.
     codes: Vec<(Secret, Instant)>,
-    /// Each with the moment it was last used.
-    sessions: Vec<(Secret, Instant)>,
+    sessions: Vec<Session>,
+}
+
+#[derive(Debug)]
+struct Session {
+    key: Secret,
+    used: Instant,
+    /// What it has left of its requests.
+    bucket: Arc<Bucket>,
 }
 
 impl Doors {
@@ -47,7 +55,10 @@ impl Doors {
     pub(crate) fn code(&self) -> Result<Secret, KeyError> {
         let code = Secret::random()?;
         let mut inner = self.inner();
-        push(&mut inner.codes, code.clone(), CODES_MAX, Instant::now());
+        if inner.codes.len() >= CODES_MAX {
+            inner.codes.remove(0);
+        }
+        inner.codes.push((code.clone(), Instant::now()));
         Ok(code)
     }
 
@@ -69,38 +80,39 @@ impl Doors {
         };
         inner.codes.remove(at);
         let session = Secret::random()?;
-        push(&mut inner.sessions, session.clone(), SESSIONS_MAX, now);
+        if inner.sessions.len() >= SESSIONS_MAX {
+            let used = |at: &usize| inner.sessions.get(*at).map(|session| session.used);
+            let oldest = (0..inner.sessions.len()).min_by_key(used);
+            oldest.map(|oldest| inner.sessions.remove(oldest));
+        }
+        inner.sessions.push(Session {
+            key: session.clone(),
+            used: now,
+            bucket: Arc::default(),
+        });
         Ok(Some(session))
     }
 
-    /// Whether the request's cookie holds a session, which is used with that.
-    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
-        self.admits_at(headers, Instant::now())
+    /// The session in the request's cookie, which is used with that: what it has left of its requests.
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Arc<Bucket>> {
+        self.session_at(headers, Instant::now())
     }
 
-    fn admits_at(&self, headers: &HeaderMap, now: Instant) -> bool {
+    fn session_at(&self, headers: &HeaderMap, now: Instant) -> Option<Arc<Bucket>> {
         let mut inner = self.inner();
         inner
             .sessions
-            .retain(|(_, used)| now.saturating_duration_since(*used) < SESSION_LIFE);
+            .retain(|session| now.saturating_duration_since(session.used) < SESSION_LIFE);
         let keys = keys(headers);
-        let mut sessions = inner.sessions.iter_mut();
-        let known = sessions.find(|(own, _)| keys.iter().any(|key| is_same(own, key)));
-        known.map(|(_, used)| *used = now).is_some()
+        let is_named = |session: &&mut Session| keys.iter().any(|key| is_same(&session.key, key));
+        let session = inner.sessions.iter_mut().find(is_named)?;
+        session.used = now;
+        Some(Arc::clone(&session.bucket))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn push(list: &mut Vec<(Secret, Instant)>, new: Secret, most: usize, now: Instant) {
-    while list.len() >= most {
-        let oldest = list.iter().enumerate().min_by_key(|(_, (_, at))| *at);
-        let Some((oldest, _)) = oldest else { break };
-        list.remove(oldest);
-    }
-    list.push((new, now));
 }
 
 /// Whether a request has a session's cookie, valid or not.
@@ -175,11 +187,12 @@ mod tests {
         let headers = with(&pair(&cookie(&session, &HeaderMap::new())));
         let hour = Duration::from_hours(1);
         let start = Instant::now();
-        assert!(doors.admits_at(&headers, start + hour * 11));
-        assert!(doors.admits_at(&headers, start + hour * 22));
-        assert!(!doors.admits_at(&headers, start + hour * 35));
-        assert!(!doors.admits_at(&with("bruit_session=00"), start));
-        assert!(!doors.admits_at(&HeaderMap::new(), start));
+        let admits = |headers: &HeaderMap, at| doors.session_at(headers, at).is_some();
+        assert!(admits(&headers, start + hour * 11));
+        assert!(admits(&headers, start + hour * 22));
+        assert!(!admits(&headers, start + hour * 35));
+        assert!(!admits(&with("bruit_session=00"), start));
+        assert!(!admits(&HeaderMap::new(), start));
     }
 
     #[test]
@@ -191,7 +204,7 @@ mod tests {
             let session = doors.enter(&code).unwrap().unwrap();
             asked = with(&pair(&cookie(&session, &asked)));
         }
-        assert!(one.admits(&asked) && two.admits(&asked));
+        assert!(one.session(&asked).is_some() && two.session(&asked).is_some());
     }
 
     #[test]

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use bruit::Wait;
 
+/// What [`duration`] reads, as a pattern.
+pub const DURATION_PATTERN: &str = "^([0-9]+(ms|s|m|h|d))+$";
+/// What [`wait`] reads, as a pattern.
+pub const WAIT_PATTERN: &str = "^(accepted|stored|spread:[1-9][0-9]*)$";
+
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no duration: write it like 500ms, 10s, 5m, 1h30m or 28d")]

@@ -1,6 +1,7 @@
 //! The JSON bodies of the API, and of every command's `--json`: keys are promises.
 
 mod letters;
+mod tokens;
 mod values;
 
 use base64::Engine as _;
@@ -9,6 +10,7 @@ use bruit::bundle::{BULLETIN_BYTES_MAX, Head};
 use bruit::keys::{AuthorEntry, Passphrase};
 use bruit::{AuthorKey, PeerSpec, Receipt, Received, Verdict};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
@@ -16,10 +18,11 @@ use crate::text;
 pub use self::letters::{
     Contact, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter,
 };
+pub use self::tokens::{Link, MakeToken, NewLink, NewToken, ParseScopeError, Scope, TokenEntry};
 pub use self::values::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 
 /// `POST /v1/bulletins`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// The topic's exact descriptor.
@@ -64,7 +67,7 @@ impl Publish {
 }
 
 /// Contents: `body` where they are UTF-8, `body_base64` otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Body {
     /// The contents as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +118,7 @@ impl Body {
 }
 
 /// What became of a bulletin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Published {
     /// Its id.
     pub id: String,
@@ -148,7 +151,7 @@ impl From<Receipt> for Published {
 }
 
 /// One bulletin, as a subscriber gets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bulletin {
     /// Its id.
     pub id: String,
@@ -206,7 +209,7 @@ pub(crate) fn tag_text(tag: Vec<u8>) -> Option<String> {
 }
 
 /// Bulletins that may be missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// Always `gap`.
     pub event: String,
@@ -226,7 +229,7 @@ impl Gap {
 }
 
 /// `GET /v1/bundle`: a page of what a node holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bundle {
     /// The network's name.
     pub network: String,
@@ -306,7 +309,7 @@ impl Brought {
 }
 
 /// `POST /v1/bundle`: bulletins that somebody brings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bring {
     /// The id of their network.
@@ -319,7 +322,7 @@ pub struct Bring {
 }
 
 /// What became of bulletins that were brought.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Brought {
     /// Those that were new, delivered and announced.
     pub imported: u64,
@@ -340,7 +343,7 @@ impl From<bruit::Imported> for Brought {
 }
 
 /// A bulletin to be judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Question {
     /// What to answer to: `POST /v1/validate/{question}`.
     pub question: u64,
@@ -350,7 +353,7 @@ pub struct Question {
 }
 
 /// `POST /v1/validate/{question}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The verdict.
@@ -358,7 +361,7 @@ pub struct Answer {
 }
 
 /// A verdict as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Word {
     /// Deliver and relay it.
@@ -380,7 +383,7 @@ impl From<Word> for Verdict {
 }
 
 /// `POST /v1/peers`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// Whom to link to: `NODEID@HOST:PORT` or tickets.
@@ -391,7 +394,7 @@ pub struct Join {
 }
 
 /// Whether a link is up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Linked {
     /// To whom.
     pub id: String,
@@ -400,11 +403,12 @@ pub struct Linked {
 }
 
 /// Who a node is and how to reach it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// Its id.
     pub id: String,
     /// Where it can be dialled, best first, each complete.
+    #[schemars(with = "Vec<String>")]
     pub addresses: Vec<PeerSpec>,
     /// The same as one ticket; none while there is no address.
     pub ticket: Option<String>,
@@ -429,7 +433,7 @@ impl Identity {
 }
 
 /// A key that signs bulletins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Author {
     /// Its name on this machine.
     pub name: String,
@@ -467,10 +471,11 @@ impl From<AuthorEntry> for Author {
 }
 
 /// `POST /v1/keys/{name}/unlock`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unlock {
     /// What opens the key.
+    #[schemars(with = "String")]
     pub passphrase: Passphrase,
     /// How long it stays open, such as `1h`; without, until it is locked or the daemon ends.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
@@ -478,12 +483,12 @@ pub struct Unlock {
 }
 
 /// `POST /v1/keys/{name}/lock`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {}
 
 /// Whether a key is open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unlocked {
     /// The key's name.
     pub name: String,
@@ -492,21 +497,21 @@ pub struct Unlocked {
 }
 
 /// Whether a node works: `/healthz` and `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok` or `no links`.
     pub status: String,
 }
 
 /// Every error: `{"error": {"code", "message", "fix"}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// What went wrong.
     pub error: ErrorDetail,
 }
 
 /// What went wrong and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDetail {
     /// A word for programs, stable over versions.
     pub code: String,

@@ -116,6 +116,10 @@ pub(crate) enum Command {
     Demo(cmd::demo::Demo),
     /// Simulate a network: run a scenario, compare reports
     Sim(cmd::sim::Sim),
+    /// Print a link that opens the dashboard
+    Dashboard(cmd::dashboard::Dashboard),
+    /// Make, list and end tokens for other programs
+    Token(cmd::token::Token),
     /// Show or check the configuration
     Config(cmd::config::Config),
     /// Print completions for a shell

@@ -24,6 +24,9 @@ use crate::folder::Folder;
 
 /// Longest time until the daemon takes a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one that asks too fast waits at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Longest event of a stream.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
@@ -277,8 +280,19 @@ impl Session<'_> {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        let request = self.client.request(Method::POST, path, bytes_of(body))?;
-        read(accepted(self.send(request).await?).await?).await
+        let bytes = bytes_of(body);
+        let mut pause = PAUSE_MIN;
+        loop {
+            let request = self.client.request(Method::POST, path, bytes.clone())?;
+            match accepted(self.send(request).await?).await {
+                // Nothing was done yet: asked too fast, it is asked again.
+                Err(failure) if failure.code == "too_many_requests" && pause <= PAUSE_MAX => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return read(answer?).await,
+            }
+        }
     }
 
     /// The daemon closes what was silent for a while: a request that was never sent goes over a new

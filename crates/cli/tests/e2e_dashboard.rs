@@ -115,3 +115,39 @@ fn a_dashboard_takes_the_next_free_port_and_the_port_of_the_api_where_there_is_o
     assert_eq!(both.ready["api_extra"], link(url).0);
     assert!(Daemon::start(&[]).ready["dashboard"].is_null());
 }
+
+#[test]
+fn a_lost_link_is_replaced_by_a_command_and_a_token_does_what_it_is_for() {
+    let daemon = Daemon::start(&["--dashboard", "127.0.0.1:0", "--price", "0"]);
+    let link_of = |value: &serde_json::Value| value["url"].as_str().unwrap().to_owned();
+    let url = link_of(&daemon.json(&["dashboard"]));
+    let (place, path) = link(&url);
+    assert_eq!(ask(place, "GET", path, &[]).0, 303);
+    assert!(
+        daemon
+            .run(&["dashboard"])
+            .ok()
+            .out
+            .starts_with("http://127.0.0.1:")
+    );
+
+    let made = daemon.json(&["token", "create", "--scope", "read", "--for", "1h"]);
+    let token = made["token"].as_str().unwrap();
+    assert!(made["expires_ms"].is_u64(), "{made}");
+    let bearer = format!("Authorization: Bearer {token}");
+    assert_eq!(ask(place, "GET", "/v1/status", &[&bearer]).0, 200);
+    let (status, _, body) = ask(place, "DELETE", "/v1/peers/00000000", &[&bearer]);
+    assert_eq!(status, 403, "{body}");
+    assert!(body.contains("bruit token create --scope admin"), "{body}");
+    let list = daemon.json(&["token", "list"]);
+    assert_eq!(
+        (&list[0]["id"], &list[0]["scope"]),
+        (&made["id"], &"read".into())
+    );
+    assert!(!list.to_string().contains(token));
+    daemon
+        .run(&["token", "revoke", made["id"].as_str().unwrap()])
+        .ok();
+    assert_eq!(ask(place, "GET", "/v1/status", &[&bearer]).0, 401);
+    assert_eq!(daemon.run(&["token", "revoke", "00"]).code, 1);
+}

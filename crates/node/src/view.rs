@@ -13,9 +13,11 @@ use crate::address::PeerSpec;
 
 /// The state of the node as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// This node.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// The program's version.
     pub version: String,
@@ -49,6 +51,7 @@ pub struct Status {
 
 /// Links by who opened them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Links {
     /// They dialled us.
     #[serde(rename = "in")]
@@ -60,6 +63,7 @@ pub struct Links {
 
 /// What passes, per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rates {
     /// New bulletins that came in.
     pub in_per_s: f64,
@@ -73,6 +77,7 @@ pub struct Rates {
 
 /// What passed since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Totals {
     /// Bulletins made here.
     pub published: u64,
@@ -87,6 +92,7 @@ pub struct Totals {
 
 /// What the store holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Store {
     /// Bulletins.
     pub items: u64,
@@ -98,6 +104,7 @@ pub struct Store {
 
 /// What a bulletin costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Price {
     /// The network's price: expected trials per weighted byte.
     pub min: u32,
@@ -107,6 +114,7 @@ pub struct Price {
 
 /// Something an operator should know, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// What is the matter.
     pub text: String,
@@ -116,13 +124,16 @@ pub struct Warning {
 
 /// One link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Who is there.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// Who opened it.
     pub direction: Direction,
     /// Where the peer is, as far as this end sees it; none behind a relay.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub address: Option<PeerSpec>,
     /// How packets travel.
     pub path: Path,
@@ -145,6 +156,7 @@ pub struct Peer {
 
 /// Who opened a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// They dialled us.
@@ -155,6 +167,7 @@ pub enum Direction {
 
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Path {
     /// Straight to the peer.
@@ -165,6 +178,7 @@ pub enum Path {
 
 /// How a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
     /// Being opened.
@@ -179,11 +193,14 @@ pub enum LinkState {
 
 /// One node this node knows of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     /// Who.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// Where, by its own word; none when it said nothing of it.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub address: Option<PeerSpec>,
     /// How it stands.
     pub state: MemberState,
@@ -193,6 +210,7 @@ pub struct Member {
 
 /// How a node stands, as far as this node knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MemberState {
     /// A link to it is up.
@@ -209,11 +227,13 @@ pub enum MemberState {
 
 /// One topic with a subscriber here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Topic {
     /// Its descriptor; the id in hexadecimal where the descriptor is unknown.
     pub topic: String,
     /// Its id: the hash of the descriptor.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: TopicId,
     /// Subscribers at this node.
     pub subscribers: u64,
@@ -225,6 +245,7 @@ pub struct Topic {
 
 /// The links a node knows of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Topology {
     /// Whether others were asked for theirs: `[topology] share`. Otherwise these are this node's own.
     pub shared: bool,
@@ -236,9 +257,11 @@ pub struct Topology {
 
 /// A node of a topology.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopologyNode {
     /// Who.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// The first digits of the id.
     pub label: String,
@@ -248,12 +271,15 @@ pub struct TopologyNode {
 
 /// A link of a topology.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TopologyLink {
     /// Who opened it.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub from: NodeId,
     /// To whom.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub to: NodeId,
     /// The last round trip; none before the first.
     pub rtt_ms: Option<f64>,
@@ -261,9 +287,11 @@ pub struct TopologyLink {
 
 /// A bulletin that came lately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Passage {
     /// Its id.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: BulletinId,
     /// Its topic's descriptor; the id in hexadecimal where the descriptor is unknown.
     pub topic: String,
@@ -277,6 +305,7 @@ pub struct Passage {
     pub hops: u8,
     /// Who brought it; none when it was published here.
     #[serde(with = "text::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub from: Option<NodeId>,
     /// How many nodes are known to have had it, this one included.
     pub reached: u64,
@@ -284,9 +313,11 @@ pub struct Passage {
 
 /// The way of one bulletin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trace {
     /// Its id.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: BulletinId,
     /// Its topic's descriptor; the id in hexadecimal where the descriptor is unknown.
     pub topic: String,
@@ -304,12 +335,15 @@ pub struct Trace {
 
 /// A bulletin's coming to one node.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivered {
     /// Where.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub node: NodeId,
     /// Who brought it; none when it was published there.
     #[serde(with = "text::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub from: Option<NodeId>,
     /// When, in milliseconds since 1970.
     pub at_ms: f64,
@@ -319,9 +353,11 @@ pub struct Delivered {
 
 /// A neighbour that has a bulletin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Given {
     /// Who.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub id: NodeId,
     /// How that is known.
     pub how: How,
@@ -331,6 +367,7 @@ pub struct Given {
 
 /// How it is known that a neighbour has a bulletin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     /// It says that it had its first copy from this node.

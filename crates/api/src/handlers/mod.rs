@@ -7,10 +7,12 @@ pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod peers;
 pub(crate) mod state;
+pub(crate) mod tokens;
 pub(crate) mod topology;
 pub(crate) mod validate;
 pub(crate) mod values;
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +23,20 @@ use axum::extract::{FromRequest, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use bruit::Node;
+use bruit::keys::KeyError;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::ApiError;
-use crate::guard::{self, BODY_BYTES_MAX};
+use crate::guard::{self, BODY_BYTES_MAX, Who};
+use crate::rate::Bucket;
+use crate::server::Limits;
 use crate::session::Doors;
 use crate::text;
 use crate::token::Token;
+use crate::tokens::Tokens;
+use crate::types::Scope;
 
 /// Longest time a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,9 +48,16 @@ pub(crate) struct App(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) node: Node,
-    pub(crate) token: Token,
+    token: Token,
+    /// What the node's own token has left of its requests.
+    bucket: Arc<Bucket>,
+    /// Tokens that were made besides.
+    pub(crate) tokens: Tokens,
     /// The way in for browsers.
     pub(crate) doors: Doors,
+    /// Where the dashboard is.
+    pub(crate) dashboard: Option<SocketAddr>,
+    pub(crate) limits: Limits,
     /// Whether the configuration names nobody to link to.
     pub(crate) alone: bool,
     pub(crate) questions: validate::Questions,
@@ -53,23 +67,55 @@ pub(crate) struct Shared {
     pub(crate) closing: watch::Receiver<bool>,
 }
 
+/// What opens a server, and where a browser comes in.
+pub(crate) struct Keys {
+    pub(crate) token: Token,
+    pub(crate) tokens: Tokens,
+    pub(crate) dashboard: Option<SocketAddr>,
+    pub(crate) alone: bool,
+}
+
 impl App {
+    /// What serves `node` as `keys` and `limits` allow.
     pub(crate) fn new(
         node: Node,
-        token: Token,
-        alone: bool,
-        streams: usize,
+        keys: Keys,
+        limits: Limits,
         closing: watch::Receiver<bool>,
     ) -> Self {
         Self(Arc::new(Shared {
             node,
-            token,
+            token: keys.token,
+            bucket: Arc::default(),
+            tokens: keys.tokens,
             doors: Doors::default(),
-            alone,
+            dashboard: keys.dashboard,
+            limits,
+            alone: keys.alone,
             questions: validate::Questions::default(),
-            streams: Arc::new(Semaphore::new(streams)),
+            streams: Arc::new(Semaphore::new(limits.streams)),
             closing,
         }))
+    }
+
+    /// Whose token `offered` is: the node's own is for everything.
+    pub(crate) fn who(&self, offered: &str) -> Option<Who> {
+        if self.token.matches(offered) {
+            let bucket = Arc::clone(&self.bucket);
+            let scope = Scope::Admin;
+            return Some(Who { scope, bucket });
+        }
+        let (scope, bucket) = self.tokens.find(offered)?;
+        Some(Who { scope, bucket })
+    }
+
+    /// A link that opens the dashboard once; none when it is not served.
+    pub(crate) fn dashboard_link(&self) -> Result<Option<String>, KeyError> {
+        let link = |address| {
+            let code = self.doors.code()?.to_hex();
+            Ok(format!("http://{address}/ui/login?once={}", *code))
+        };
+        self.dashboard.map(link).transpose()
     }
 
     /// A seat for a stream, kept until it ends.

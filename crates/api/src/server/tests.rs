@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::routes::{Access, RouteInfo, routes};
+use crate::types::Scope;
 
 /// A server of a node that is alone, on a port of its own.
 struct Fixture {
@@ -28,6 +29,7 @@ impl Fixture {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             dashboard: None,
             token: token.clone(),
+            tokens: Tokens::default(),
             alone: true,
             limits,
         };
@@ -38,6 +40,10 @@ impl Fixture {
             token,
             _folder: folder,
         }
+    }
+
+    fn token_for(&self, scope: Scope) -> String {
+        self.server.app.tokens.create(scope, None).unwrap().token
     }
 
     async fn connect(&self) -> TcpStream {
@@ -59,7 +65,7 @@ impl Fixture {
             && count > 0
         {
             answer.extend_from_slice(&buffer[..count]);
-            if String::from_utf8_lossy(&answer).contains("text/event-stream") {
+            if String::from_utf8_lossy(&answer).contains("content-type: text/event-stream") {
                 break;
             }
         }
@@ -105,6 +111,14 @@ fn config() -> bruit::Config {
     }
 }
 
+/// The usual bounds, for a test that asks faster than they allow.
+const LIMITS: Limits = Limits {
+    connections: 1_024,
+    streams: 960,
+    requests_per_s: u32::MAX,
+    ..Limits::DEFAULT
+};
+
 /// A request that is right in every point, and then made wrong in one.
 #[derive(Clone)]
 struct Request<'a> {
@@ -131,13 +145,14 @@ impl Request<'_> {
         let body = match route.path {
             "/v1/bulletins" => r#"{"topic":"news","body":"hello"}"#.to_owned(),
             "/v1/letters" => format!(r#"{{"to":"{id}","body":"hello"}}"#),
-            "/v1/letters/rotate" | "/v1/keys/{name}/lock" => "{}".to_owned(),
+            "/v1/letters/rotate" | "/v1/keys/{name}/lock" | "/v1/sessions" => "{}".to_owned(),
             // Another than the one that is not there.
             "/v1/letters/contacts" => format!(r#"{{"id":"{}"}}"#, "08".repeat(32)),
             "/v1/values" => r#"{"name":"n","body":"hello"}"#.to_owned(),
             "/v1/bulletins/{id}/boost" => r#"{"bits":3}"#.to_owned(),
             "/v1/peers" => format!(r#"{{"addresses":["{id}@127.0.0.1:9"],"timeout":"10ms"}}"#),
             "/v1/keys/{name}/unlock" => r#"{"passphrase":"x"}"#.to_owned(),
+            "/v1/tokens" => r#"{"scope":"read"}"#.to_owned(),
             "/v1/bundle" => {
                 let network = config().network();
                 format!(r#"{{"network_id":"{}","bulletins":[]}}"#, network.id())
@@ -192,13 +207,14 @@ impl Request<'_> {
 
 #[tokio::test]
 async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     for route in routes() {
         let good = Request::good(&route);
         let is_stream = route.path.starts_with("/v1/follow/");
         let is_about_one = route.path.contains('{') && !is_stream;
         let answer = match route.path {
             "/ui/login" => 403,
+            "/v1/sessions" => 404,
             _ if is_about_one => 404,
             _ => 200,
         };
@@ -219,6 +235,42 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
             assert_eq!(got, expected, "{method} {path}: {what}");
         }
     }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_is_as_the_description_says() {
+    let fixture = Fixture::start(LIMITS).await;
+    let document = crate::openapi::document();
+    // So that lists are not empty.
+    let put = bruit::Put::new("hello")
+        .name("n")
+        .tag("t")
+        .wait(bruit::Wait::Stored);
+    fixture.node.put(put).await.unwrap();
+    let _subscription = fixture.node.subscribe(
+        bruit::Topics::Named(vec!["news".to_owned()]),
+        bruit::From::Now,
+    );
+    let mut checked = 0;
+    for route in routes() {
+        let good = Request::good(&route);
+        let answer = fixture.exchange(good.text(&fixture.token).as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        let path = route.path.replace("{*", "{");
+        let verb = route.method.as_str().to_ascii_lowercase();
+        let described = &document["paths"][&path][&verb]["responses"][status];
+        assert!(!described.is_null(), "{verb} {path} answers {status}");
+        let schema = &described["content"]["application/json"]["schema"];
+        if head.contains("content-type: application/json") && !schema.is_null() {
+            let body = serde_json::from_str(body).unwrap();
+            let fine = crate::openapi::check::check(&document, schema, &body);
+            assert_eq!(fine, Ok(()), "{verb} {path} answers {body}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked}");
     fixture.stop().await;
 }
 
@@ -265,7 +317,7 @@ fn wrong_head<'a>(good: &Request<'a>) -> Vec<Case<'a>> {
         (
             "another method",
             Request {
-                method: Method::PUT,
+                method: Method::PATCH,
                 ..good.clone()
             },
             405,
@@ -345,7 +397,7 @@ const BODY: usize = crate::guard::BODY_BYTES_MAX;
 
 #[tokio::test]
 async fn what_is_no_route_is_behind_the_guard_too() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let some = routes().next().unwrap();
     for path in [
         "/",
@@ -376,7 +428,7 @@ async fn what_is_no_route_is_behind_the_guard_too() {
 
 #[tokio::test]
 async fn a_body_that_does_not_end_is_cut_off_at_its_bound() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let request = Request {
         body: String::new(),
         ..Request::good(&routes().next().unwrap())
@@ -394,7 +446,7 @@ async fn a_body_that_does_not_end_is_cut_off_at_its_bound() {
 
 #[tokio::test]
 async fn http_2_is_not_spoken() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let answer = fixture
         .exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         .await;
@@ -416,7 +468,7 @@ async fn a_head_that_does_not_end_is_cut_off_in_time() {
     let head_timeout = Duration::from_millis(50);
     let fixture = Fixture::start(Limits {
         head_timeout,
-        ..Limits::default()
+        ..LIMITS
     })
     .await;
     let mut stream = fixture.connect().await;
@@ -438,7 +490,7 @@ async fn a_head_that_does_not_end_is_cut_off_in_time() {
 async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again() {
     let fixture = Fixture::start(Limits {
         connections: 2,
-        ..Limits::default()
+        ..LIMITS
     })
     .await;
     let status = Request::good(&routes().find(|route| route.path == "/healthz").unwrap());
@@ -456,7 +508,7 @@ async fn connections_beyond_the_bound_are_told_so_and_free_seats_are_used_again(
 /// A file that goes up comes down whole, and from any byte on.
 #[tokio::test]
 async fn a_content_comes_down_as_it_went_up_and_from_any_byte_on() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let route = |path: &str| routes().find(|route| route.path == path).unwrap();
     let content: String = (0..30_000)
         .map(|at| char::from(b'a' + u8::try_from(at % 26).unwrap()))
@@ -506,7 +558,7 @@ async fn a_content_comes_down_as_it_went_up_and_from_any_byte_on() {
 async fn streams_leave_room_for_questions() {
     let fixture = Fixture::start(Limits {
         streams: 1,
-        ..Limits::default()
+        ..LIMITS
     })
     .await;
     let route = |path: &str| routes().find(|route| route.path == path).unwrap();
@@ -534,11 +586,18 @@ async fn streams_leave_room_for_questions() {
 /// A node that had broken off still listed no links and no members, as if it were alone.
 #[tokio::test]
 async fn a_node_that_has_ended_is_not_shown_as_an_empty_one() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     fixture.node.shutdown().await;
     fixture.node.ended().await;
     for route in routes().filter(|route| route.method == Method::GET) {
-        let is_live = ["/healthz", "/v1/identity", "/v1/subscribe", "/v1/validate"];
+        let is_live = [
+            "/healthz",
+            "/v1/identity",
+            "/v1/subscribe",
+            "/v1/validate",
+            "/v1/tokens",
+            "/openapi.json",
+        ];
         if !is_live.contains(&route.path) && !route.path.starts_with("/ui/") {
             let status = fixture.status(&Request::good(&route)).await;
             assert_eq!(status, 503, "{}", route.path);
@@ -549,8 +608,8 @@ async fn a_node_that_has_ended_is_not_shown_as_an_empty_one() {
 
 #[tokio::test]
 async fn error_answers_have_code_message_and_fix() {
-    let fixture = Fixture::start(Limits::default()).await;
-    for route in routes().filter(|route| route.access == Access::Token) {
+    let fixture = Fixture::start(LIMITS).await;
+    for route in routes().filter(|route| route.access != Access::Open) {
         let request = Request {
             token: Some(""),
             ..Request::good(&route)
@@ -568,7 +627,7 @@ async fn error_answers_have_code_message_and_fix() {
 
 #[tokio::test]
 async fn a_reader_that_comes_back_goes_on_after_the_last_event_it_had() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let publish = async |body: &str| {
         let draft = bruit::Draft::new("news", body.to_owned()).wait(bruit::Wait::Stored);
         fixture.node.publish(draft).await.unwrap();
@@ -609,7 +668,7 @@ async fn a_reader_that_comes_back_goes_on_after_the_last_event_it_had() {
 
 #[tokio::test]
 async fn streams_end_when_the_server_stops() {
-    let fixture = Fixture::start(Limits::default()).await;
+    let fixture = Fixture::start(LIMITS).await;
     let route = routes()
         .find(|route| route.path == "/v1/subscribe")
         .unwrap();
@@ -625,4 +684,84 @@ async fn streams_end_when_the_server_stops() {
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(patience, stream.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the stream goes on");
+}
+
+#[tokio::test]
+async fn a_token_does_what_it_is_for_and_no_more() {
+    let fixture = Fixture::start(LIMITS).await;
+    let scopes = [Scope::Read, Scope::Publish, Scope::Admin];
+    for scope in scopes {
+        let token = fixture.token_for(scope);
+        let bearer = format!("Authorization: Bearer {token}\r\n");
+        for route in routes() {
+            let request = Request {
+                token: Some(&bearer),
+                ..Request::good(&route)
+            };
+            let may = route.access.scope().is_none_or(|needed| scope >= needed);
+            let answer = fixture
+                .exchange(request.text(&fixture.token).as_bytes())
+                .await;
+            let is_refused = answer.contains(r#""code":"scope""#);
+            assert_eq!(
+                is_refused, !may,
+                "{scope:?}: {} {}: {answer}",
+                route.method, route.path
+            );
+        }
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_too_fast_is_told_so_and_served_again_after_a_while() {
+    let fixture = Fixture::start(Limits {
+        requests_per_s: 20,
+        ..LIMITS
+    })
+    .await;
+    let route = |path: &str| routes().find(|route| route.path == path).unwrap();
+    let status = Request::good(&route("/v1/status"));
+    let mut refused = None;
+    for _ in 0..40 {
+        let answer = fixture
+            .exchange(status.text(&fixture.token).as_bytes())
+            .await;
+        refused = refused.or(answer.starts_with("HTTP/1.1 429").then_some(answer));
+    }
+    let refused = refused.expect("40 are more than 20");
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    assert!(refused.contains("too_many_requests"), "{refused}");
+    // Each client for itself.
+    let other = format!(
+        "Authorization: Bearer {}\r\n",
+        fixture.token_for(Scope::Read)
+    );
+    let other = Request {
+        token: Some(&other),
+        ..status.clone()
+    };
+    assert_eq!(fixture.status(&other).await, 200);
+    let start = std::time::Instant::now();
+    while fixture.status(&status).await == 429 {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_without_a_token_cannot_ask_without_end_either() {
+    let fixture = Fixture::start(Limits {
+        requests_per_s: 20,
+        ..LIMITS
+    })
+    .await;
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answers = fixture.exchange((request + last).as_bytes()).await;
+    let served = answers.matches("HTTP/1.1 200").count();
+    assert!((20..41).contains(&served), "{served}");
+    assert!(answers.contains("HTTP/1.1 429"));
+    fixture.stop().await;
 }

@@ -1,11 +1,12 @@
 //! The JSON bodies of letters and contacts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Body;
 
 /// `POST /v1/letters`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendLetter {
     /// Whom it is for: a node's id, an author's key, the beginning of one that is known here, or a
@@ -45,7 +46,7 @@ impl SendLetter {
 }
 
 /// A letter of ours.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentLetter {
     /// Its id, which its recipient sees as well.
     pub id: String,
@@ -78,7 +79,7 @@ impl From<bruit::SentLetter> for SentLetter {
 }
 
 /// A letter to us.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceivedLetter {
     /// Its id, which its sender sees as well.
     pub id: String,
@@ -109,12 +110,12 @@ impl From<bruit::ReceivedLetter> for ReceivedLetter {
 }
 
 /// `POST /v1/letters/rotate`: there is nothing to say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate {}
 
 /// What rotating the delivery codes did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rotated {
     /// Contacts that are told by letter.
     pub told: usize,
@@ -123,7 +124,7 @@ pub struct Rotated {
 }
 
 /// Somebody whose letters are acknowledged. Also `POST /v1/letters/contacts`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contact {
     /// Their node's id, or their key as an author.
@@ -143,7 +144,7 @@ impl From<bruit::Contact> for Contact {
 }
 
 /// What was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Removed {
     /// Its id.
     pub id: String,

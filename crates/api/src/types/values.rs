@@ -2,12 +2,13 @@
 
 use bruit::{Boosted, Kind, Put, PutReceipt, Value};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Body, tag_text};
 
 /// `POST /v1/values`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PutValue {
     /// The contents as text.
@@ -84,7 +85,7 @@ impl PutValue {
 }
 
 /// What became of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
     /// The bulletin's id.
     pub id: String,
@@ -120,7 +121,7 @@ impl From<PutReceipt> for Kept {
 }
 
 /// A value with its contents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WholeValue {
     /// Its id.
     pub id: String,
@@ -163,7 +164,7 @@ impl From<Value> for WholeValue {
 }
 
 /// A bulletin in a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// Its id.
     pub id: String,
@@ -232,7 +233,7 @@ fn some(name: String) -> Option<String> {
 }
 
 /// The end of a value that is followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Deleted {
     /// Always `deleted`.
     pub event: String,
@@ -243,7 +244,7 @@ pub struct Deleted {
 }
 
 /// `POST /v1/bulletins/{id}/boost`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
     /// Bits of work to do.
@@ -251,7 +252,7 @@ pub struct Boost {
 }
 
 /// A better stamp that was bought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paid {
     /// For which bulletin.
     pub id: String,

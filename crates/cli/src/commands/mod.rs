@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod contacts;
+pub(crate) mod dashboard;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;
@@ -30,6 +31,7 @@ pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod sub;
 pub(crate) mod top;
+pub(crate) mod token;
 pub(crate) mod topics;
 pub(crate) mod topology;
 pub(crate) mod trace;
@@ -88,6 +90,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Import(command) => command.run(&global).await,
         Command::Demo(command) => command.run(&global).await,
         Command::Sim(command) => command.run(&global).await,
+        Command::Dashboard(command) => command.run(&global).await,
+        Command::Token(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&global),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bruit::Node;
 use bruit::keys::{DataFolder, KeyError, KeyName, Passphrase};
 use bruit_api::types::Identity;
-use bruit_api::{Endpoint, Limits, Options, Server, Token};
+use bruit_api::{Endpoint, Options, Server, Token, Tokens};
 use clap::Args;
 use serde::Serialize;
 
@@ -163,8 +163,9 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         listen,
         dashboard: loaded.dashboard(),
         token,
+        tokens: tokens(folder)?,
         alone: loaded.is_alone(),
-        limits: Limits::default(),
+        limits: loaded.api_limits(),
     };
     let server = Server::start(node.clone(), options).await;
     let server =
@@ -176,6 +177,12 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         std::fs::write(&path, text).map_err(|error| Failure::file(&path, &error))?;
     }
     Ok(server)
+}
+
+/// The tokens that were made for this folder.
+fn tokens(folder: &Folder) -> Result<Tokens, Failure> {
+    Tokens::load(folder.path())
+        .map_err(|error| Failure::new(Exit::Usage, "tokens", error.to_string(), error.fix()))
 }
 
 /// Whether two endpoints are one, however the path of a socket is written.

@@ -27,6 +27,12 @@ pub(crate) struct Flags {
     /// Where programs reach this node, beside DATA/api.sock: unix:PATH or 127.0.0.1:PORT
     #[arg(long, value_name = "ENDPOINT")]
     api: Option<String>,
+    /// Connections of programs at a time [default: 64]
+    #[arg(long, value_name = "N")]
+    api_connections: Option<String>,
+    /// Requests of a program in a second [default: 100]
+    #[arg(long, value_name = "N")]
+    api_requests: Option<String>,
     /// No port for the dashboard
     #[arg(long)]
     no_dashboard: bool,
@@ -74,6 +80,8 @@ impl Flags {
             ("--price", self.price.clone()),
             ("--max-work", self.max_work.clone()),
             ("--api", self.api.clone()),
+            ("--api-connections", self.api_connections.clone()),
+            ("--api-requests", self.api_requests.clone()),
             (
                 "--no-dashboard",
                 self.no_dashboard.then(|| "false".to_owned()),

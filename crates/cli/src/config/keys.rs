@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bruit::{Acknowledge, NodeId, ParseAddressError, PeerSpec, Profile};
-use bruit_api::Endpoint;
+use bruit_api::{Endpoint, Limits};
 use tracing_subscriber::EnvFilter;
 
 use super::value::{Kind, Value};
@@ -109,7 +109,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Every setting, sections together.
-pub(crate) static KEYS: [Key; 18] = [
+pub(crate) static KEYS: [Key; 20] = [
     Key {
         section: "network",
         name: "name",
@@ -245,6 +245,32 @@ pub(crate) static KEYS: [Key; 18] = [
         example: "\"127.0.0.1:7448\"",
         check: endpoint,
         default: |_| None,
+    },
+    Key {
+        section: "api",
+        name: "connections",
+        kind: Kind::Number {
+            min: 2,
+            max: 65_536,
+        },
+        flag: "--api-connections",
+        about: "Connections of programs at a time; one in sixteen is kept free of subscriptions.",
+        example: "",
+        check: anything,
+        default: |_| Some(Value::Number(Limits::default().connections as u64)),
+    },
+    Key {
+        section: "api",
+        name: "requests_per_s",
+        kind: Kind::Number {
+            min: 1,
+            max: u32::MAX as u64,
+        },
+        flag: "--api-requests",
+        about: "Requests in a second over one connection, and with one token.",
+        example: "",
+        check: anything,
+        default: |_| Some(Value::Number(Limits::default().requests_per_s.into())),
     },
     Key {
         section: "dashboard",

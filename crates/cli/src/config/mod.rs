@@ -254,8 +254,6 @@ pub(crate) struct Settings {
     /// Nothing in it has a default.
     #[serde(default)]
     topology: Topology,
-    /// Nothing in it has a default.
-    #[serde(default)]
     api: Api,
     dashboard: Dashboard,
     pub(crate) access: Access,
@@ -302,9 +300,11 @@ struct Topology {
     share: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Api {
     listen: Option<String>,
+    connections: usize,
+    requests_per_s: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -369,6 +369,15 @@ impl Loaded {
     /// Where the API listens beside the data folder's socket.
     pub(crate) fn api(&self) -> Option<Endpoint> {
         self.settings.api.listen.as_deref()?.parse().ok()
+    }
+
+    /// How much the API takes at a time.
+    pub(crate) fn api_limits(&self) -> bruit_api::Limits {
+        let api = &self.settings.api;
+        bruit_api::Limits {
+            requests_per_s: api.requests_per_s,
+            ..bruit_api::Limits::default().with_connections(api.connections)
+        }
     }
 
     /// Where the dashboard is opened, if it is wanted: where it is said, else on the API's port where

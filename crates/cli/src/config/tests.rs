@@ -40,6 +40,9 @@ fn samples(key: &Key) -> [String; 3] {
         "letters.acknowledge" => ["everyone", "contacts", "nobody"].map(str::to_owned),
         "letters.acknowledge_within" => ["1s", "2m", "3h"].map(str::to_owned),
         "api.listen" => ["127.0.0.1:1", "unix:/a", "[::1]:0"].map(str::to_owned),
+        "api.connections" | "api.requests_per_s" => ["65", "66", "67"].map(str::to_owned),
+        "dashboard.enabled" => ["false", "true", "false"].map(str::to_owned),
+        "dashboard.listen" => ["127.0.0.1:1", "127.0.0.1:2", "[::1]:0"].map(str::to_owned),
         "access.allow" | "access.deny" => {
             ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
         }

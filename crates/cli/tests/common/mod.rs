@@ -26,7 +26,7 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `bruit` with an environment of its own: home is `home`, nothing of ours is set but that there is no
-/// dashboard.
+/// dashboard, and that the API takes more than usual.
 pub fn bruit(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bruit"));
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRUIT"));
@@ -39,6 +39,9 @@ pub fn bruit(home: &Path) -> Command {
         .env("RUST_BACKTRACE", "0")
         // Many daemons on one machine, and nobody who looks on: tests of the dashboard say otherwise.
         .env("BRUIT__DASHBOARD__ENABLED", "false")
+        // Tests ask faster than people: those of the limits say otherwise.
+        .env("BRUIT__API__CONNECTIONS", "1024")
+        .env("BRUIT__API__REQUESTS_PER_S", "1000000")
         .stdin(Stdio::null());
     command
 }

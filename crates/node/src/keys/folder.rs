@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bruit_core::id::AuthorId;
 
 use super::error::KeyError;
-use super::file::make_folder;
+use super::file::{self, make_folder};
 use super::passphrase::Passphrase;
 use super::secret::Secret;
 use super::stored::Stored;
@@ -136,6 +136,30 @@ impl DataFolder {
     pub fn token(&self) -> Result<Secret, KeyError> {
         let path = self.path.join(TOKEN_FILE);
         load_or_create(&path, Secret::load)
+    }
+
+    /// What is in the file `name` of this folder, which only its owner may read; none when there is no
+    /// such file.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] when it has more than `bytes_max` bytes, and as [`Secret::load`].
+    pub fn read_private(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, KeyError> {
+        let path = self.path.join(name);
+        match file::read(&path, bytes_max) {
+            Ok((_, got)) if got > bytes_max as u64 => Err(KeyError::Length { path, got }),
+            Ok((text, _)) => Ok(Some(text.to_vec())),
+            Err(KeyError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes `text` in the place of what the file `name` of this folder has, for its owner alone. It
+    /// lasts when this returns; a crash leaves either.
+    ///
+    /// # Errors
+    /// As [`Secret::save`]. The file is then what it was.
+    pub fn write_private(&self, name: &str, text: &str) -> Result<(), KeyError> {
+        file::replace(&self.path.join(name), text)
     }
 
     /// The key as it lies in its file. The node's and [`DEFAULT_AUTHOR`] are made on first use.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bruit_api::{Dashboard, Limits, Options, Server, Token};
+use bruit_api::{Dashboard, Limits, Options, Server, Token, Tokens};
 
 use super::events::Event;
 use super::world::World;
@@ -36,6 +36,7 @@ impl Board {
             listen: Vec::new(),
             dashboard: Some(Dashboard::DEFAULT),
             token: Token::load_or_create(&folder)?,
+            tokens: Tokens::default(),
             alone: true,
             limits: Limits::default(),
         };
