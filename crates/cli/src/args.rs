@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Contacts(cmd::contacts::Contacts),
     /// Let a program decide what is delivered and passed on
     Validate(cmd::validate::Validate),
+    /// Run a gateway to another system's network
+    Gateway(cmd::gateway::Gateway),
     /// Write what the node holds into a file
     Export(cmd::export::Export),
     /// Give the node what a file holds

@@ -1,6 +1,7 @@
 //! A gateway that runs: where it listens, what it tells, how it is stopped.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 
@@ -32,6 +33,15 @@ pub enum Detail {
     Text(String),
     /// A number.
     Number(u64),
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
 }
 
 impl Told {

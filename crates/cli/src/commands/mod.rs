@@ -11,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod drop;
 pub(crate) mod export;
 pub(crate) mod files;
+pub(crate) mod gateway;
 pub(crate) mod get;
 pub(crate) mod id;
 pub(crate) mod import;
@@ -86,6 +87,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Outbox(command) => command.run(&global).await,
         Command::Contacts(command) => command.run(&global).await,
         Command::Validate(command) => command.run(&global).await,
+        Command::Gateway(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,
         Command::Import(command) => command.run(&global).await,
         Command::Demo(command) => command.run(&global).await,

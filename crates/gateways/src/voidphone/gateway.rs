@@ -551,6 +551,15 @@ impl Gateway {
         self.actions.push(Action::Close(conn));
     }
 
+    /// Members over these connections, without their handshakes.
+    #[cfg(test)]
+    pub(crate) fn members_for_tests(&mut self, conns: &[u16], now: Instant) {
+        for conn in conns {
+            self.with_peers(|peers, _| peers.enrol_for_tests(ConnId((*conn).into()), *conn, now));
+        }
+        self.actions.clear();
+    }
+
     /// How much is kept: modules, ballots, words, connections to peers and dials, for the bounds in tests.
     #[cfg(test)]
     pub(crate) fn footprint(&self) -> [usize; 5] {

@@ -597,6 +597,19 @@ impl Peers {
             .any(|(_, peer)| peer.address == Some(address))
     }
 
+    /// Makes `conn` a member that listens at `port` of this machine, without a handshake.
+    #[cfg(test)]
+    pub(crate) fn enrol_for_tests(&mut self, conn: ConnId, port: u16, now: Instant) {
+        let (here, address) = (
+            Ipv4Addr::LOCALHOST,
+            SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
+        );
+        let local = SocketAddr::V4(SocketAddrV4::new(here, self.rules.listen.port()));
+        self.insert(conn, State::Silent, None, here.into(), local, now);
+        self.enrol(conn, address);
+        self.take_deeds();
+    }
+
     /// Connections that are kept, and dials under way.
     #[cfg(test)]
     pub(crate) fn footprint(&self) -> (usize, usize) {

@@ -1,0 +1,134 @@
+//! `bruit gateway`: the foot of a daemon in another network.
+//!
+//! Each gateway is a file of flags and one arm in [`Which::start`]; the rest is alike for all.
+
+mod beside;
+mod voidphone;
+
+use std::sync::Arc;
+
+use bruit_gateways::{GatewayError, Inside, Running, Told};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::signals::Stop;
+use beside::Beside;
+
+/// Run a gateway beside the daemon of the data folder: what is said in another system's network is heard
+/// in bruit, and the other way round. It ends with the daemon, or with Ctrl-C.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bruit gateway voidphone\n  bruit gateway voidphone --listen 127.0.0.1:7011 --json\n\n\
+                        docs/gateways.md says what crosses, and how."
+)]
+pub(crate) struct Gateway {
+    #[command(subcommand)]
+    which: Which,
+}
+
+/// The gateways.
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// Serve `VoidPhone` modules, and be a peer of Gossip-5
+    Voidphone(voidphone::Voidphone),
+}
+
+impl Which {
+    async fn start(&self, inside: Arc<dyn Inside>) -> Result<Running, Failure> {
+        match self {
+            Self::Voidphone(command) => command.start(inside).await,
+        }
+    }
+}
+
+/// The line that says that a gateway is ready. Its keys are promises.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    event: &'static str,
+    gateway: &'a str,
+    listen: String,
+    /// Where it listens besides, for peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<String>,
+    /// What foreign peers know it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+}
+
+impl Gateway {
+    pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let mut stop = Stop::new()?;
+        let client = Client::new(&global.folder()?);
+        client.check_reachable().await?;
+        let mut running = self.which.start(Arc::new(Beside::new(client))).await?;
+        print_ready(&running, global.json)?;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.asked() => return Ok(running.stop().await?),
+                told = running.told() => match told {
+                    Some(told) => print(&told, global.json)?,
+                    None => return Ok(running.ended().await?),
+                },
+            }
+        }
+    }
+}
+
+fn print_ready(running: &Running, json: bool) -> std::io::Result<()> {
+    let mut listen = running.listen().iter().map(ToString::to_string);
+    let ready = Ready {
+        event: "ready",
+        gateway: running.name(),
+        listen: listen.next().unwrap_or_default(),
+        peers: listen.next(),
+        address: running.address(),
+    };
+    if json {
+        return output::line(&output::json(&ready));
+    }
+    let mut pairs = vec![
+        ("gateway", ready.gateway.to_owned()),
+        ("listens on", ready.listen),
+    ];
+    pairs.extend(ready.peers.map(|peers| ("for peers on", peers)));
+    pairs.extend(
+        ready
+            .address
+            .map(|address| ("known as", address.to_owned())),
+    );
+    output::line(&format!("{}\n\nready", output::pairs(pairs)))
+}
+
+fn print(told: &Told, json: bool) -> std::io::Result<()> {
+    if json {
+        return output::line(&output::json(told));
+    }
+    let details = told
+        .details
+        .iter()
+        .map(|(name, detail)| format!(" {name}={detail}"));
+    let details: String = details.collect();
+    output::line(&output::escape(&format!("{}{details}", told.event)))
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        let exit = match &error {
+            GatewayError::Inside(error) if error.is_gone() => Exit::Unreachable,
+            GatewayError::Inside(error)
+                if matches!(&*error.code, "no_token" | "permission_denied") =>
+            {
+                Exit::Unauthorised
+            }
+            GatewayError::Inside(_) => Exit::Refused,
+            GatewayError::Broken => Exit::Negative,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.to_string(), error.fix())
+    }
+}

@@ -1,0 +1,82 @@
+//! `bruit gateway voidphone`: its flags, and the original's file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bruit_gateways::voidphone::{self, Config};
+use bruit_gateways::{GatewayError, Inside, Running};
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Serve `VoidPhone` modules (frames 500 to 503), and be a peer of Gossip-5 where --p2p says so. Data of
+/// type T is topic voidphone/T, both ways.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bruit gateway voidphone\n  bruit gateway voidphone -c config.ini -v 60 -s 300\n  \
+                        bruit gateway voidphone --p2p 127.0.0.1:6011 --join 127.0.0.1:6001 --json\n\n\
+                        Flags go before the file. Without --join and `bootstrapper` it is a bootstrapper."
+)]
+pub(crate) struct Voidphone {
+    /// The original's configuration file
+    #[arg(short, long, value_name = "FILE.ini")]
+    config: Option<PathBuf>,
+    /// How long modules may take to vote
+    #[arg(short = 'v', long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    validation: u64,
+    /// How long the same announcement is not taken again
+    #[arg(short = 's', long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    suppress: u64,
+    /// Where modules connect [default: 127.0.0.1:7001]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Where peers connect, IPv4; without it there are none
+    #[arg(long, value_name = "ADDR")]
+    p2p: Option<String>,
+    /// Peers to join by
+    #[arg(long, value_name = "ADDR", num_args = 1..)]
+    join: Vec<String>,
+    /// Tell a module of what it announced itself, too
+    #[arg(long)]
+    notify_announcer: bool,
+}
+
+impl Voidphone {
+    pub(super) async fn start(&self, inside: Arc<dyn Inside>) -> Result<Running, Failure> {
+        Ok(voidphone::start(inside, self.config()?).await?)
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = Config::default();
+        if let Some(path) = &self.config {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let shown = path.display();
+            let warnings = config.read_ini(&text).map_err(|error| match error {
+                GatewayError::Config { what, fix } => GatewayError::Config {
+                    what: format!("{shown}, {what}"),
+                    fix,
+                },
+                error => error,
+            })?;
+            for warning in warnings {
+                output::note(&output::escape(&format!("warning: {shown}, {warning}")));
+            }
+        }
+        config.validation = Duration::from_secs(self.validation);
+        config.suppress = Duration::from_secs(self.suppress);
+        config.notify_announcer = self.notify_announcer;
+        if let Some(listen) = &self.listen {
+            config.api.clone_from(listen);
+        }
+        if self.p2p.is_some() {
+            config.p2p.clone_from(&self.p2p);
+        }
+        if !self.join.is_empty() {
+            config.bootstrappers.clone_from(&self.join);
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,141 @@
+//! Gateways beside daemons: the modules of `VoidPhone`, spoken to with bytes laid out by hand.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use common::{Daemon, PATIENCE, Running, network};
+
+/// NOTIFY for type 1337, and an ANNOUNCE of it with ttl 4, as the official client sends them.
+const NOTIFY: [u8; 8] = [0, 8, 0x01, 0xf5, 0, 0, 0x05, 0x39];
+const ANNOUNCE: &[u8] = b"\x00\x10\x01\xf4\x04\x00\x05\x39deadbeef";
+
+/// Starts a gateway beside `daemon`; answers it and where modules connect.
+#[track_caller]
+fn gateway(daemon: &Daemon, args: &[&str]) -> (Running, String) {
+    let all = [
+        &["--json", "gateway", "voidphone", "--listen", "127.0.0.1:0"],
+        args,
+    ]
+    .concat();
+    let process = Running::start(&mut daemon.command(&all));
+    let ready = process.json();
+    assert_eq!(ready["event"], "ready");
+    assert_eq!(ready["gateway"], "voidphone");
+    let listen = ready["listen"].as_str().unwrap().to_owned();
+    (process, listen)
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A module subscribed to type 1337, once the daemon listens.
+#[track_caller]
+fn subscriber(daemon: &Daemon, address: &str) -> TcpStream {
+    let mut module = connect(address);
+    module.write_all(&NOTIFY).unwrap();
+    let start = std::time::Instant::now();
+    while !daemon
+        .json(&["topics"])
+        .to_string()
+        .contains("voidphone/1337")
+    {
+        assert!(start.elapsed() < PATIENCE, "the daemon listens");
+    }
+    module
+}
+
+/// Reads a notification and votes for it; answers its data.
+#[track_caller]
+fn accept(module: &mut TcpStream) -> Vec<u8> {
+    let mut head = [0; 8];
+    module.read_exact(&mut head).unwrap();
+    assert_eq!(
+        (head[2..4].to_vec(), head[6..].to_vec()),
+        (vec![0x01, 0xf6], vec![0x05, 0x39])
+    );
+    let mut data = vec![0; usize::from(u16::from_be_bytes([head[0], head[1]])) - 8];
+    module.read_exact(&mut data).unwrap();
+    module
+        .write_all(&[0, 8, 0x01, 0xf7, head[4], head[5], 0, 1])
+        .unwrap();
+    data
+}
+
+#[test]
+fn modules_beside_two_daemons_hear_each_other_and_bruit() {
+    let daemons = network(2, 1);
+    let (first, second) = (gateway(&daemons[0], &[]), gateway(&daemons[1], &[]));
+    let mut there = subscriber(&daemons[1], &second.1);
+    let mut here = connect(&first.1);
+    here.write_all(ANNOUNCE).unwrap();
+    assert_eq!(accept(&mut there), b"deadbeef");
+    assert_eq!(first.0.json()["event"], "announced");
+
+    daemons[0].json(&["pub", "voidphone/1337", "hello"]);
+    assert_eq!(accept(&mut there), b"hello");
+
+    let mut sub = daemons[1].command(&["--json", "sub", "voidphone/1337", "--count", "1"]);
+    let sub = Running::start(&mut sub);
+    sub.wait_for_error_line("subscribed");
+    here.write_all(ANNOUNCE).unwrap();
+    accept(&mut there);
+    assert_eq!(sub.json()["body"], "deadbeef");
+}
+
+#[test]
+fn a_gateway_takes_the_file_of_the_original_and_ends_as_it_should() {
+    let mut daemon = Daemon::start(&["--price", "0"]);
+    let file = daemon.data().join("voidphone.ini");
+    let text = "hostkey = key.pem\n[gossip]\ncache_size = 10\ndegree = 3\nspeed = 9\n\
+                p2p_address = 127.0.0.1:0\napi_address = 127.0.0.1:0\n";
+    std::fs::write(&file, text).unwrap();
+    let args = [
+        "--json",
+        "gateway",
+        "voidphone",
+        "-c",
+        file.to_str().unwrap(),
+        "-v",
+        "60",
+        "-s",
+        "300",
+    ];
+    let mut first = Running::start(&mut daemon.command(&args));
+    first.wait_for_error_line("line 5: there is no setting speed");
+    let ready = first.json();
+    assert!(
+        ready["listen"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{ready}"
+    );
+    assert!(
+        ready["peers"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{ready}"
+    );
+    first.signal("TERM");
+    assert_eq!(first.wait(), 0);
+
+    // It ends with its daemon, and says why.
+    let (mut second, listen) = gateway(&daemon, &[]);
+    let taken = daemon.run(&["--json", "gateway", "voidphone", "--listen", &listen]);
+    assert_eq!(
+        (taken.code, taken.error()["code"].as_str()),
+        (2, Some("port_taken"))
+    );
+    let mut module = subscriber(&daemon, &listen);
+    daemon.process.kill();
+    assert_eq!(second.wait(), 4);
+    let mut rest = Vec::new();
+    assert!(matches!(module.read_to_end(&mut rest), Ok(0)), "{rest:?}");
+    let without = daemon.run(&["--json", "gateway", "voidphone"]);
+    assert_eq!(
+        (without.code, without.error()["code"].as_str()),
+        (4, Some("unreachable"))
+    );
+}
