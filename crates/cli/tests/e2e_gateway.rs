@@ -1,6 +1,13 @@
 //! Gateways beside daemons: the modules of `VoidPhone`, spoken to with bytes laid out by hand.
 
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a test may fail, and what it measures is small"
+)]
 
 mod common;
 
