@@ -26,7 +26,7 @@ export function Shell() {
   const away = connection.state === "signed-out" && view.live;
   return html`
     <div class="shell">
-      <a class="skip" href=${to(route.view, route.argument)} onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the view</a>
+      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the view</a>
       <${Head} connection=${connection} />
       <${Nav} current=${view.name} />
       <main class="main" ref=${main} tabindex="-1" id="main">

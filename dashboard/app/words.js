@@ -93,8 +93,9 @@ export function span(ms) {
 /** How long a node has been up: 3 d 4 h, 12 min 5 s. */
 export function uptime(seconds) {
   const parts = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-  const first = Math.max(0, parts.findIndex(([size]) => seconds >= size));
-  return parts.slice(seconds < 1 ? 3 : first, first + 2).map(([size, unit], at) => {
+  const first = parts.findIndex(([size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  return parts.slice(first, first + 2).map(([size, unit], at) => {
     const rest = at === 0 ? seconds : seconds % parts[first][0];
     return `${Math.floor(rest / size)} ${unit}`;
   }).join(" ");

@@ -2,6 +2,7 @@
 
 import { html } from "../app/html.js";
 import { span } from "../app/words.js";
+import { quantile } from "../recording/tally.js";
 
 /** The shapes of nodes, of those states that occur. */
 export function Shapes({ states }) {
@@ -10,7 +11,8 @@ export function Shapes({ states }) {
     <li key=${name}><span class=${`shape ${name}`} aria-hidden="true">${mark}</span>${word}</li>`)}</ul>`;
 }
 
-/** The scale of a wave: first delivery to last. */
-export function Scale({ length }) {
-  return html`<div class="scale"><span>0 ms</span><i aria-hidden="true"></i><span>${span(length)}</span></div>`;
+/** The scale of a wave: after how long each quarter of the deliveries was there. */
+export function Scale({ wave }) {
+  const after = (share) => span(share === 0 ? 0 : quantile(wave.at, share) - wave.begin);
+  return html`<div class="scale"><i aria-hidden="true"></i><ol aria-label="Quarters of the deliveries">${[0, 0.25, 0.5, 0.75, 1].map((share) => html`<li key=${share}>${after(share)}</li>`)}</ol></div>`;
 }

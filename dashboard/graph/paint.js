@@ -29,10 +29,10 @@ export function waveScale(colours) {
 
 const numbers = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
 
-/** How large a node is drawn, by how many there are and how near. */
-export function radius(n, zoom) {
+/** How large a node is drawn, by how many there are, how near, and how much room there is. */
+export function radius(n, { zoom, width }) {
   const base = n <= 30 ? 8 : n <= 120 ? 6 : n <= 400 ? 4.2 : n <= 1200 ? 3 : 2.2;
-  return base * Math.min(2, Math.max(1, Math.sqrt(zoom)));
+  return base * Math.min(2, Math.max(1, Math.sqrt(zoom))) * Math.min(1, Math.max(0.55, Math.sqrt(width / 800)));
 }
 
 /** The layer below: distances, links, and every node as it stands. */
@@ -53,15 +53,15 @@ export function project(scene, camera) {
     x[node] = camera.px(scene.x[node]);
     y[node] = camera.py(scene.y[node]);
   }
-  return { x, y, r: radius(scene.n, camera.zoom) };
+  return { x, y, r: radius(scene.n, camera) };
 }
 
 function paintLinks(g, scene, { x, y, r }, colours, dim) {
   const { links } = scene;
   g.strokeStyle = colours.link;
   g.fillStyle = colours.link;
-  const crowd = Math.min(1, Math.sqrt(900 / Math.max(1, links.n)));
-  g.globalAlpha = (dim ? 0.18 : 0.45) * Math.max(0.2, crowd);
+  const crowd = Math.min(1, (900 / Math.max(1, links.n)) ** 0.7);
+  g.globalAlpha = (dim ? 0.2 : 0.5) * Math.max(0.1, crowd);
   if (links.n > TAPERED_MAX) {
     g.lineWidth = hair(g);
     g.beginPath();
@@ -166,12 +166,10 @@ function paintRings(g, scene, camera, colours) {
 
 /**
  * A wave as it stands at `moment`: lines grow from a node to those it gave the bulletin, from its own
- * arrival to theirs, in the colour of their arrival.
+ * arrival to theirs, in the colour of their turn.
  */
 export function paintWave(g, scene, { x, y, r }, wave, moment, scale, colours, { grow = true } = {}) {
   const reached = upTo(wave.at, moment);
-  const length = Math.max(1e-9, wave.end - wave.begin);
-  const step = (at) => Math.min(STEPS - 1, Math.floor(((at - wave.begin) / length) * STEPS));
   const came = arrivals(wave, scene.n);
   const lines = scale.map(() => new Path2D());
   const discs = scale.map(() => new Path2D());
@@ -183,11 +181,11 @@ export function paintWave(g, scene, { x, y, r }, wave, moment, scale, colours, {
       const left = came[from] >= 0 ? came[from] : wave.begin;
       if (!here && left > moment) continue;
       const share = here ? 1 : (moment - left) / Math.max(1e-9, at - left);
-      const path = lines[step(at)];
+      const path = lines[stepOf(row, wave.n)];
       path.moveTo(x[from], y[from]);
       path.lineTo(x[from] + (x[node] - x[from]) * share, y[from] + (y[node] - y[from]) * share);
     }
-    if (here) disc(discs[step(at)], x[node], y[node], r + 0.6);
+    if (here) disc(discs[stepOf(row, wave.n)], x[node], y[node], r + 0.6);
   }
   g.lineWidth = scene.n > BROAD_MAX ? hair(g) : 1.8;
   scale.forEach((colour, at) => { g.strokeStyle = colour; g.stroke(lines[at]); });
@@ -196,6 +194,9 @@ export function paintWave(g, scene, { x, y, r }, wave, moment, scale, colours, {
   if (first >= 0) mark(g, x[first], y[first], r + 5, colours.text, 2);
   return reached;
 }
+
+/** The place on the scale of a delivery: by its turn, so that a few stragglers do not make all others alike. */
+const stepOf = (row, n) => Math.min(STEPS - 1, Math.floor((row / n) * STEPS));
 
 /** When each node had the bulletin; −1 where it never came. Computed once for a wave. */
 function arrivals(wave, n) {

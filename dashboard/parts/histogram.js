@@ -5,7 +5,7 @@ import { count } from "../app/words.js";
 
 /**
  * @param {{title: string, bars: {label: string, n: number, tone?: number}[], unit?: string, every?: number}} props
- * `tone` in 0..1 places a bar on the scale of the wave; `every` labels each so many-th bar
+ * `tone` in 0..1 places a bar on the scale of the wave, without it has the colour of charts; `every` labels each so many-th bar
  */
 export function Histogram({ title, bars, unit = "", every = 1, note }) {
   const most = Math.max(1, ...bars.map((bar) => bar.n));
@@ -17,7 +17,7 @@ export function Histogram({ title, bars, unit = "", every = 1, note }) {
       <div class="columns" role="img" aria-label=${`${title}. ${total === 0 ? "Nothing yet" : told}`}>
         ${bars.map((bar, at) => html`
           <div key=${at} title=${`${bar.label} ${unit}: ${count(bar.n)}`}>
-            <i class=${`tone-${Math.round((bar.tone ?? 0) * 4)}`} style=${{ height: `${(bar.n / most) * 100}%` }}></i>
+            <i class=${bar.tone == null ? "" : `tone-${Math.round(bar.tone * 4)}`} style=${{ height: `${(bar.n / most) * 100}%` }}></i>
             <span>${at % every === 0 ? bar.label : ""}</span>
           </div>`)}
       </div>

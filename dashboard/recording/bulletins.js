@@ -9,11 +9,11 @@ import { momentName } from "./timeline.js";
 export function Bulletins({ recording, onChoose }) {
   const rows = useMemo(() => recording.waves.map((one, number) => ({ ...one, number, took: one.wave.end - one.wave.begin })), [recording]);
   const columns = useMemo(() => [
-    { key: "number", name: "bulletin", by: (row) => row.number, show: (row) => `#${row.number}` },
+    { key: "number", name: "#", by: (row) => row.number, show: (row) => String(row.number) },
     { key: "begin", name: "at", number: true, by: (row) => row.begin, show: (row) => momentName(row.begin, recording.end) },
     { key: "by", name: "by", number: true, by: (row) => row.publisher, show: (row) => (row.publisher < 0 ? "–" : `#${row.publisher}`) },
-    { key: "reached", name: "reached", number: true, by: (row) => row.wave.n, show: (row) => count(row.wave.n) },
-    { key: "took", name: "last after", number: true, by: (row) => row.took, show: (row) => span(row.took) },
+    { key: "reached", name: "nodes", number: true, by: (row) => row.wave.n, show: (row) => count(row.wave.n) },
+    { key: "took", name: "last", number: true, by: (row) => row.took, show: (row) => span(row.took) },
   ], [recording]);
   if (rows.length === 0) return html`<${Empty} title="No bulletins"><p>Nothing was published in this recording.</p><//>`;
   return html`

@@ -25,7 +25,7 @@ export function tally(wave) {
 export function hopBars(wave, moment = Infinity) {
   const rows = upTo(wave.at, moment);
   const most = wave.hops.reduce((high, hops) => Math.max(high, hops), 0);
-  const bars = Array.from({ length: most + 1 }, (_, hops) => ({ label: String(hops), n: 0, tone: most ? hops / most : 0 }));
+  const bars = Array.from({ length: most + 1 }, (_, hops) => ({ label: String(hops), n: 0 }));
   for (let row = 0; row < rows; row += 1) bars[wave.hops[row]].n += 1;
   return bars;
 }
@@ -35,7 +35,7 @@ export function delayBars(wave, moment = Infinity) {
   const length = wave.end - wave.begin;
   const width = nice(length / BARS);
   const bars = Array.from({ length: Math.max(1, Math.floor(length / width) + 1) }, (_, at) => ({
-    label: String(Number((at * width).toPrecision(6))), n: 0, tone: length ? Math.min(1, (at * width) / length) : 0,
+    label: String(Number((at * width).toPrecision(6))), n: 0, tone: wave.n ? upTo(wave.at, wave.begin + (at + 0.5) * width) / wave.n : 0,
   }));
   const rows = upTo(wave.at, moment);
   for (let row = 0; row < rows; row += 1) bars[Math.min(bars.length - 1, Math.floor((wave.at[row] - wave.begin) / width))].n += 1;

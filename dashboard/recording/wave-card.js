@@ -25,7 +25,7 @@ export function WaveCard({ wave, of, player }) {
       { name: "99 % after", value: span(all.p99) },
       { name: "last after", value: span(all.last), note: `${all.hops} hops` },
     ]} />
-    <${Scale} length=${wave.end - wave.begin} />
+    <${Scale} wave=${wave} />
     <${Histogram} title="Deliveries by delay" unit="ms" bars=${delays} every=${Math.ceil(delays.length / 6)} note="ms" />
     <${Histogram} title="Deliveries by hops" unit="hops" bars=${hops} every=${Math.ceil(hops.length / 16)} />`;
 }

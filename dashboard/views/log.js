@@ -43,7 +43,7 @@ function Lines({ lines, paused, state, filtered }) {
   const list = useRef(null);
   const atEnd = useRef(true);
   useEffect(() => { if (atEnd.current && !paused) list.current.scrollTop = list.current.scrollHeight; }, [lines]);
-  const scrolled = () => { const { scrollTop, scrollHeight, clientHeight } = list.current; atEnd.current = scrollHeight - scrollTop - clientHeight < 30; };
+  const scrolled = (event) => { const { scrollTop, scrollHeight, clientHeight } = event.currentTarget; atEnd.current = scrollHeight - scrollTop - clientHeight < 30; };
   const hidden = Math.max(0, lines.length - SHOWN);
   return html`<ol class="card log" ref=${list} onScroll=${scrolled} tabindex="0" aria-label="Lines, newest last">
     ${hidden > 0 && html`<li class="soft">${plural(hidden, "line")} before</li>`}

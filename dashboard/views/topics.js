@@ -56,7 +56,7 @@ function Bulletins({ items, state }) {
   const list = useRef(null);
   const atEnd = useRef(true);
   useEffect(() => { if (atEnd.current) list.current.scrollTop = list.current.scrollHeight; }, [items]);
-  const scrolled = () => { const { scrollTop, scrollHeight, clientHeight } = list.current; atEnd.current = scrollHeight - scrollTop - clientHeight < 30; };
+  const scrolled = (event) => { const { scrollTop, scrollHeight, clientHeight } = event.currentTarget; atEnd.current = scrollHeight - scrollTop - clientHeight < 30; };
   return html`<ol class="bulletins" ref=${list} onScroll=${scrolled} tabindex="0" aria-label="Bulletins, newest last">
     ${items.length === 0 && html`<li class="soft nothing">${state === "open" ? "Nothing in the last hour. Write something below." : "Waiting for the node."}</li>`}
     ${items.map((one) => html`<${Bulletin} key=${one.key} one=${one} />`)}</ol>`;

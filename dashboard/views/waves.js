@@ -11,7 +11,7 @@ import { Answered, Empty } from "../parts/notice.js";
 import { NodePanel } from "../parts/node-panel.js";
 import { Id, Text } from "../parts/text.js";
 import { Player, speedFor } from "../recording/player.js";
-import { Timeline } from "../recording/timeline.js";
+import { Timeline, usePlayer } from "../recording/timeline.js";
 import { waveTrack } from "../recording/tracks.js";
 import { WaveCard } from "../recording/wave-card.js";
 
@@ -19,8 +19,10 @@ export function WavesView({ argument }) {
   const traces = useAnswer("/v1/traces", 2000);
   const topology = useAnswer("/v1/topology", 2500);
   const status = useAnswer("/v1/status");
-  const newest = traces.data?.[0]?.id;
-  const wanted = argument || newest;
+  const player = useMemo(() => new Player(), []);
+  usePlayer(player);
+  useEffect(() => () => player.hold(), [player]);
+  const wanted = useShown(argument, traces.data?.[0]?.id, player);
   const trace = useAnswer(wanted ? `/v1/traces/${wanted}` : null, 1500);
   const ready = { data: topology.data && status.data && { topology: topology.data, self: status.data.id }, failure: topology.failure ?? status.failure };
   return html`
@@ -28,25 +30,31 @@ export function WavesView({ argument }) {
       <div class="tools">${argument ? html`<a class="button" href=${to("waves")}>Follow the newest</a>` : html`<span class="faint">following the newest</span>`}</div></div>
     <${Answered} answer=${traces} lines=${8}>${(list) => list.length === 0 && !argument ? html`<${None} />` : html`
       <${Answered} answer=${ready}>${({ topology: known, self }) => html`
-        <${Answered} answer=${trace}>${(one) => html`<${Wave} key=${one.id} trace=${one} list=${list} topology=${known} self=${self} />`}<//>`}<//>`}<//>`;
+        ${trace.failure?.status === 404 && !trace.data ? html`<${Gone} /><${Recent} list=${list} />` : html`
+        <${Answered} answer=${trace}>${(one) => html`<${Wave} trace=${one} list=${list} topology=${known} self=${self} player=${player} />`}<//>`}`}<//>`}<//>`;
 }
 
-function Wave({ trace, list, topology, self }) {
-  const player = useMemo(() => new Player(), []);
+/** The bulletin that is named, or the newest: while one spreads, the next waits. */
+function useShown(argument, newest, player) {
+  const shown = useRef(null);
+  if (argument) shown.current = argument;
+  else if (newest && (shown.current === null || !player.playing)) shown.current = newest;
+  return shown.current;
+}
+
+function Wave({ trace, list, topology, self, player }) {
   const canvas = useRef(null);
   const [chosenId, setChosenId] = useState(null);
   const full = useMemo(() => withTrace(topology, trace), [shapeOf(topology), trace]);
   const scene = useMemo(() => sceneOf(full, self), [shapeOf(full), self]);
   const wave = useMemo(() => waveOf(trace, scene), [scene, JSON.stringify(trace.deliveries)]);
-  const seen = useRef(0);
-  useEffect(() => follow(player, wave, seen), [player, wave]);
+  const seen = useRef(null);
+  useEffect(() => { follow(player, wave, seen.current !== trace.id); seen.current = trace.id; }, [player, wave]);
   useEffect(() => {
     const moment = (at) => canvas.current?.at(at);
     moment(player.moment);
-    const end = player.listen({ moment });
-    return () => { end(); };
+    return player.listen({ moment });
   }, [player]);
-  useEffect(() => () => player.hold(), [player]);
   const chosen = chosenId === null ? -1 : scene.index.get(chosenId) ?? -1;
   const tracks = useMemo(() => (columns) => ({ wave: waveTrack(wave, player.begin, player.end, columns) }), [wave]);
   return html`
@@ -69,10 +77,8 @@ function Wave({ trace, list, topology, self }) {
 }
 
 /** A wave that is new is run; one that only grew is shown to its end. */
-function follow(player, wave, seen) {
+function follow(player, wave, first) {
   const length = Math.max(1, wave.end - wave.begin);
-  const first = seen.current === 0;
-  seen.current = wave.n;
   player.speed = speedFor(length, 3500);
   player.range(wave.begin, wave.begin + length * 1.04, first ? wave.begin : player.playing ? player.moment : wave.begin + length * 1.04);
   if (first) player.play();
@@ -98,5 +104,7 @@ function Recent({ list, current }) {
 
 const Unshared = () => html`<div class="banner note"><div><strong>This node knows its own part of the wave only.</strong>
   <span class="soft"> With <code>share = true</code> under <code>[topology]</code>, as in the profiles lan, local and assignment, nodes tell each other when they had a bulletin and from whom.</span></div></div>`;
+
+const Gone = () => html`<${Empty} title="Not known any more"><p>This node does not know how that bulletin spread: it came before the node started, or too many came since.</p><//>`;
 
 const None = () => html`<${Empty} title="No bulletin yet"><p>Publish one under <a href=${to("topics")}>Topics</a>, or type <code>bruit pub news hello</code>.</p><//>`;

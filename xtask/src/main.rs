@@ -8,6 +8,7 @@ mod cargo;
 #[cfg(test)]
 mod map;
 mod nightly;
+mod pages;
 mod policy;
 #[cfg(test)]
 mod reach;
@@ -28,6 +29,7 @@ Usage: cargo xtask <COMMAND>
 Commands:
   test     Runs every check: formatting, lints, tests, documentation, licences
   nightly  Runs the long forms, some hours; `nightly --help` names them
+  pages    Looks at the dashboard in a browser, as `test` does
   vendor   Fetches the dashboard's libraries anew as `xtask/vendor.toml` names them; needs npm
 
 Each ends with a table of the steps and exits with 1 when one of them failed.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
             print!("{}", nightly::help());
             ExitCode::SUCCESS
         }
+        ["pages"] => told(|workspace| Ok(test::dashboard(workspace))),
         ["vendor"] => told(vendor::run),
         ["nightly", ref steps @ ..] => told(|workspace| nightly::run(workspace, steps)),
         _ => {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cargo::Workspace;
+use crate::pages;
 use crate::policy::{Policy, Tree};
 use crate::report::{Outcome, Report, Row};
 use crate::step::{execute, timed, with_note};
@@ -19,19 +20,27 @@ const SKIPS: &str = "BRUIT_SKIPS";
 
 /// Runs every step, whatever the steps before it came to.
 pub(crate) fn run(workspace: &Workspace) -> Report {
-    let steps = Steps {
-        workspace,
-        skips: workspace.target().join("xtask/skips.txt"),
-    };
+    let steps = Steps::of(workspace);
     let mut report = Report::default();
     report.push(timed("fmt", || steps.fmt()));
     report.push(timed("clippy", || steps.clippy()));
     steps.forget_skips();
     report.push(timed("tools", tools::provide));
     report.push(timed("tests", || steps.tests()));
+    report.push(timed("dashboard", || steps.dashboard()));
     report.push(timed("doc tests", || steps.doc_tests()));
     report.push(timed("rustdoc", || steps.rustdoc()));
     report.push(timed("licences, bans, sources", || steps.dependencies()));
+    steps.skipped().into_iter().for_each(|row| report.push(row));
+    report
+}
+
+/// Looks at the dashboard alone.
+pub(crate) fn dashboard(workspace: &Workspace) -> Report {
+    let steps = Steps::of(workspace);
+    let mut report = Report::default();
+    steps.forget_skips();
+    report.push(timed("dashboard", || steps.dashboard()));
     steps.skipped().into_iter().for_each(|row| report.push(row));
     report
 }
@@ -42,7 +51,12 @@ struct Steps<'a> {
     skips: PathBuf,
 }
 
-impl Steps<'_> {
+impl<'a> Steps<'a> {
+    fn of(workspace: &'a Workspace) -> Self {
+        let skips = workspace.target().join("xtask/skips.txt");
+        Self { workspace, skips }
+    }
+
     fn fmt(&self) -> Outcome {
         self.cargo("fmt --all --check")
     }
@@ -61,6 +75,10 @@ impl Steps<'_> {
         }
         let outcome = run("test --workspace --lib --bins --tests --locked --no-fail-fast");
         with_note(outcome, "with cargo test: cargo-nextest is not installed")
+    }
+
+    fn dashboard(&self) -> Outcome {
+        pages::check(self.workspace, (SKIPS, &self.skips))
     }
 
     fn doc_tests(&self) -> Outcome {

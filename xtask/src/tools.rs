@@ -3,14 +3,19 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::report::Outcome;
+use crate::step::within;
 
 /// A program and the package it comes with.
 struct Tool {
     program: &'static str,
     package: &'static str,
 }
+
+/// Longest time for one run of the package manager.
+const INSTALL_TIMEOUT: Duration = Duration::from_mins(6);
 
 /// The kernel's packet filter, namespaces, the decoder of the wire vectors.
 const TOOLS: [Tool; 3] = [
@@ -34,7 +39,8 @@ pub(crate) fn provide() -> Outcome {
     if missing.is_empty() {
         return Outcome::Ok(String::new());
     }
-    if !install(&missing) {
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    if !install(&packages) {
         return Outcome::Skipped(format!(
             "{} not here, and not to be installed",
             names(&missing)
@@ -69,11 +75,10 @@ impl Tool {
 }
 
 /// With the package manager of Debian and its kin, for root alone: nobody is asked for a password.
-fn install(tools: &[&Tool]) -> bool {
+pub(crate) fn install(packages: &[&str]) -> bool {
     if !is_root() {
         return false;
     }
-    let packages = tools.iter().map(|tool| tool.package);
     let mut install = Command::new("apt-get");
     install
         .args(["install", "--yes", "--no-install-recommends"])
@@ -90,10 +95,10 @@ fn install(tools: &[&Tool]) -> bool {
 }
 
 fn run(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    matches!(
+        within(command.stdout(Stdio::null()), INSTALL_TIMEOUT),
+        Outcome::Ok(_)
+    )
 }
 
 fn is_root() -> bool {
