@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::Network;
 use crate::{
     broadcast, floor, intake, inventory, large, liveness, lookups, membership, outbox, reconcile,
-    reputation,
+    reputation, seeds,
 };
 
 /// Everything an engine can be told. [`Config::validate`] makes of it what an engine takes.
@@ -38,6 +38,8 @@ pub struct Config {
     pub reputation: reputation::Config,
     /// The local price floor.
     pub floor: floor::Config,
+    /// Registries of newcomers.
+    pub seeds: seeds::Config,
 }
 
 impl Config {
@@ -57,6 +59,7 @@ impl Config {
             outbox: outbox::Config::default(),
             reputation: reputation::Config::default(),
             floor: floor::Config::default(),
+            seeds: seeds::Config::default(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Config {
     pub fn validate(self) -> Result<ValidConfig, ConfigError> {
         self.membership.validate()?;
         self.liveness.validate()?;
+        self.seeds.validate()?;
         Ok(ValidConfig(self))
     }
 }
@@ -81,6 +85,9 @@ pub enum ConfigError {
     /// A setting of liveness.
     #[error("liveness: {0}")]
     Liveness(#[from] liveness::ConfigError),
+    /// A setting of seeds.
+    #[error("seeds: {0}")]
+    Seeds(#[from] seeds::ConfigError),
 }
 
 /// A configuration that was checked.

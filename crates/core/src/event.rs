@@ -230,6 +230,8 @@ pub enum Command {
         /// How many neighbours.
         least: u32,
     },
+    /// Register with these seeds and ask them for others; more of the same may follow.
+    Seeds(Vec<PeerAddress>),
 }
 
 /// What to do.
@@ -447,6 +449,18 @@ pub enum Notice {
         /// Why.
         reason: CloseReason,
     },
+    /// A neighbour did not answer in time.
+    Missed {
+        /// Who.
+        peer: NodeId,
+        /// How many times in a row.
+        misses: u32,
+    },
+    /// A neighbour is suspected to be dead: neither we nor those we asked hear of it.
+    Suspected {
+        /// Who.
+        peer: NodeId,
+    },
     /// A node of another network was met.
     Stranger {
         /// Who.
@@ -469,6 +483,18 @@ pub enum Notice {
         chunks: u32,
         /// How many there are.
         all: u32,
+    },
+    /// A node that had registered here, as a seed, did not answer our own probes: its record was dropped.
+    Dropped {
+        /// Who.
+        peer: NodeId,
+    },
+    /// A seed was told that these nodes are dead.
+    Reported {
+        /// Which seed.
+        seed: NodeId,
+        /// Who is dead.
+        nodes: Vec<NodeId>,
     },
     /// An application frame arrived.
     Application {

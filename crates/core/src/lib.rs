@@ -32,6 +32,7 @@ pub mod outbox;
 pub mod reconcile;
 pub mod record;
 pub mod reputation;
+pub mod seeds;
 pub mod time;
 pub mod values;
 pub mod wire;

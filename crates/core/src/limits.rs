@@ -73,6 +73,8 @@ pub const STAMP_MAX: usize = 32;
 pub const LOOKUP_HOPS_MAX: u8 = 6;
 /// Most node records of one PEERS.
 pub const RECORDS_MAX: usize = 16;
+/// Most nodes of one REPORT.
+pub const REPORTS_MAX: usize = 16;
 /// Most addresses of one node record.
 pub const ADDRESSES_MAX: usize = 3;
 /// Most bytes of a node record's relay address.
@@ -106,6 +108,8 @@ pub const INBOUND_MAX: usize = 4_096;
 pub const COURTESY_MAX: usize = 256;
 /// Most dials at once.
 pub const DIALS_MAX: usize = 24;
+/// Most dials at once for seeds and what they keep.
+pub const VISITS_MAX: usize = 64;
 /// Most join addresses remembered, the latest.
 pub const SEEDS_MAX: usize = 64;
 /// Most lost peers remembered, the latest.
@@ -122,6 +126,21 @@ pub const BEACONS_PER_MINUTE_MAX: u8 = 3;
 pub const LISTEN_MAX: usize = 16;
 /// Most neighbours named in a saved address book for the next start.
 pub const SAVED_NEIGHBOURS_MAX: usize = 64;
+
+// Seeds.
+
+/// Most seeds of a node's list; more are left out.
+pub const SEEDS_LISTED_MAX: usize = 16;
+/// Most leases a registry can be configured to hold.
+pub const LEASES_MAX: usize = 65_536;
+/// Most nodes a registry probes at once; reports of others wait to be made again.
+pub const LEASE_PROBES_MAX: usize = 32;
+/// Most records of seeds' answers that wait for a second seed to name the node as well.
+pub const NAMED_MAX: usize = 256;
+/// Most records being verified for the sake of seeds.
+pub const NAMED_CHECKING_MAX: usize = 512;
+/// Most deaths that wait to be told to a seed.
+pub const REPORTS_WAITING_MAX: usize = 64;
 
 // Liveness.
 

@@ -132,6 +132,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         greeting_frame(),
         probe_frame(),
         peer_frame(),
+        seed_frame(),
         bulletin_frame(),
         sync_frame(),
         chunk_frame()
@@ -190,6 +191,30 @@ fn peer_frame() -> impl Strategy<Value = Frame> {
         vec(record(), 0..=limits::RECORDS_MAX).prop_map(|records| Frame::Peers { records }),
         beacon().prop_map(Frame::Beacon),
         any::<bool>().prop_map(|on| Frame::Mesh { on }),
+    ]
+}
+
+fn seed_frame() -> impl Strategy<Value = Frame> {
+    let own = proptest::option::of(record());
+    let nodes = vec(any::<[u8; 32]>(), 0..=limits::REPORTS_MAX);
+    prop_oneof![
+        (any::<[u8; 16]>(), own).prop_map(|(token, record)| Frame::Register {
+            token,
+            record: record.map(Box::new),
+        }),
+        (
+            any::<([u8; 16], u32, u32)>(),
+            vec(record(), 0..=limits::RECORDS_MAX)
+        )
+            .prop_map(|((token, lease_s, renew_s), records)| Frame::Lease {
+                token,
+                lease_s,
+                renew_s,
+                records,
+            }),
+        nodes.prop_map(|nodes| Frame::Report {
+            nodes: nodes.into_iter().map(NodeId::from_bytes).collect(),
+        }),
     ]
 }
 

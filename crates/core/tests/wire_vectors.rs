@@ -115,6 +115,7 @@ fn frame_fields(frame: &Frame) -> Json {
         Frame::WantChunks { .. } | Frame::Chunk { .. } | Frame::HaveChunks { .. } => {
             chunk_fields(frame)
         }
+        Frame::Register { .. } | Frame::Lease { .. } | Frame::Report { .. } => seed_fields(frame),
         Frame::Application { body, .. } => vec![("body", hex(body))],
         _ => bulletin_frame_fields(frame),
     };
@@ -186,6 +187,31 @@ fn probe_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
                 ("alive", Json::Bool(*alive)),
             ]
         }
+        _ => unreachable!("the caller chose"),
+    }
+}
+
+fn seed_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
+    match frame {
+        Frame::Register { token, record } => vec![
+            ("token", hex(token)),
+            (
+                "record",
+                record.as_deref().map_or(Json::Null, record_fields),
+            ),
+        ],
+        Frame::Lease {
+            token,
+            lease_s,
+            renew_s,
+            records,
+        } => vec![
+            ("token", hex(token)),
+            ("lease_s", Json::Number((*lease_s).into())),
+            ("renew_s", Json::Number((*renew_s).into())),
+            ("records", Json::list(records, record_fields)),
+        ],
+        Frame::Report { nodes } => vec![("nodes", Json::list(nodes, hex_of))],
         _ => unreachable!("the caller chose"),
     }
 }
@@ -562,8 +588,8 @@ fn every_frame_on_file_decodes_to_what_it_was_made_of() {
     let mut kinds: Vec<u8> = frames.iter().map(|(_, frame)| frame.kind()).collect();
     kinds.dedup();
     let all = [
-        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 48, 49, 50, 56,
-        57, 58, 192,
+        1, 2, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 48,
+        49, 50, 56, 57, 58, 192,
     ];
     assert_eq!(kinds, all, "one vector for every kind");
 }

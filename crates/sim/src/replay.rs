@@ -227,6 +227,7 @@ const fn kind(event: &Event) -> &'static str {
             Command::LookUp { .. } => "look up",
             Command::Boost { .. } => "boost",
             Command::Join(_) => "join",
+            Command::Seeds(_) => "seeds",
             Command::Drop(_) => "drop",
             Command::Validate { .. } => "validate",
             Command::SendFrame { .. } => "send frame",

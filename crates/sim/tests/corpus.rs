@@ -82,6 +82,11 @@ fn up(link: LinkId) -> Event {
     }
 }
 
+/// A link that comes up twice.
+fn twice_up() -> Vec<Event> {
+    vec![up(LINK), up(LINK), up(LinkId::new(2)), Event::Wakeup]
+}
+
 /// Journals of each kind of event, such as a driver writes and such as none does.
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let address = PeerAddress {
@@ -136,19 +141,24 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             journal(
                 None,
                 vec![
-                    Event::Command(Command::Join(vec![address])),
+                    Event::Command(Command::Join(vec![address.clone()])),
                     Event::DialFailed { peer: other() },
                     Event::Wakeup,
                 ],
             ),
         ),
         (
-            "twice_up",
+            "seeds",
             journal(
                 None,
-                vec![up(LINK), up(LINK), up(LinkId::new(2)), Event::Wakeup],
+                vec![
+                    Event::Command(Command::Seeds(vec![address])),
+                    Event::DialFailed { peer: other() },
+                    Event::Wakeup,
+                ],
             ),
         ),
+        ("twice_up", journal(None, twice_up())),
         (
             "twice_down",
             journal(None, vec![up(LINK), down(false), down(true), credit]),

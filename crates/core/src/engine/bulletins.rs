@@ -146,10 +146,7 @@ impl Engine {
                     }
                 }
             }
-            Some(Finished::Record(link, record)) => {
-                let facts = self.membership.on_record(link, record, now);
-                self.carry_membership(facts, now);
-            }
+            Some(Finished::Record(link, record)) => self.on_good_record(link, record, now),
             Some(Finished::Beacon(link, beacon)) => {
                 let facts = self.membership.beacon_verified(link, beacon, now);
                 self.carry_membership(facts, now);

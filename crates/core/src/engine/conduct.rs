@@ -58,13 +58,16 @@ pub(super) fn price(frame: &Frame) -> u64 {
         Frame::Graft { roots, ids } => (2, roots.len().saturating_add(ids.len())),
         // R2 allows 20 a second.
         Frame::Choke { roots } => (20, roots.len()),
+        // Each may make a seed dial; a node has few dead neighbours at a time.
+        Frame::Report { nodes } => (100, nodes.len()),
         // Each bulletin's at most once a minute.
         Frame::Stamp { entries } => (20, entries.len()),
         // Sixteen records in half a minute.
-        Frame::Peers { records } => (20, records.len()),
+        Frame::Peers { records } | Frame::Lease { records, .. } => (20, records.len()),
         // A question that makes us work, asked a few times a minute.
         Frame::Probe { .. } | Frame::PeersReq | Frame::SyncMsg { .. } => (100, 1),
-        Frame::SyncOpen { .. } => (500, 1),
+        // A registration, once in half a minute, asks for a signature and sixteen records.
+        Frame::SyncOpen { .. } | Frame::Register { .. } => (500, 1),
         // A question that makes dozens of nodes work: fifty a second.
         Frame::Lookup { .. } => (1_000, 1),
         // 12,000 chunks a second are more than any link carries.

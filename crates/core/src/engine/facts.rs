@@ -33,6 +33,7 @@ impl Engine {
                     let message = Beacon::signed_text(&self.me, minute, self.network.id());
                     self.sign(Signing::Beacon(minute), message);
                 }
+                membership::Fact::Rejoin => self.seeds.hurry(now),
                 membership::Fact::Reconcile { link } => self.reconcile.now_with(link, now),
             }
         }
@@ -68,7 +69,19 @@ impl Engine {
                     self.large.rtt(link, rtt);
                     self.membership.rtt(link, rtt);
                 }
+                liveness::Fact::Missed { link, misses } => {
+                    if let Some(peer) = self.peers.get(&link) {
+                        let peer = peer.node;
+                        let notice = Notice::Missed { peer, misses };
+                        self.actions.push(Action::Notice(notice));
+                    }
+                }
                 liveness::Fact::Suspect { link } => {
+                    if let Some(peer) = self.peers.get(&link) {
+                        let peer = peer.node;
+                        self.actions
+                            .push(Action::Notice(Notice::Suspected { peer }));
+                    }
                     let facts = self.membership.suspect(link, now);
                     self.carry_membership(facts, now);
                     let facts = self.broadcast.suspect(link);

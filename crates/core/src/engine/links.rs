@@ -61,6 +61,7 @@ impl Engine {
         self.handshakes.end(link);
         self.outbox.link_down(link);
         self.floor.link_down(link);
+        self.seeds.link_down(link);
         self.liveness.link_down(link);
         let facts = self.broadcast.link_down(link, now.mono);
         self.carry_broadcast(facts, now);
@@ -71,6 +72,13 @@ impl Engine {
         self.carry_lookups(facts, None, now);
         let facts = self.membership.link_down(link, reason, by_peer, now);
         self.carry_membership(facts, now);
+        if self.membership.link_of(&peer.node).is_none() {
+            self.seeds.unreachable(&peer.node, now);
+            if peer.is_established && reason == CloseReason::Dead && !by_peer {
+                let facts = self.seeds.died(peer.node, now);
+                self.carry_seeds(facts, now);
+            }
+        }
         if peer.is_established {
             let notice = Notice::Unlinked {
                 link,
@@ -163,6 +171,7 @@ impl Engine {
         self.liveness.clock_sample(link, greeting.clock_ms, now);
         self.carry_liveness(facts, now);
         self.liveness.size(self.membership.network_size_estimate());
+        self.on_met(link, &peer, now);
     }
 
     fn on_established_frame(
@@ -210,6 +219,9 @@ impl Engine {
             | Frame::Probed { .. } => self.on_liveness_frame(link, &frame, now),
             Frame::PeersReq | Frame::Peers { .. } | Frame::Beacon(_) | Frame::Mesh { .. } => {
                 self.on_membership_frame(link, frame, now);
+            }
+            Frame::Register { .. } | Frame::Lease { .. } | Frame::Report { .. } => {
+                self.on_seed_frame(link, peer, frame, now);
             }
             Frame::Lookup { .. } | Frame::LookupDone { .. } => {
                 self.on_lookup_frame(link, &frame, now);

@@ -6,7 +6,8 @@
 //!
 //! `links` follows the life of a link, `conduct` bounds what it may say, `bulletins` follows the way
 //! of a bulletin, `values` what is kept by name and who is asked for what is not held, `large` the way of a
-//! chunk, `facts` turns what rooms say into actions, `views` answers what an application may ask.
+//! chunk, `seeds` what registries are told and tell, `facts` turns what rooms say into actions, `views`
+//! answers what an application may ask.
 
 mod bulletins;
 mod conduct;
@@ -14,6 +15,7 @@ mod facts;
 mod import;
 mod large;
 mod links;
+mod seeds;
 mod values;
 mod views;
 
@@ -44,6 +46,7 @@ use crate::outbox::Outbox;
 use crate::reconcile::Reconcile;
 use crate::record::RecordBody;
 use crate::reputation::Reputation;
+use crate::seeds::Seeds;
 use crate::time::{Mono, Now};
 use crate::values::Values;
 
@@ -77,6 +80,7 @@ pub struct Engine {
     handshakes: Handshakes,
     intake: Intake,
     membership: Membership,
+    seeds: Seeds,
     liveness: Liveness,
     broadcast: Broadcast,
     large: Large,
@@ -123,6 +127,7 @@ impl Engine {
             inventory: Inventory::new(config.inventory, salt),
             values: Values::default(),
             lookups: Lookups::new(config.lookups, rng()),
+            seeds: Seeds::new(config.seeds, rng()),
             outbox: Outbox::new(config.outbox),
             floor: Floor::new(config.floor, config.network.price()),
             clock: Clock::default(),
@@ -166,6 +171,7 @@ impl Engine {
                 self.on_link_down(link, reason, by_peer, now);
             }
             Event::DialFailed { peer } => {
+                self.seeds.unreachable(&peer, now);
                 let facts = self.membership.dial_failed(peer, now);
                 self.carry_membership(facts, now);
             }
@@ -192,6 +198,7 @@ impl Engine {
     pub fn next_wakeup(&self) -> Option<Mono> {
         [
             self.membership.next_wakeup(),
+            self.seeds.next_wakeup(),
             self.liveness.next_wakeup(),
             self.broadcast.next_wakeup(),
             self.large.next_wakeup(),
@@ -208,6 +215,7 @@ impl Engine {
     fn on_wakeup(&mut self, now: Now) {
         let facts = self.membership.wakeup(now);
         self.carry_membership(facts, now);
+        self.wake_seeds(now);
         let facts = self.liveness.wakeup(now);
         self.carry_liveness(facts, now);
         let facts = self.broadcast.wakeup(now.mono);
@@ -274,6 +282,10 @@ impl Engine {
                 }
                 let facts = self.membership.join(addresses, now);
                 self.carry_membership(facts, now);
+            }
+            Command::Seeds(seeds) => {
+                self.seeds.set(seeds, now);
+                self.wake_seeds(now);
             }
             Command::Drop(peer) => {
                 let facts = self.membership.drop_peer(peer, now);

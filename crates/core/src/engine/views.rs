@@ -93,6 +93,16 @@ impl Engine {
         holding.map(|link| link.peer).collect()
     }
 
+    /// What is known of the neighbours' being there.
+    pub const fn liveness(&self) -> &crate::liveness::Liveness {
+        &self.liveness
+    }
+
+    /// Registries of newcomers: ours, and those of our list.
+    pub const fn seeds(&self) -> &crate::seeds::Seeds {
+        &self.seeds
+    }
+
     /// Bulletins dropped, queued and held: the state that must stay bounded.
     pub const fn inventory(&self) -> &crate::inventory::Inventory {
         &self.inventory
@@ -122,6 +132,7 @@ impl Engine {
         let (watched, probes, _) = self.liveness.footprint();
         let (files, fetches, chunks_queued, chunks_loading) = self.large.footprint();
         let counts = self.inventory.counts();
+        let seeds = self.seeds.footprint();
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let seen_max = counts.seen_max.saturating_add(limits::SEEN_SLACK);
         let recent_max = config.broadcast.recent_bytes_max;
@@ -156,6 +167,24 @@ impl Engine {
                 "chunks being read",
                 chunks_loading,
                 self.peers.len().saturating_mul(limits::CHUNKS_IN_HAND_MAX),
+            ),
+            ("leases", seeds.leases, config.seeds.leases_max),
+            (
+                "nodes probed for others",
+                seeds.probes,
+                limits::LEASE_PROBES_MAX,
+            ),
+            ("seeds", seeds.listed, limits::SEEDS_LISTED_MAX),
+            (
+                "deaths to report",
+                seeds.reports,
+                limits::REPORTS_WAITING_MAX,
+            ),
+            ("nodes one seed named", seeds.named, limits::NAMED_MAX),
+            (
+                "seeds' records in work",
+                seeds.checking,
+                limits::NAMED_CHECKING_MAX,
             ),
             ("links watched", watched, self.peers.len()),
             ("values", self.values.len(), counts.seen),

@@ -58,6 +58,13 @@ pub enum Fact {
         /// The smoothed round trip.
         rtt: Duration,
     },
+    /// A ping was not answered in time.
+    Missed {
+        /// Which link.
+        link: LinkId,
+        /// How many in a row.
+        misses: u32,
+    },
     /// Nobody hears from the peer: route around it.
     Suspect {
         /// Which link.
@@ -82,14 +89,34 @@ enum State {
     Heard,
     /// Pinged.
     Waiting,
+    /// Pinged in vain, and to be pinged again.
+    Missed,
     /// Pinged in vain; helpers were asked, these have not answered.
     Asking {
         seq: u32,
         silent: BTreeSet<LinkId>,
-        denied: u32,
+        /// Helpers that did not hear of it either.
+        denied: Vec<NodeId>,
     },
     /// Nobody heard of it; dead at this moment unless it speaks.
-    Suspect { until: Mono },
+    Suspect {
+        since: Mono,
+        until: Mono,
+        denied: Vec<NodeId>,
+        /// Helpers that did not even say no.
+        silent: usize,
+    },
+}
+
+/// Why a neighbour is suspected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// For how long it has been.
+    pub age: Duration,
+    /// Neighbours of ours that were asked and do not hear of it either.
+    pub denied: Vec<NodeId>,
+    /// Neighbours of ours that were asked and did not answer.
+    pub silent: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -335,6 +362,23 @@ impl Liveness {
         self.links.get(&id)?.rtt
     }
 
+    /// Why the peer of a link is suspected, if it is.
+    pub fn suspicion(&self, id: LinkId, now: Now) -> Option<Suspicion> {
+        match &self.links.get(&id)?.state {
+            State::Suspect {
+                since,
+                denied,
+                silent,
+                ..
+            } => Some(Suspicion {
+                age: now.mono.since(*since),
+                denied: denied.clone(),
+                silent: *silent,
+            }),
+            _ => None,
+        }
+    }
+
     /// When anything was last heard on a link.
     pub fn last_heard(&self, id: LinkId) -> Option<Mono> {
         self.links.get(&id).map(|link| link.heard)
@@ -398,25 +442,38 @@ impl Liveness {
                     self.ping(id, now, facts);
                 }
             }
-            State::Waiting => {
-                link.misses = link.misses.saturating_add(1);
-                if link.misses < self.config.misses {
-                    self.ping(id, now, facts);
-                } else {
-                    self.ask_helpers(id, now, facts);
-                }
-            }
+            State::Waiting => self.missed(id, now, facts),
+            State::Missed => self.ping(id, now, facts),
             State::Asking { .. } => {
                 // Helpers that do not even say no tell of our own trouble, or of everybody's.
                 self.worsen(1);
                 self.suspect(id, now, facts);
                 self.doubt(now, facts);
             }
-            State::Suspect { until } if *until <= now.mono => {
+            State::Suspect { until, .. } if *until <= now.mono => {
                 self.link_down(id);
                 facts.push(Fact::Dead { link: id });
             }
             State::Suspect { .. } => self.remind(id, now, facts),
+        }
+    }
+
+    /// A ping was not answered in time: others are asked, or it is pinged again.
+    fn missed(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        link.misses = link.misses.saturating_add(1);
+        let misses = link.misses;
+        facts.push(Fact::Missed { link: id, misses });
+        let due = link.pinged.plus(self.config.miss_pause);
+        if misses >= self.config.misses {
+            self.ask_helpers(id, now, facts);
+        } else if due > now.mono {
+            link.state = State::Missed;
+            self.timers.set(Timer::Link(id), due);
+        } else {
+            self.ping(id, now, facts);
         }
     }
 
@@ -440,7 +497,7 @@ impl Liveness {
         };
         let due = link.next_ping(&self.config);
         match &mut link.state {
-            State::Suspect { until } => {
+            State::Suspect { until, .. } => {
                 *until = (*until).max(now.mono.plus(self.config.suspicion_min));
                 self.remind(id, now, facts);
             }
@@ -480,13 +537,18 @@ impl Liveness {
 
     /// Nobody hears from the peer. It is told first, by a ping each second, so that it can refute.
     fn suspect(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
-        let denied = match self.links.get(&id).map(|link| &link.state) {
-            Some(State::Asking { denied, .. }) => *denied,
-            _ => 0,
+        let (denied, silent) = match self.links.get(&id).map(|link| &link.state) {
+            Some(State::Asking { denied, silent, .. }) => (denied.clone(), silent.len()),
+            _ => (Vec::new(), 0),
         };
-        let until = now.mono.plus(self.suspicion(denied));
+        let until = now.mono.plus(self.suspicion_time(denied.len()));
         if let Some(link) = self.links.get_mut(&id) {
-            link.state = State::Suspect { until };
+            link.state = State::Suspect {
+                since: now.mono,
+                until,
+                denied,
+                silent,
+            };
             facts.push(Fact::Suspect { link: id });
             self.remind(id, now, facts);
         }
@@ -494,7 +556,7 @@ impl Liveness {
 
     fn remind(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
         if let Some(Link {
-            state: State::Suspect { until },
+            state: State::Suspect { until, .. },
             ..
         }) = self.links.get(&id)
         {
@@ -506,7 +568,7 @@ impl Liveness {
 
     /// From 6·log₁₀ n seconds, when no helper could tell, down to 2·log₁₀ n when three deny, after
     /// Lifeguard's `log(denied + 1) / log(helpers + 1)`.
-    fn suspicion(&self, denied: u32) -> Duration {
+    fn suspicion_time(&self, denied: usize) -> Duration {
         let span = self
             .config
             .suspicion_max

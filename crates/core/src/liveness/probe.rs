@@ -62,6 +62,7 @@ impl Liveness {
         let Some(target) = self.asked.get(&seq).copied() else {
             return facts;
         };
+        let helper = self.links.get(&id).map(|helper| helper.peer);
         let Some(link) = self.links.get_mut(&target) else {
             return facts;
         };
@@ -81,7 +82,7 @@ impl Liveness {
             self.heard_indirectly(target, now, &mut facts);
             return facts;
         }
-        *denied = denied.saturating_add(1);
+        denied.extend(helper);
         if silent.is_empty() {
             self.suspect(target, now, &mut facts);
         }
@@ -100,7 +101,7 @@ impl Liveness {
         let good = |other: &Link| match other.state {
             State::Heard => true,
             State::Waiting => has_answered(other),
-            State::Asking { .. } | State::Suspect { .. } => false,
+            State::Missed | State::Asking { .. } | State::Suspect { .. } => false,
         };
         let mut others: Vec<(LinkId, Option<Group>)> = self
             .links
@@ -143,7 +144,7 @@ impl Liveness {
             link.state = State::Asking {
                 seq,
                 silent: helpers,
-                denied: 0,
+                denied: Vec::new(),
             };
         }
     }

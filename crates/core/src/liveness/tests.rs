@@ -230,6 +230,71 @@ fn when_all_neighbours_die_at_once_none_is_left_for_its_turn() {
     assert!(last - first <= 2_500, "{first} to {last}");
 }
 
+/// System 004: asked every 13 s, dead after three misses; here others are asked before that is believed.
+#[test]
+fn a_neighbour_is_asked_every_thirteen_seconds_and_given_up_after_three_misses() {
+    let config = Config {
+        idle: Duration::from_secs(13),
+        misses: 3,
+        miss_pause: Duration::from_secs(13),
+        ..Config::default()
+    };
+    let mut room = room(6, config);
+    let log = run(&mut room, 120_000, &[1], |_| Some(false));
+    let of_1 = |wanted: fn(&Fact) -> bool| {
+        let about_1 = |fact: &Fact| match fact {
+            Fact::Ping { link, .. } | Fact::Missed { link, .. } | Fact::Dead { link } => {
+                link.number() == 1
+            }
+            _ => false,
+        };
+        times(&log, |fact| wanted(fact) && about_1(fact))
+    };
+    let misses = of_1(|fact| matches!(fact, Fact::Missed { .. }));
+    println!("missed after {misses:?} ms, dead after {:?}", of_1(is_dead));
+    assert_eq!(misses.len(), 3);
+    assert_eq!(
+        (misses[1] - misses[0], misses[2] - misses[1]),
+        (13_000, 13_000)
+    );
+    let dead = of_1(is_dead);
+    assert!(
+        dead.len() == 1 && (39_000..=46_000).contains(&dead[0]),
+        "{dead:?}"
+    );
+
+    // One answer between, and the count begins anew.
+    let config = room.config.clone();
+    let mut room = self::room(6, config);
+    let mut log = run(&mut room, 30_000, &[1], |_| Some(false));
+    assert_eq!(
+        log.iter()
+            .filter(|(_, fact)| matches!(fact, Fact::Missed { misses: 2, .. }))
+            .count(),
+        1
+    );
+    room.heard(link(1), at(30_100));
+    log = run(&mut room, 50_000, &[1], |_| Some(false));
+    assert!(
+        log.iter()
+            .all(|(_, fact)| !matches!(fact, Fact::Missed { misses: 2.., .. })),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn who_suspects_is_told_with_those_who_were_asked() {
+    let mut room = room(4, Config::default());
+    let log = run(&mut room, 8_000, &[1], |helper| {
+        (helper != 4).then_some(false)
+    });
+    let since = times(&log, is_suspect)[0];
+    let suspicion = room.suspicion(link(1), at(8_000)).expect("it is suspected");
+    assert_eq!(suspicion.age, Duration::from_millis(8_000 - since));
+    assert_eq!((suspicion.denied.len(), suspicion.silent), (2, 1));
+    assert_eq!(room.suspicion(link(2), at(8_000)), None);
+}
+
 #[test]
 fn without_helpers_two_nodes_still_part() {
     let mut room = room(1, Config::default());
@@ -406,10 +471,10 @@ fn the_median_clock_is_not_moved_by_one_liar() {
 #[test]
 fn suspicion_grows_with_the_network_and_shrinks_with_witnesses() {
     let mut room = room(0, Config::default());
-    assert_eq!(room.suspicion(3), Duration::from_secs(2));
-    assert_eq!(room.suspicion(0), Duration::from_secs(6));
+    assert_eq!(room.suspicion_time(3), Duration::from_secs(2));
+    assert_eq!(room.suspicion_time(0), Duration::from_secs(6));
     room.size(10_000);
-    let long = room.suspicion(0).as_millis();
+    let long = room.suspicion_time(0).as_millis();
     assert!((23_000..25_000).contains(&long), "{long}");
 }
 

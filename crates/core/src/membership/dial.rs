@@ -42,6 +42,8 @@ pub(super) enum Purpose {
     Feeler,
     /// To replace a neighbour.
     Rewire,
+    /// To speak with a seed, or to see for a registry whether the node is there.
+    Visit,
 }
 
 /// A join address.
@@ -85,6 +87,14 @@ pub(super) struct Dials {
 impl Dials {
     pub(super) fn take(&mut self, peer: &NodeId) -> Option<Purpose> {
         self.outstanding.remove(peer).map(|(purpose, _)| purpose)
+    }
+
+    /// Dials under way, but for visits, which have a bound of their own.
+    pub(super) fn outstanding(&self) -> usize {
+        let purposes = self.outstanding.values().map(|(purpose, _)| purpose);
+        purposes
+            .filter(|purpose| **purpose != Purpose::Visit)
+            .count()
     }
 
     pub(super) fn is_dialling(&self, peer: &NodeId) -> bool {
@@ -246,7 +256,7 @@ impl Membership {
                 overdue = Some(overdue.map_or(*since, |first: Mono| first.min(*since)));
             }
         }
-        while held < target && self.dials.outstanding.len() < limits::DIALS_MAX {
+        while held < target && self.dials.outstanding() < limits::DIALS_MAX {
             if !self.dials.may_fill(now) {
                 self.timers.set_earlier(
                     Timer::Refill,
@@ -274,13 +284,37 @@ impl Membership {
 
     /// Opens a connection to `peer` where the rules and its addresses allow.
     pub(super) fn dial(&mut self, peer: NodeId, purpose: Purpose, now: Now, facts: &mut Vec<Fact>) {
-        if !self.may_dial(&peer) || self.dials.outstanding.len() >= limits::DIALS_MAX {
+        if !self.may_dial(&peer) || self.dials.outstanding() >= limits::DIALS_MAX {
             return;
         }
         let address = self.address_of(&peer);
+        self.dial_at(address, purpose, now, facts);
+    }
+
+    /// Links for a moment to where somebody is said to be, to speak with it or to see that it is there.
+    pub fn visit(&mut self, mut address: PeerAddress, now: Now) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let known = self.address_of(&address.id).addresses;
+        address.addresses.retain(is_dialable);
+        for other in known {
+            if !address.addresses.contains(&other) {
+                address.addresses.push(other);
+            }
+        }
+        address.addresses.truncate(limits::ADDRESSES_MAX);
+        let visits = self.dials.outstanding.values();
+        let visits = visits.filter(|(purpose, _)| *purpose == Purpose::Visit);
+        if self.may_dial(&address.id) && visits.count() < limits::VISITS_MAX {
+            self.dial_at(address, Purpose::Visit, now, &mut facts);
+        }
+        facts
+    }
+
+    fn dial_at(&mut self, address: PeerAddress, purpose: Purpose, now: Now, facts: &mut Vec<Fact>) {
         if address.addresses.is_empty() {
             return;
         }
+        let peer = address.id;
         self.dials.outstanding.insert(peer, (purpose, now.mono));
         let timeout = now.mono.plus(self.config.dial_timeout);
         self.timers.set_if_none(Timer::Dials, timeout);
@@ -430,7 +464,7 @@ impl Membership {
 }
 
 /// `first · 1.6ⁿ`, at most `longest`.
-pub(super) fn backoff(first: Duration, times: u32, longest: Duration) -> Duration {
+pub(crate) fn backoff(first: Duration, times: u32, longest: Duration) -> Duration {
     let mut pause = first;
     for _ in 0..times {
         if pause >= longest {

@@ -33,6 +33,10 @@ const GATHER: Duration = Duration::from_millis(50);
 /// A link beyond our slots is closed so long after its question was answered.
 const COURTESY_TIME: Duration = Duration::from_millis(500);
 
+/// By whom a record came, and how near its addresses may lie. Good for longer than the link.
+#[derive(Debug, Clone, Copy)]
+pub struct Teller(Told);
+
 impl Membership {
     /// A neighbour asks for addresses.
     pub fn on_peers_req(&mut self, id: LinkId, now: Now) -> Vec<Fact> {
@@ -221,24 +225,45 @@ impl Membership {
         remote.map_or(Reach::World, |remote: SocketAddr| reach_of(remote.ip()))
     }
 
+    /// Whoever sends records on a link; none when it is gone.
+    pub fn teller(&self, id: LinkId) -> Option<Teller> {
+        let link = self.links.get(id)?;
+        Some(Teller(Told {
+            source: link.peer,
+            source_group: group_of(link.remote, &link.peer, self.config.private_exempt),
+            reach: self.reach_of_link(id),
+        }))
+    }
+
+    /// Whether the address book would take `record` from `teller`, were it verified.
+    pub fn would_learn(&self, record: &Record, teller: Teller, now: Now) -> bool {
+        self.is_news(record, teller.0.reach, now)
+    }
+
+    /// The addresses of `record` that may be dialled when `teller` tells of it.
+    pub fn dialable(&self, record: &Record, teller: Teller) -> Vec<SocketAddr> {
+        usable(record, teller.0.reach).collect()
+    }
+
     /// Takes a verified record.
     pub fn on_record(&mut self, id: LinkId, record: Verified<Record>, now: Now) -> Vec<Fact> {
+        let node = record.get().body.node;
+        let stranger = Teller(Told {
+            source: node,
+            source_group: group_of(None, &node, self.config.private_exempt),
+            reach: Reach::World,
+        });
+        let teller = self.teller(id).unwrap_or(stranger);
+        self.learn(record, teller, now)
+    }
+
+    /// The same, when the link may be gone.
+    pub fn learn(&mut self, record: Verified<Record>, teller: Teller, now: Now) -> Vec<Fact> {
         self.start(now);
         let record = record.into_inner();
         let node = record.body.node;
         self.checking.remove(&(node, record.body.seq));
-        let link = self.links.get(id);
-        let source = link.map_or(node, |link| link.peer);
-        let remote = link.and_then(|link| link.remote);
-        let told = Told {
-            source,
-            source_group: group_of(remote, &source, self.config.private_exempt),
-            reach: if link.is_some() {
-                self.reach_of_link(id)
-            } else {
-                Reach::World
-            },
-        };
+        let told = teller.0;
         let mut facts = Vec::new();
         if node == self.me || self.book.insert(record, told, now) == Inserted::Refused {
             return facts;

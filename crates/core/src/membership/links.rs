@@ -66,6 +66,8 @@ pub(super) struct Link {
     pub(super) established: Option<Mono>,
     /// Established by a rejoin: reconcile at once.
     pub(super) rejoined: bool,
+    /// Opened to speak with a seed, which tells of others in its own way: it is not asked.
+    pub(super) is_visit: bool,
     pub(super) mesh_ours: bool,
     pub(super) mesh_theirs: bool,
     pub(super) mesh_allowed: bool,
@@ -106,6 +108,7 @@ impl Link {
             since: now.mono,
             established: None,
             rejoined: false,
+            is_visit: false,
             mesh_ours: false,
             mesh_theirs: false,
             mesh_allowed: true,

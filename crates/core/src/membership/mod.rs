@@ -43,6 +43,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
 pub use config::{Config, ConfigError};
+pub(crate) use dial::backoff;
+pub use exchange::Teller;
 pub use group::Group;
 pub use view::{Counts, Footprint, LinkView, Member, MemberState};
 
@@ -109,6 +111,8 @@ pub enum Fact {
         /// Whole minutes since the epoch.
         minute: u64,
     },
+    /// Links are few, or the network may be split: whoever might help is asked.
+    Rejoin,
     /// The link may lead to another part of the network: compare what was seen, at once.
     Reconcile {
         /// Which.
@@ -357,6 +361,7 @@ impl Membership {
             now,
         );
         link.rejoined = purpose == Some(Purpose::Rejoin);
+        link.is_visit = purpose == Some(Purpose::Visit);
         self.links.insert(id, link);
         let timeout = now.mono.plus(self.config.handshake_timeout);
         self.timers.set(Timer::Link(id), timeout);
@@ -376,7 +381,7 @@ impl Membership {
         };
         link.established = Some(now.mono);
         let (peer, role, direction) = (link.peer, link.role, link.direction);
-        let rejoined = link.rejoined;
+        let (rejoined, is_visit) = (link.rejoined, link.is_visit);
         let short = match role {
             Role::Feeler => Some(self.config.feeler_time),
             Role::Trial => Some(TRIAL_TIME),
@@ -403,7 +408,7 @@ impl Membership {
             });
         }
         self.offer_mesh(id, &mut facts);
-        if role != Role::Courtesy {
+        if role != Role::Courtesy && !is_visit {
             self.ask(id, now, &mut facts);
         }
         self.tell_beacons(id, now, &mut facts);

@@ -79,6 +79,7 @@ impl Membership {
 
     /// Dials ⌊n/2⌋+1 of n seeds, the tried entries longest not seen, and some lost peers.
     fn rejoin(&mut self, now: Now, facts: &mut Vec<Fact>) {
+        facts.push(Fact::Rejoin);
         let mut seeds: Vec<NodeId> = self.dials.seeds.keys().copied().collect();
         draw::shuffle(&mut self.rng, &mut seeds);
         let majority = (seeds.len() / 2).saturating_add(1);

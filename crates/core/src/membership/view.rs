@@ -286,7 +286,7 @@ impl Membership {
             book_tried: limits::BOOK_TRIED_MAX,
             contests: limits::CONTESTS_MAX,
             samplers: limits::SAMPLERS,
-            dials: limits::DIALS_MAX,
+            dials: limits::DIALS_MAX.saturating_add(limits::VISITS_MAX),
             seeds: limits::SEEDS_MAX,
             lost: limits::LOST_MAX,
             shunned: limits::SHUNNED_MAX,

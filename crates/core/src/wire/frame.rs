@@ -36,6 +36,12 @@ pub mod kind {
     pub const BEACON: u8 = 18;
     /// This link is in my mesh, or no more.
     pub const MESH: u8 = 19;
+    /// Keep my record for a while, and tell me whom you keep.
+    pub const REGISTER: u8 = 24;
+    /// I keep it so long, and these are others I keep.
+    pub const LEASE: u8 = 25;
+    /// These no longer answer me.
+    pub const REPORT: u8 = 26;
     /// A bulletin.
     pub const PUB: u8 = 32;
     /// I have these.
@@ -203,6 +209,29 @@ pub enum Frame {
         /// Whether the link is in the sender's mesh from now on.
         on: bool,
     },
+    /// `[token: 16][registers: u8][record]`, the record only if `registers`
+    Register {
+        /// Fresh random bytes, the same for all seeds asked at a time: they choose whom a seed tells of.
+        token: [u8; 16],
+        /// The sender's own record; without it the sender only asks.
+        record: Option<Box<Record>>,
+    },
+    /// `[token: 16][lease_s: u32][renew_s: u32][u16 ≤ 16][record]`
+    Lease {
+        /// As in the question.
+        token: [u8; 16],
+        /// For so long the sender keeps our record; 0 when it does not.
+        lease_s: u32,
+        /// After so long it wants to be asked again.
+        renew_s: u32,
+        /// Some of those it keeps.
+        records: Vec<Record>,
+    },
+    /// `[u16 ≤ 16][node: 32]`
+    Report {
+        /// Neighbours of the sender that it took for dead.
+        nodes: Vec<NodeId>,
+    },
     /// `[root_tag: u64][hops: u8][bulletin]`
     Pub {
         /// The tree it comes along, 0 for none. Not signed: steers pushes, never delivery.
@@ -356,6 +385,9 @@ impl Frame {
             Self::Peers { .. } => kind::PEERS,
             Self::Beacon(_) => kind::BEACON,
             Self::Mesh { .. } => kind::MESH,
+            Self::Register { .. } => kind::REGISTER,
+            Self::Lease { .. } => kind::LEASE,
+            Self::Report { .. } => kind::REPORT,
             Self::Pub { .. } => kind::PUB,
             Self::Ihave { .. } => kind::IHAVE,
             Self::Iwant { .. } => kind::IWANT,
@@ -402,6 +434,22 @@ impl Frame {
             Self::Peers { records } => encode_list(records, out),
             Self::Beacon(beacon) => beacon.encode(out),
             Self::Mesh { on } => on.encode(out),
+            Self::Register { token, record } => {
+                encode_each(&[token, &record.is_some()], out);
+                if let Some(record) = record {
+                    record.encode(out);
+                }
+            }
+            Self::Lease {
+                token,
+                lease_s,
+                renew_s,
+                records,
+            } => {
+                encode_each(&[token, lease_s, renew_s], out);
+                encode_list(records, out);
+            }
+            Self::Report { nodes } => encode_list(nodes, out),
             Self::Pub {
                 root_tag,
                 hops,
@@ -592,6 +640,23 @@ impl Frame {
             kind::BEACON => Self::Beacon(Beacon::decode(reader)?),
             kind::MESH => Self::Mesh {
                 on: reader.bool("mesh")?,
+            },
+            kind::REGISTER => Self::Register {
+                token: reader.array()?,
+                record: if reader.bool("registers")? {
+                    Some(Box::new(Record::decode(reader)?))
+                } else {
+                    None
+                },
+            },
+            kind::LEASE => Self::Lease {
+                token: reader.array()?,
+                lease_s: reader.u32()?,
+                renew_s: reader.u32()?,
+                records: reader.list("records", limits::RECORDS_MAX)?,
+            },
+            kind::REPORT => Self::Report {
+                nodes: reader.list("reports", limits::REPORTS_MAX)?,
             },
             kind::IHAVE => Self::Ihave {
                 entries: reader.list("ihave", limits::IHAVE_MAX)?,

@@ -240,6 +240,35 @@ fn links() -> Vec<(&'static str, Frame)> {
         ),
         ("beacon", Frame::Beacon(beacon())),
         ("mesh", Frame::Mesh { on: true }),
+        (
+            "register",
+            Frame::Register {
+                token: [0x71; 16],
+                record: Some(Box::new(record())),
+            },
+        ),
+        (
+            "register_asks",
+            Frame::Register {
+                token: [0x72; 16],
+                record: None,
+            },
+        ),
+        (
+            "lease",
+            Frame::Lease {
+                token: [0x71; 16],
+                lease_s: 900,
+                renew_s: 30,
+                records: vec![record(), bare_record()],
+            },
+        ),
+        (
+            "report",
+            Frame::Report {
+                nodes: vec![record().body.node],
+            },
+        ),
     ]
 }
 

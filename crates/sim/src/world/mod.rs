@@ -453,7 +453,12 @@ impl World {
                     self.feed(node, Event::Verdict { id, verdict });
                 }
             }
-            Action::Notice(Notice::Linked { .. } | Notice::Unlinked { .. }) => {}
+            Action::Notice(
+                Notice::Linked { .. }
+                | Notice::Unlinked { .. }
+                | Notice::Missed { .. }
+                | Notice::Suspected { .. },
+            ) => {}
             Action::Notice(Notice::Chunk { id, chunks, all }) => {
                 self.note_chunk(node, id, chunks, all);
             }

@@ -271,6 +271,7 @@ impl World {
                 Fact::MeshUp { link } => assert!(self.mesh.insert((node, link))),
                 Fact::MeshDown { link } => assert!(self.mesh.remove(&(node, link))),
                 Fact::Reconcile { .. } => self.reconciled += 1,
+                Fact::Rejoin => {}
             }
         }
         let next = self.rooms[node].as_ref().and_then(Membership::next_wakeup);
