@@ -43,7 +43,12 @@ pub(crate) enum FromInside<K> {
     /// A bulletin on one of the topics.
     Item(Box<Item>),
     /// Another gateway is there.
-    Present(AuthorId),
+    Present {
+        /// Whose.
+        author: AuthorId,
+        /// What it says of itself.
+        body: Bytes,
+    },
     /// What was to be published under `key` is, or is not.
     Done {
         /// The caller's own word for it.
@@ -74,6 +79,20 @@ impl<K: Send + 'static> Bridge<K> {
         topics: &[(&str, Since)],
         counters: Counters,
     ) -> Result<Self, InsideError> {
+        Self::open_as(inside, name, Bytes::new(), topics, counters).await
+    }
+
+    /// The same, and says `body` of itself to the other gateways.
+    ///
+    /// # Errors
+    /// When the bruit side has gone.
+    pub(crate) async fn open_as(
+        inside: Arc<dyn Inside>,
+        name: &str,
+        body: Bytes,
+        topics: &[(&str, Since)],
+        counters: Counters,
+    ) -> Result<Self, InsideError> {
         let presence = crossing::topic(name);
         let mut streams = Vec::new();
         let since = Since::Last(crossing::PRESENCE_KEEP);
@@ -86,7 +105,7 @@ impl<K: Send + 'static> Bridge<K> {
         let (done, made) = mpsc::channel(PUBLISHING_MAX);
         let tasks = vec![
             tokio::spawn(make(Arc::clone(&inside), to_make, done)),
-            tokio::spawn(say_present(inside, presence.clone())),
+            tokio::spawn(say_present(inside, presence.clone(), body)),
         ];
         Ok(Self {
             heard: ending_with_the_first(streams),
@@ -114,7 +133,8 @@ impl<K: Send + 'static> Bridge<K> {
             tokio::select! {
                 heard = self.heard.next() => match heard? {
                     Heard::Item(item) if item.topic == self.presence => {
-                        return Some(FromInside::Present(item.author));
+                        let (author, body) = (item.author, item.body);
+                        return Some(FromInside::Present { author, body });
                     }
                     Heard::Item(item) => return Some(FromInside::Item(item)),
                     Heard::Gap(missed) => self.counters.add("missed_inside", missed.max(1)),
@@ -176,11 +196,11 @@ async fn make<K: Send + 'static>(
 }
 
 /// Says every now and then that this gateway is there.
-async fn say_present(inside: Arc<dyn Inside>, topic: String) {
+async fn say_present(inside: Arc<dyn Inside>, topic: String, body: Bytes) {
     loop {
         let post = Post {
             topic: topic.clone(),
-            body: Bytes::new(),
+            body: body.clone(),
             tag: String::new(),
             ttl: Some(crossing::PRESENCE_KEEP),
         };

@@ -118,6 +118,11 @@ impl<T> Crossing<T> {
         self.seen.contains(id, now)
     }
 
+    /// Whether this gateway comes before all others for an item.
+    pub fn is_first(&mut self, id: &ForeignId, now: Instant) -> bool {
+        self.wait(id, now).is_zero()
+    }
+
     /// An item could not be published: it may come again.
     pub fn failed(&mut self, id: &ForeignId) {
         self.seen.remove(id);

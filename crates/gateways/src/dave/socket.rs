@@ -208,7 +208,7 @@ impl Peer {
 
     fn on_inside(&mut self, from: FromInside<Work>) {
         match from {
-            FromInside::Present(author) => self.tell(Event::Present(author)),
+            FromInside::Present { author, .. } => self.tell(Event::Present(author)),
             FromInside::Item(item) => {
                 if let Some(event) = self.event_of(&item) {
                     self.tell(event);

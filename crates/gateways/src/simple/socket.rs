@@ -146,7 +146,7 @@ impl Node {
 
     fn on_inside(&mut self, from: FromInside<ForeignId>) {
         match from {
-            FromInside::Present(author) => self.tell(Event::Present(author)),
+            FromInside::Present { author, .. } => self.tell(Event::Present(author)),
             FromInside::Item(item) => self.tell(event_of(&item)),
             FromInside::Done { result: Ok(_), .. } => {}
             FromInside::Done {

@@ -5,4 +5,5 @@
 
 mod common;
 mod dave;
+mod p2p_messaging;
 mod simple;

@@ -1,0 +1,11 @@
+//! The exercise of peers and seeds: numbered messages over TCP, liveness, seeds that list the peers of one
+//! machine by their ports.
+
+pub mod codec;
+pub mod config;
+pub mod gateway;
+mod members;
+mod output;
+pub mod pickle;
+pub mod seed;
+pub mod socket;

@@ -1,0 +1,267 @@
+//! The exercise: foreign peers and seeds, gateways as peers and as seeds.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bruit::{Draft, Filter, Node};
+use bruit_gateways::Running;
+use bruit_gateways::p2p_messaging::config::{Config, Role};
+use bruit_gateways::p2p_messaging::pickle;
+use bruit_gateways::p2p_messaging::socket::{self, TOPIC};
+
+use crate::common::{Foreign, listen, next, node, until};
+
+fn port(address: &str) -> &str {
+    address.rsplit_once(':').unwrap().1
+}
+
+async fn gateway(node: &Node, config: Config) -> Running {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let started = socket::start(Arc::new(node.clone()), listen, config);
+    started.await.expect("it listens")
+}
+
+fn quick(seeds: &[&str]) -> Config {
+    Config {
+        seeds: seeds.iter().map(|seed| seed.parse().unwrap()).collect(),
+        liveness: Duration::from_secs(1),
+        messages: 0,
+        ..Config::default()
+    }
+}
+
+/// The texts that `foreign` is told of within `time`.
+fn texts(foreign: &mut Foreign, time: Duration) -> Vec<String> {
+    let end = Instant::now() + time;
+    let mut texts = Vec::new();
+    while let Some(text) = foreign.says("gossip", end.saturating_duration_since(Instant::now())) {
+        texts.push(text);
+    }
+    texts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_of_either_side_reach_everyone_and_cross_once() {
+    let Some(first_seed) = Foreign::start("p2p_messaging.py", &["seed"]) else {
+        return;
+    };
+    let second_seed = Foreign::start("p2p_messaging.py", &["seed"]).unwrap();
+    let seeds = [&first_seed.address[..], &second_seed.address[..]];
+    let a = node(&[]).await;
+    let b = node(&[&a]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        output: Some(folder.path().to_owned()),
+        ..quick(&seeds)
+    };
+    let gate_a = gateway(&a, config.clone()).await;
+    let gate_b = gateway(&b, config).await;
+    let gates = [&gate_a, &gate_b].map(|gate| gate.listen()[0].port());
+    let output = |gate: u16| {
+        let path = folder.path().join(format!("output_{gate}.txt"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let present = Filter {
+        topic: Some(bruit_gateways::crossing::topic(TOPIC)),
+        ..Filter::default()
+    };
+    until("the gateways know of each other", async || {
+        let posts = a.list(&present, 9).await.unwrap();
+        (posts.len() == 2).then_some(())
+    })
+    .await;
+    let mut at_a = listen(&a, TOPIC);
+    let mut at_b = listen(&b, TOPIC);
+    let peer = |speed| {
+        let arguments = ["peer", speed, port(seeds[0]), port(seeds[1])];
+        Foreign::start("p2p_messaging.py", &arguments).unwrap()
+    };
+    let mut foreign = [peer("10"), peer("10"), peer("10")];
+
+    // A bulletin is a number out there, of one of the gateways, and its text stays inside.
+    until("the gateways know the foreign peers", async || {
+        let knows = |gate| {
+            let output = output(gate);
+            let peers = output.lines().rfind(|line| line.starts_with("peers"))?;
+            let is_there = |peer: &Foreign| peers.contains(port(&peer.address));
+            foreign.iter().all(is_there).then_some(())
+        };
+        gates.map(knows).iter().all(Option::is_some).then_some(())
+    })
+    .await;
+    let posted = b.publish(Draft::new(TOPIC, "a text")).await.unwrap();
+    let mut bodies = [Vec::new(), Vec::new()];
+    for (subscription, bodies) in [&mut at_a, &mut at_b].into_iter().zip(&mut bodies) {
+        // Three peers with ten numbers each, and ours.
+        while bodies.len() < 31 {
+            let received = next(subscription).await;
+            if received.id != posted.id {
+                assert_eq!(received.tag.len(), 32);
+            }
+            bodies.push(String::from_utf8(received.body.to_vec()).unwrap());
+        }
+        bodies.sort();
+    }
+    assert_eq!(bodies[0], bodies[1]);
+    let mut once = bodies[0].clone();
+    once.dedup();
+    assert_eq!(once.len(), 31, "each once");
+    assert!(once.contains(&"a text".to_owned()));
+    for peer in &mut foreign {
+        let texts = texts(peer, Duration::from_millis(500));
+        let of_gateways = texts.iter().filter(|text| {
+            let is_of = |gate: &u16| text.starts_with(&format!("1133:{gate}:"));
+            gates.iter().any(is_of)
+        });
+        assert_eq!(of_gateways.count(), 1, "{texts:?}");
+        assert!(!texts.iter().any(|text| text.contains("text")));
+    }
+    let output = output(gates[0]);
+    assert!(output.matches("received 1133:").count() >= 30);
+    assert!(output.contains("peers ["));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seed_serves_originals_and_a_peer_that_dies_is_found_dead() {
+    let a = node(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        role: Role::Both,
+        output: Some(folder.path().to_owned()),
+        ..quick(&["127.0.0.1:0"])
+    };
+    // The peer's own seed is told its port only when it listens: here it stands beside it.
+    let seed = gateway(
+        &a,
+        Config {
+            role: Role::Seed,
+            ..config.clone()
+        },
+    )
+    .await;
+    let at_seed = seed.listen()[0].to_string();
+    let gate = gateway(
+        &a,
+        Config {
+            role: Role::Peer,
+            ..quick(&[&at_seed])
+        },
+    )
+    .await;
+    let Some(mut first) = Foreign::start("p2p_messaging.py", &["peer", "10", port(&at_seed)])
+    else {
+        return;
+    };
+    let mut second = Foreign::start("p2p_messaging.py", &["peer", "10", port(&at_seed)]).unwrap();
+    let list = || ask(&at_seed, "PEERLIST_REQUEST");
+    until("all are listed", async || {
+        (pickle::decode(&list()).unwrap().len() == 3).then_some(())
+    })
+    .await;
+    assert!(second.said("gossip").starts_with("1133:"));
+
+    // A report alone removes nobody.
+    let own: i32 = port(&second.address).parse().unwrap();
+    first.tell(&format!("dead {own}"));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(pickle::decode(&list()).unwrap().contains(&own));
+
+    drop(second);
+    until("the dead one is removed", async || {
+        let listed = pickle::decode(&list()).unwrap();
+        (!listed.contains(&own) && listed.len() == 2).then_some(())
+    })
+    .await;
+    assert!(gate.counters().get("died") >= 1);
+    let output = std::fs::read_to_string(folder.path().join("output_seed.txt")).unwrap();
+    assert!(output.contains(&format!("dead {own}")), "{output}");
+    first.tell("list");
+    first.said("list");
+}
+
+/// Says something on a connection of its own and reads the answer.
+fn ask(to: &str, text: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_is_said_ends_a_gateway_or_holds_it_up() {
+    let a = node(&[]).await;
+    let seed = gateway(
+        &a,
+        Config {
+            role: Role::Seed,
+            ..quick(&["127.0.0.1:0"])
+        },
+    )
+    .await;
+    let at_seed = seed.listen()[0].to_string();
+    let gate = gateway(&a, quick(&[&at_seed])).await;
+    let at_gate = gate.listen()[0].to_string();
+    let mut held = Vec::new();
+    for address in [&at_gate, &at_seed] {
+        for text in [
+            "REGISTER:x",
+            "nonsense",
+            "1133:1:1:11133:2:2:2",
+            &"1".repeat(2_000),
+        ] {
+            ask_quietly(address, text.as_bytes());
+        }
+        ask_quietly(address, &[0xff; 3]);
+        // Connections that say nothing.
+        held.extend((0..100).map(|_| TcpStream::connect(address).unwrap()));
+    }
+    let answer = ask(&at_seed, "REGISTER:8109");
+    assert!(answer.starts_with(b"8109 Registered"));
+    assert!(gate.counters().get("dropped_malformed") >= 4);
+    drop(held);
+}
+
+/// Says something that is refused: the connection may be cut.
+fn ask_quietly(to: &str, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.write_all(bytes).ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_numbers_a_second_cross_or_are_counted_as_dropped() {
+    const SECONDS: u64 = 3;
+    let a = node(&[]).await;
+    let gate = gateway(&a, quick(&[])).await;
+    let to = gate.listen()[0];
+    let sending = tokio::task::spawn_blocking(move || {
+        let start = Instant::now();
+        let mut said = 0_u64;
+        for tick in 0..SECONDS * 100 {
+            for _ in 0..10 {
+                let mut stream = TcpStream::connect(to).unwrap();
+                write!(stream, "1133:8101:1795168660:{said}").unwrap();
+                said += 1;
+            }
+            let due = Duration::from_millis((tick + 1) * 10);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+        said
+    });
+    let said = sending.await.unwrap();
+    let counters = gate.counters().clone();
+    let count = |what| counters.get(what);
+    until("every number crossed or was counted", async || {
+        let ended = count("published") + count("refused_inside") + count("dropped_publishing_full");
+        (ended >= said).then_some(())
+    })
+    .await;
+    assert_eq!(count("messages_in"), said, "none was lost");
+    println!("of {said} numbers {} were published", count("published"));
+    assert!(count("published") >= said / 2);
+}
