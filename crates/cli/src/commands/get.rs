@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::args::Global;
 use crate::client::{self, Client};
-use crate::commands::files;
+use crate::commands::{dave, files};
 use crate::failure::{Exit, Failure};
 use crate::{output, progress};
 
@@ -18,11 +18,11 @@ use crate::{output, progress};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bruit get 07a1c3f2\n  bruit get 07a1c3f2…/weather/today\n  bruit get default/weather/today --json\n  \
-                        bruit get 07a1c3f2 --out cat.jpg\n  bruit get 07a1c3f2 --chain\n\nAn author is an id, the beginning of \
+                        bruit get 07a1c3f2 --out cat.jpg\n  bruit get 07a1c3f2 --chain\n  bruit get dave:0000005b42a8… --chain --out cat.jpg\n\nAn author is an id, the beginning of \
                         one, or the name of a key of yours. Exit code 1 when nobody had it in time."
 )]
 pub(crate) struct Get {
-    /// A bulletin's id, or AUTHOR/NAME
+    /// A bulletin's id, or AUTHOR/NAME; dave:WORK for a value of dave's network
     #[arg(value_name = "ID|AUTHOR/NAME")]
     address: String,
     /// How long it is looked for
@@ -106,6 +106,9 @@ impl Get {
     }
 
     async fn one(&self, client: &Client, address: &str) -> Result<WholeValue, Failure> {
+        if let Some(work) = dave::work_in(address)? {
+            return dave::get(client, &work, self.timeout).await;
+        }
         let path = super::value_path("/v1/values", address)?;
         let timeout = format!("{}ms", self.timeout.as_millis());
         let path = format!("{path}?timeout={}", client::encode(&timeout));

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod contacts;
 pub(crate) mod dashboard;
+mod dave;
 pub(crate) mod del;
 pub(crate) mod demo;
 pub(crate) mod drop;

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::args::Global;
 use crate::client::Client;
-use crate::commands::files;
+use crate::commands::{dave, files};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::{output, progress};
@@ -19,7 +19,7 @@ use crate::{output, progress};
 #[command(
     after_help = "Examples:\n  bruit put 'never changes'\n  bruit put --name weather/today '21 degrees'\n  \
                         bruit put --name weather/today --if-seq 1 '22 degrees'\n  date | bruit put --name clock -\n  \
-                        bruit put --file cat.jpg --tag cats --ttl 1h\n\nWithout a name a value is had by its id and never \
+                        bruit put --file cat.jpg --tag cats --ttl 1h\n  bruit put --via dave 'for dave'\n\nWithout a name a value is had by its id and never \
                         changes. With one, the latest version counts; one with --prev keeps what it goes on from."
 )]
 pub(crate) struct Put {
@@ -53,6 +53,9 @@ pub(crate) struct Put {
     /// When it counts as done: stored, or spread:K for K neighbours
     #[arg(long, value_name = "WORD", value_parser = super::publish::wait)]
     wait: Option<String>,
+    /// Mine it for another system's network, into which a gateway takes it; --file cuts it into a chain
+    #[arg(long, value_name = "SYSTEM", value_parser = ["dave"], conflicts_with_all = ["name", "topic"])]
+    via: Option<String>,
     /// How long to wait for that [default: 10s]
     #[arg(long, value_name = "TIME", requires = "wait", value_parser = text::duration)]
     timeout: Option<Duration>,
@@ -61,16 +64,52 @@ pub(crate) struct Put {
 impl Put {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let client = Client::new(&global.folder()?);
+        if self.via.is_some() {
+            let kept = self.put_via_dave(&client).await?;
+            return self.print(global, &kept);
+        }
         let large = self.file.as_deref().filter(|path| files::is_large(path));
         let kept = match large {
             Some(path) => files::put_file(&client, path, &self.parameters()).await?,
             None => self.put(&client).await?,
         };
+        self.print(global, &kept)
+    }
+
+    #[expect(clippy::unused_self, reason = "it is the answer to this command")]
+    fn print(&self, global: &Global, kept: &Kept) -> Result<(), Failure> {
         Ok(output::line(&if global.json {
-            output::json(&kept)
+            output::json(kept)
         } else {
-            text_of(&kept)
+            text_of(kept)
         })?)
+    }
+
+    async fn put_via_dave(&self, client: &Client) -> Result<Kept, Failure> {
+        let input = Input {
+            message: self.value.as_deref(),
+            file: self.file.as_deref(),
+            is_piped: false,
+        };
+        let millis = |time: Duration| format!("{}ms", time.as_millis());
+        let contents = match &self.file {
+            Some(path) => dave::read_file(path)?,
+            None => input.contents().await?,
+        };
+        let value = dave::Value {
+            contents,
+            is_file: self.file.is_some(),
+            prev: self.prev.clone(),
+            tag: self.tag.clone(),
+            like: PutValue {
+                ttl: self.ttl.map(millis),
+                author: self.author.clone(),
+                wait: self.wait.clone(),
+                timeout: self.timeout.map(millis),
+                ..PutValue::new(b"")
+            },
+        };
+        dave::put(client, &value).await
     }
 
     /// What a request for a large content says.
