@@ -3,8 +3,13 @@
 //! Each gateway is a file of flags and one arm in [`Which::start`]; the rest is alike for all.
 
 mod beside;
+mod dave;
+mod p2p_messaging;
+mod simple;
 mod voidphone;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bruit_gateways::{GatewayError, Inside, Running, Told};
@@ -22,7 +27,7 @@ use beside::Beside;
 /// in bruit, and the other way round. It ends with the daemon, or with Ctrl-C.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bruit gateway voidphone\n  bruit gateway voidphone --listen 127.0.0.1:7011 --json\n\n\
+    after_help = "Examples:\n  bruit gateway voidphone\n  bruit gateway voidphone --listen 127.0.0.1:7011 --json\n  bruit gateway dave --join 127.0.0.1:1618 --listen 127.0.0.1:0\n  bruit gateway p2p-messaging -c config.json\n\n\
                         docs/gateways.md says what crosses, and how."
 )]
 pub(crate) struct Gateway {
@@ -35,14 +40,39 @@ pub(crate) struct Gateway {
 enum Which {
     /// Serve `VoidPhone` modules, and be a peer of Gossip-5
     Voidphone(voidphone::Voidphone),
+    /// Be a peer in a network of dave's
+    Dave(dave::Dave),
+    /// Be a node of the simple gossip
+    Simple(simple::Simple),
+    /// Be a peer of the exercise of messages with seeds, or its seeds
+    P2pMessaging(p2p_messaging::P2pMessaging),
 }
 
 impl Which {
-    async fn start(&self, inside: Arc<dyn Inside>) -> Result<Running, Failure> {
+    async fn start(&self, inside: Arc<dyn Inside>, data: &Path) -> Result<Running, Failure> {
         match self {
             Self::Voidphone(command) => command.start(inside).await,
+            Self::Dave(command) => command.start(inside).await,
+            Self::Simple(command) => command.start(inside).await,
+            Self::P2pMessaging(command) => command.start(inside, data).await,
         }
     }
+}
+
+/// The addresses that `texts` stand for: `HOST:PORT`, names resolved.
+async fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses = Vec::new();
+    for text in texts {
+        let found = tokio::net::lookup_host(text).await;
+        let found = found.ok().and_then(|mut found| found.next());
+        addresses.push(found.ok_or_else(|| {
+            Failure::usage(
+                format!("`{}` is no address", output::escape(text)),
+                "give HOST:PORT, such as 127.0.0.1:1618 or [::1]:1618",
+            )
+        })?);
+    }
+    Ok(addresses)
 }
 
 /// The line that says that a gateway is ready. Its keys are promises.
@@ -62,9 +92,13 @@ struct Ready<'a> {
 impl Gateway {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let client = Client::new(&global.folder()?);
+        let folder = global.folder()?;
+        let client = Client::new(&folder);
         client.check_reachable().await?;
-        let mut running = self.which.start(Arc::new(Beside::new(client))).await?;
+        let mut running = self
+            .which
+            .start(Arc::new(Beside::new(client)), folder.path())
+            .await?;
         print_ready(&running, global.json)?;
         loop {
             tokio::select! {
