@@ -150,7 +150,8 @@ impl Driver {
                 break done;
             }
         };
-        self.stop(done).await;
+        // The engine goes along: it has a place of its own meanwhile.
+        Box::pin(self.stop(done)).await;
     }
 
     fn now(&self) -> Now {
