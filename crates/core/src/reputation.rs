@@ -34,7 +34,8 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Reputation {
     config: Config,
-    discouraged: BTreeMap<NodeId, Mono>,
+    /// Until when, and for what.
+    discouraged: BTreeMap<NodeId, (Mono, String)>,
 }
 
 impl Reputation {
@@ -46,17 +47,17 @@ impl Reputation {
         }
     }
 
-    /// Discourages `peer`; returns until when.
-    pub fn offend(&mut self, peer: NodeId, now: Mono) -> Mono {
-        self.discouraged.retain(|_, until| *until > now);
+    /// Discourages `peer` for what it did; returns until when.
+    pub fn offend(&mut self, peer: NodeId, how: &str, now: Mono) -> Mono {
+        self.discouraged.retain(|_, (until, _)| *until > now);
         if self.discouraged.len() >= self.config.discouraged_max {
-            let soonest = self.discouraged.iter().min_by_key(|(_, until)| **until);
+            let soonest = self.discouraged.iter().min_by_key(|(_, (until, _))| *until);
             if let Some(peer) = soonest.map(|(peer, _)| *peer) {
                 self.discouraged.remove(&peer);
             }
         }
         let until = now.plus(self.config.discouraged_for);
-        self.discouraged.insert(peer, until);
+        self.discouraged.insert(peer, (until, how.to_owned()));
         until
     }
 
@@ -67,7 +68,15 @@ impl Reputation {
 
     /// Whether `peer` is discouraged at `now`.
     pub fn is_discouraged(&self, peer: &NodeId, now: Mono) -> bool {
-        self.discouraged.get(peer).is_some_and(|until| *until > now)
+        let known = self.discouraged.get(peer);
+        known.is_some_and(|(until, _)| *until > now)
+    }
+
+    /// Who is discouraged at `now`, until when, and for what.
+    pub fn discouraged(&self, now: Mono) -> impl Iterator<Item = (NodeId, Mono, &str)> {
+        let all = self.discouraged.iter();
+        all.filter(move |(_, (until, _))| *until > now)
+            .map(|(peer, (until, how))| (*peer, *until, how.as_str()))
     }
 
     /// Peers remembered.
@@ -89,12 +98,14 @@ mod tests {
         let mut reputation = Reputation::new(config);
         for number in 0..200 {
             let peer = NodeId::from_bytes([number; 32]);
-            reputation.offend(peer, Mono::from_micros(number.into()));
+            reputation.offend(peer, "lied", Mono::from_micros(number.into()));
         }
         assert_eq!(reputation.footprint(), 100);
         let last = NodeId::from_bytes([199; 32]);
         assert!(reputation.is_discouraged(&last, Mono::ZERO.plus(Duration::from_hours(23))));
         assert!(!reputation.is_discouraged(&last, Mono::ZERO.plus(Duration::from_hours(25))));
+        let all: Vec<_> = reputation.discouraged(Mono::ZERO).collect();
+        assert_eq!((all.len(), all[99].0, all[99].2), (100, last, "lied"));
         reputation.forgive(&last);
         assert!(!reputation.is_discouraged(&last, Mono::ZERO));
     }

@@ -93,6 +93,8 @@ struct Inner {
     tap: Arc<Mailbox<Tapped>>,
     next_number: u64,
     next_seq: u64,
+    /// Bulletins that subscribers did not read in time.
+    missed: u64,
     is_closed: bool,
 }
 
@@ -137,6 +139,7 @@ impl Hub {
             tap: Arc::new(Mailbox::new(QUEUE_MAX, QUEUE_BYTES_MAX)),
             next_number: 0,
             next_seq,
+            missed: 0,
             is_closed: false,
         };
         Self {
@@ -199,12 +202,15 @@ impl Hub {
             .flat_map(|state| &state.subscribers)
             .chain(&inner.all);
         let mut whole = None;
+        let mut missed = 0;
         for (_, mailbox) in mailboxes {
             let whole = whole.get_or_insert_with(|| {
                 Received::new(bulletin, body.clone(), topic.clone(), from, hops, received)
             });
-            mailbox.put(whole.body.len(), || Box::new(whole.clone()));
+            let has_room = mailbox.put(whole.body.len(), || Box::new(whole.clone()));
+            missed += u64::from(!has_room);
         }
+        inner.missed += missed;
         let arrival = Arrival {
             encoded: bytes,
             from,
@@ -238,6 +244,11 @@ impl Hub {
             received: now,
         };
         put(seq, bulletin, arrival, store)
+    }
+
+    /// Bulletins that subscribers did not read in time.
+    pub(crate) fn missed(&self) -> u64 {
+        self.inner().missed
     }
 
     /// Where letters, letterboxes and word of new links go.

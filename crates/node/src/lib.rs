@@ -78,8 +78,8 @@ pub use letters::{
     LetterState, ReceivedLetter, Recipient, SendError, SentLetter,
 };
 pub use node::{
-    AuthorKey, Boosted, Followed, Following, Held, Imported, Mail, Node, SaveError, StartError,
-    Wanted,
+    AuthorKey, Boosted, Bound, Discouraged, Figures, Followed, Following, Held, Imported, Mail,
+    Node, SaveError, StartError, Wanted,
 };
 pub use received::{Cursor, ParseCursorError, Received};
 pub use validator::{Question, Validator};

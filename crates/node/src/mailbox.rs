@@ -53,13 +53,13 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Queues an item of `bytes`, or counts it as missed.
-    pub(crate) fn put(&self, bytes: usize, item: impl FnOnce() -> T) {
+    /// Queues an item of `bytes`, or counts it as missed; answers whether there was room.
+    pub(crate) fn put(&self, bytes: usize, item: impl FnOnce() -> T) -> bool {
         let mut queue = self.queue();
         let total = queue.bytes + bytes;
         if queue.items.len() >= self.items_max || total > self.bytes_max {
             queue.missed += 1;
-            return;
+            return false;
         }
         if queue.missed > 0 {
             let missed = std::mem::take(&mut queue.missed);
@@ -68,6 +68,7 @@ impl<T> Mailbox<T> {
         queue.bytes = total;
         queue.items.push_back((Taken::Item(item()), bytes));
         wake(queue);
+        true
     }
 
     /// Lets the reader come to an end when it has taken what is there.

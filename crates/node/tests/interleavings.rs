@@ -65,7 +65,9 @@ fn a_reader_gets_or_misses_everything_and_sees_the_end() {
             let mailbox = Arc::new(Mailbox::new(items_max, 100));
             let writer = Arc::clone(&mailbox);
             let writer = thread::spawn(move || {
-                (0..3).for_each(|item| writer.put(10, || item));
+                (0..3).for_each(|item| {
+                    writer.put(10, || item);
+                });
                 writer.close();
             });
             let (taken, missed) = read_all(&mailbox);
@@ -81,7 +83,9 @@ fn two_writers_and_an_end_leave_no_reader_asleep() {
         let mailbox = Arc::new(Mailbox::new(1, 100));
         let writers = [1, 2].map(|item| {
             let mailbox = Arc::clone(&mailbox);
-            thread::spawn(move || mailbox.put(10, || item))
+            thread::spawn(move || {
+                mailbox.put(10, || item);
+            })
         });
         let closer = Arc::clone(&mailbox);
         let closer = thread::spawn(move || closer.close());

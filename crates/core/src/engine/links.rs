@@ -366,7 +366,7 @@ impl Engine {
             return;
         };
         let peer = peer.node;
-        let until = self.reputation.offend(peer, now.mono);
+        let until = self.reputation.offend(peer, how, now.mono);
         self.membership.discourage(peer, until);
         self.metrics.misbehaved = self.metrics.misbehaved.saturating_add(1);
         self.actions.push(Action::Notice(Notice::Misbehaved {

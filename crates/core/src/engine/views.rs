@@ -9,7 +9,7 @@ use crate::limits;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
 use crate::network::Network;
-use crate::time::{Now, Wall};
+use crate::time::{Mono, Now, Wall};
 
 /// What a node makes of itself and its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +209,11 @@ impl Engine {
         ]
         .map(|(what, used, most)| Fill { what, used, most })
         .to_vec()
+    }
+
+    /// Who is not linked with at `now`, until when, and for what.
+    pub fn discouraged(&self, now: Mono) -> impl Iterator<Item = (NodeId, Mono, &str)> {
+        self.reputation.discouraged(now)
     }
 
     /// What this node makes of itself and its network.

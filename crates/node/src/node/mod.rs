@@ -3,6 +3,7 @@
 mod authors;
 mod carry;
 mod errands;
+mod figures;
 mod files;
 mod letters;
 mod publish;
@@ -49,6 +50,7 @@ use crate::{looks, view};
 pub use authors::AuthorKey;
 pub use carry::{Held, Imported, Wanted};
 pub(crate) use errands::WeakNode;
+pub use figures::{Bound, Discouraged, Figures};
 pub use files::SaveError;
 pub use letters::Mail;
 pub use start::StartError;
@@ -85,6 +87,8 @@ struct Inner {
     shares_topology: bool,
     /// When the node started, in microseconds since 1970.
     epoch_us: u64,
+    /// What bounds the engine's tables.
+    bounds: bruit_core::config::Config,
 }
 
 impl fmt::Debug for Node {

@@ -213,6 +213,7 @@ impl Node {
         addresses.set(listen.clone());
         let keeps = config.data.is_some();
         let (core, seed) = (config.core()?, random()?);
+        let bounds = core.clone().into_inner();
         let mut driver = Driver {
             engine: Engine::new(id, core.clone(), seed),
             key: SecretKey::from_seed(parts.key.expose()),
@@ -276,6 +277,7 @@ impl Node {
             scout: scout.clone(),
             shares_topology: config.shares_topology(),
             epoch_us,
+            bounds,
         };
         let node = Self {
             inner: Arc::new(inner),
