@@ -150,22 +150,27 @@ impl From<ContactsError> for ApiError {
     }
 }
 
+impl From<ApiError> for ErrorDetail {
+    fn from(error: ApiError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            message: error.message,
+            fix: error.fix,
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody {
-            error: ErrorDetail {
-                code: self.code.to_owned(),
-                message: self.message,
-                fix: self.fix,
-            },
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        let status = self.status;
+        let error = self.into();
+        let mut response = (status, Json(ErrorBody { error })).into_response();
         let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             let bearer = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, bearer);
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
+        if status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

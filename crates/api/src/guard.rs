@@ -8,12 +8,14 @@
 //! request must also prove that a page of ours sent it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::ApiError;
 use crate::handlers::App;
@@ -39,9 +41,21 @@ const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Query parameters that look like a token in the URL, where logs and histories would keep it.
 const TOKEN_PARAMETERS: [&str; 4] = ["token", "access_token", "api_key", "authorization"];
 
-/// What a connection has left of its requests.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Connection(pub(crate) Arc<Bucket>);
+/// A connection: what it has left of its requests, and its seat, for who takes it over.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    bucket: Arc<Bucket>,
+    _seat: Arc<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    pub(crate) fn new(seat: OwnedSemaphorePermit) -> Self {
+        Self {
+            bucket: Arc::default(),
+            _seat: Arc::new(seat),
+        }
+    }
+}
 
 /// Who asks, as far as it was asked: handlers find it among the request's extensions.
 #[derive(Debug, Clone)]
@@ -55,10 +69,7 @@ pub(crate) struct Who {
 impl Who {
     /// Takes one request out of what they have left.
     pub(crate) fn take(&self, app: &App) -> Result<(), ApiError> {
-        let per_s = app.limits.requests_per_s;
-        self.bucket
-            .take(per_s)
-            .map_err(|wait| too_many(per_s, wait))
+        take(app, &self.bucket)
     }
 
     /// That they may do what asks for `needed`.
@@ -127,23 +138,26 @@ fn is_answer(request: &Request) -> bool {
 
 /// Requests in a second, over the connection and with the token.
 fn rate(app: &App, request: &Request, who: Option<&Who>) -> Result<(), ApiError> {
-    let per_s = app.limits.requests_per_s;
-    if let Some(Connection(bucket)) = request.extensions().get() {
-        bucket.take(per_s).map_err(|wait| too_many(per_s, wait))?;
+    if let Some(Connection { bucket, .. }) = request.extensions().get() {
+        take(app, bucket)?;
     }
     who.map_or(Ok(()), |who| who.take(app))
 }
 
-fn too_many(per_s: u32, wait: Duration) -> ApiError {
-    ApiError::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too_many_requests",
-        format!("there were more than {per_s} requests in a second"),
-        format!(
-            "go on in {} ms, or write more for requests_per_s under [api]",
-            wait.as_millis() + 1
-        ),
-    )
+fn take(app: &App, bucket: &Bucket) -> Result<(), ApiError> {
+    let per_s = app.limits.requests_per_s;
+    bucket.take(per_s).map_err(|wait| {
+        app.refused.requests.fetch_add(1, Ordering::Relaxed);
+        ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            format!("there were more than {per_s} requests in a second"),
+            format!(
+                "go on in {} ms, or write more for requests_per_s under [api]",
+                wait.as_millis() + 1
+            ),
+        )
+    })
 }
 
 /// The one `Host` header, and the authority of an absolute URI where there is one, name this

@@ -121,6 +121,7 @@ async fn no_method(request: Request) -> Response {
 enum Verb {
     Get,
     Post,
+    Put,
     Delete,
 }
 
@@ -129,6 +130,7 @@ impl Verb {
         match self {
             Self::Get => Method::GET,
             Self::Post => Method::POST,
+            Self::Put => Method::PUT,
             Self::Delete => Method::DELETE,
         }
     }
@@ -137,6 +139,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
             Self::Delete => MethodFilter::DELETE,
         }
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::{Extension, Router};
@@ -14,12 +15,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::endpoint::Endpoint;
 use crate::guard::Connection;
 use crate::handlers::{App, Keys, closed};
+use crate::logbook::LogBook;
 use crate::routes;
 use crate::token::Token;
 use crate::tokens::Tokens;
@@ -44,6 +46,8 @@ pub struct Options {
     pub token: Token,
     /// What opens some of it.
     pub tokens: Tokens,
+    /// The log it shows, and lets change.
+    pub logs: LogBook,
     /// Whether the node's configuration names nobody to link to: then it is ready without links.
     pub alone: bool,
     /// Its bounds.
@@ -218,17 +222,19 @@ impl Server {
             token: options.token,
             tokens: options.tokens,
             dashboard,
+            logs: options.logs,
             alone: options.alone,
         };
         let app = App::new(node, keys, options.limits, closing_seen.clone());
         let hall = Hall {
             router: routes::router(app.clone()),
             limits: options.limits,
-            seats: Arc::new(Semaphore::new(options.limits.connections)),
+            app: app.clone(),
             standing: Arc::new(Semaphore::new(REFUSALS_MAX)),
             closing: closing_seen,
         };
         let mut tasks = JoinSet::new();
+        tasks.spawn(app.clone().watch());
         for listener in listeners {
             tasks.spawn(hall.clone().receive(listener));
         }
@@ -324,7 +330,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 struct Hall {
     router: Router,
     limits: Limits,
-    seats: Arc<Semaphore>,
+    app: App,
     /// Places of those who are told that there is no seat.
     standing: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
@@ -340,15 +346,13 @@ impl Hall {
                 Some(_) = connections.join_next() => continue,
                 () = closed(self.closing.clone()) => break,
             };
-            match (accepted, self.seats.clone().try_acquire_owned()) {
+            match (accepted, self.app.seats.clone().try_acquire_owned()) {
                 (Ok(stream), Ok(seat)) => {
-                    let hall = self.clone();
-                    connections.spawn(async move {
-                        hall.serve(stream).await;
-                        drop(seat);
-                    });
+                    connections.spawn(self.clone().serve(stream, seat));
                 }
                 (Ok(stream), Err(_)) => {
+                    let refused = &self.app.refused.connections;
+                    refused.fetch_add(1, Ordering::Relaxed);
                     if let Ok(place) = self.standing.clone().try_acquire_owned() {
                         let head_bytes = self.limits.head_bytes;
                         connections.spawn(async move {
@@ -367,9 +371,10 @@ impl Hall {
         while connections.join_next().await.is_some() {}
     }
 
-    async fn serve(self, stream: Box<dyn Stream>) {
+    /// Serves a connection; its seat is free when it is over, and the socket that came of it, too.
+    async fn serve(self, stream: Box<dyn Stream>, seat: OwnedSemaphorePermit) {
         // What the connection has left of its requests goes with each of them.
-        let router = self.router.layer(Extension(Connection::default()));
+        let router = self.router.layer(Extension(Connection::new(seat)));
         let service = TowerToHyperService::new(router);
         let mut connection = pin!(
             http1::Builder::new()
@@ -378,6 +383,7 @@ impl Hall {
                 .max_headers(self.limits.headers)
                 .max_header_size(self.limits.head_bytes)
                 .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
         );
         let served = tokio::select! {
             served = connection.as_mut() => served,

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use bruit::ContentId;
@@ -13,6 +13,7 @@ use bruit::keys::{DataFolder, KeyError, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
+use crate::handlers::now_ms;
 use crate::rate::Bucket;
 use crate::types::{NewToken, Scope, TokenEntry};
 
@@ -233,13 +234,6 @@ impl Kept {
 /// What is kept of a token. It has 256 random bits: no hash of it can be guessed at.
 fn hash(token: &Secret) -> String {
     ContentId::of(token.expose()).to_string()
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 #[cfg(test)]

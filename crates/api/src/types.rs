@@ -1,6 +1,8 @@
 //! The JSON bodies of the API, and of every command's `--json`: keys are promises.
 
+mod figures;
 mod letters;
+mod socket;
 mod tokens;
 mod values;
 
@@ -15,9 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
+pub use self::figures::{Defence, Discouraged, LogFilter, LogLine, Refused, Series};
 pub use self::letters::{
     Contact, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter,
 };
+pub use self::socket::{Ask, Op, Subscribe, Told, Unsubscribe, Validate, Verdict as SocketVerdict};
 pub use self::tokens::{Link, MakeToken, NewLink, NewToken, ParseScopeError, Scope, TokenEntry};
 pub use self::values::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 

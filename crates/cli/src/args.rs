@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Dashboard(cmd::dashboard::Dashboard),
     /// Make, list and end tokens for other programs
     Token(cmd::token::Token),
+    /// Change what the daemon logs
+    Logs(cmd::logs::Logs),
     /// Show or check the configuration
     Config(cmd::config::Config),
     /// Print completions for a shell

@@ -66,6 +66,14 @@ impl Client {
         read(self.send(Method::POST, path, bytes_of(body)).await?).await
     }
 
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        read(self.send(Method::PUT, path, bytes_of(body)).await?).await
+    }
+
     /// Sends a content as it is.
     pub(crate) async fn upload<T: DeserializeOwned>(
         &self,

@@ -2,14 +2,20 @@
 //!
 //! Invariant: one event is one line, whatever names and texts from the network stand in it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use tracing_subscriber::layer::SubscriberExt as _;
+use bruit_api::types::LogLine;
+use bruit_api::{BadFilter, LogBook};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::keys;
 use crate::failure::Failure;
@@ -20,7 +26,10 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// A running log, whose level can be changed.
 #[derive(Debug)]
-pub(crate) struct Logs(reload::Handle<EnvFilter, Registry>);
+pub(crate) struct Logs {
+    handle: reload::Handle<EnvFilter, Registry>,
+    book: LogBook,
+}
 
 impl Logs {
     /// Starts logging at `level` to standard error, and to `file` where there is one.
@@ -33,18 +42,68 @@ impl Logs {
         let layer = fmt::layer().with_ansi(false).with_writer(move || Writer {
             sink: Arc::clone(&sink),
         });
+        let book = LogBook::default();
         let started = tracing_subscriber::registry()
             .with(filter)
             .with(layer)
+            .with(Keep(book.clone()))
             .try_init();
         started.expect("a process starts its log once");
-        Ok(Self(handle))
+        let changing = handle.clone();
+        book.on_filter(move |level| change(&changing, level));
+        Ok(Self { handle, book })
+    }
+
+    /// The last lines, for the API.
+    pub(crate) fn book(&self) -> LogBook {
+        self.book.clone()
     }
 
     /// Changes the level.
     pub(crate) fn set(&self, level: &str) -> Result<(), Failure> {
-        let changed = self.0.reload(filter(level)?);
-        changed.map_err(|error| Failure::usage(error.to_string(), "restart the daemon"))
+        change(&self.handle, level).map_err(|wrong| Failure::usage(wrong.what, wrong.fix))
+    }
+}
+
+fn change(handle: &reload::Handle<EnvFilter, Registry>, level: &str) -> Result<(), BadFilter> {
+    let bad = |what, fix| BadFilter { what, fix };
+    let filter = keys::log_filter(level).map_err(|wrong| bad(wrong.what, wrong.fix))?;
+    let changed = handle.reload(filter);
+    changed.map_err(|error| bad(error.to_string(), "restart the daemon".to_owned()))
+}
+
+/// Writes each event into the book, as one line.
+struct Keep(LogBook);
+
+impl<S: Subscriber> Layer<S> for Keep {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut words = Words::default();
+        event.record(&mut words);
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let at_ms = since.unwrap_or_default().as_millis();
+        self.0.write(LogLine {
+            at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX),
+            level: event.metadata().level().as_str().to_owned(),
+            target: event.metadata().target().to_owned(),
+            text: output::escape(&(words.message + &words.fields)),
+        });
+    }
+}
+
+/// What an event says: its message first, then its fields.
+#[derive(Debug, Default)]
+struct Words {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // Writing into a text cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
     }
 }
 

@@ -151,3 +151,14 @@ fn a_lost_link_is_replaced_by_a_command_and_a_token_does_what_it_is_for() {
     assert_eq!(ask(place, "GET", "/v1/status", &[&bearer]).0, 401);
     assert_eq!(daemon.run(&["token", "revoke", "00"]).code, 1);
 }
+
+#[test]
+fn what_is_logged_changes_without_a_restart() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(daemon.json(&["logs", "set", "debug"])["filter"], "debug");
+    daemon.run(&["pub", "news", "hello"]).ok();
+    let wrong = daemon.run(&["--json", "logs", "set", "loud"]);
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.error()["message"].as_str().unwrap().contains("loud"));
+    daemon.process.wait_for_error_line("DEBUG");
+}

@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{App, Json as Body, Parameters, closed, duration};
 use crate::error::ApiError;
 use crate::text;
-use crate::types::{Body as Contents, Bulletin, Gap, Publish, Published};
+use crate::types::{Body as Contents, Bulletin, Gap, Publish, Published, Subscribe};
 
 /// How often a silent stream says that it lives.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -35,7 +35,8 @@ pub(crate) async fn publish(
     Ok(Json(receipt.into()))
 }
 
-fn draft(mut body: Publish) -> Result<Draft, ApiError> {
+/// The bulletin a request describes.
+pub(crate) fn draft(mut body: Publish) -> Result<Draft, ApiError> {
     let contents = contents(body.body.take(), body.body_base64.take())?;
     topic(&body.topic)?;
     let mut draft = Draft::new(&body.topic, contents);
@@ -111,39 +112,45 @@ pub(crate) async fn subscribe(
 
 async fn wanted(mut parts: Parts) -> Result<(Topics, Start), ApiError> {
     let parameters = Parameters::read(&mut parts, &["topic", "all", "since", "cursor"]).await?;
-    let named = parameters.all("topic");
-    named.iter().try_for_each(|name| topic(name))?;
-    let topics = match (parameters.flag("all")?, named.len()) {
+    let last = parts.headers.get("last-event-id");
+    let last = last.and_then(|value| value.to_str().ok());
+    let (cursor, since) = (parameters.one("cursor")?, parameters.one("since")?);
+    chosen(Subscribe {
+        topics: parameters.all("topic"),
+        all: parameters.flag("all")?,
+        // A reader that comes back asks as it did at first, and says where it was.
+        since: since.filter(|_| last.is_none()),
+        cursor: last.map(str::to_owned).or(cursor),
+    })
+}
+
+/// What a subscription is to bring, and where it begins.
+pub(crate) fn chosen(wish: Subscribe) -> Result<(Topics, Start), ApiError> {
+    wish.topics.iter().try_for_each(|name| topic(name))?;
+    let topics = match (wish.all, wish.topics.len()) {
         (true, 0) => Topics::All,
-        (false, 1..=TOPICS_MAX) => Topics::Named(named),
+        (false, 1..=TOPICS_MAX) => Topics::Named(wish.topics),
         _ => {
             return Err(ApiError::bad_request(
-                format!("a subscription takes from 1 to {TOPICS_MAX} topics, or all=true"),
-                "ask for /v1/subscribe?topic=news",
+                format!("a subscription takes from 1 to {TOPICS_MAX} topics, or all of them"),
+                "name one: /v1/subscribe?topic=news",
             ));
         }
     };
-    Ok((topics, start(&parts, &parameters)?))
-}
-
-fn start(parts: &Parts, parameters: &Parameters) -> Result<Start, ApiError> {
-    let last = parts.headers.get("last-event-id");
-    let last = last
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    match (
-        last,
-        parameters.one("cursor")?,
-        parameters.duration("since")?,
-    ) {
-        (Some(cursor), _, _) | (None, Some(cursor), None) => Ok(Start::Cursor(cursor)),
-        (None, None, Some(since)) => Ok(Start::Since(since)),
-        (None, None, None) => Ok(Start::Now),
-        (None, Some(_), Some(_)) => Err(ApiError::bad_request(
+    let since = wish
+        .since
+        .map(|text| duration("since", &text))
+        .transpose()?;
+    let start = match (wish.cursor, since) {
+        (Some(cursor), None) => Ok(Start::Cursor(cursor)),
+        (None, Some(since)) => Ok(Start::Since(since)),
+        (None, None) => Ok(Start::Now),
+        (Some(_), Some(_)) => Err(ApiError::bad_request(
             "`cursor` and `since` both say where to begin",
             "give one of them",
         )),
-    }
+    };
+    Ok((topics, start?))
 }
 
 fn events(

@@ -25,9 +25,10 @@ pub(crate) async fn export(
     let wanted = Wanted {
         since: parameters.duration("since")?,
         topic: parameters.one("topic")?,
-        after: number(&parameters, "after")?.unwrap_or(0),
+        after: parameters.number("after")?.unwrap_or(0),
         limit: usize::try_from(
-            number(&parameters, "limit")?
+            parameters
+                .number("limit")?
                 .unwrap_or(PAGE_MAX)
                 .clamp(1, PAGE_MAX),
         )
@@ -45,19 +46,6 @@ pub(crate) async fn export(
             .collect(),
         next: page.next,
     }))
-}
-
-fn number(parameters: &Parameters, name: &str) -> Result<Option<u64>, ApiError> {
-    let text = parameters.one(name)?;
-    let number = text.map(|text| {
-        text.parse().map_err(|_| {
-            ApiError::bad_request(
-                format!("`{name}` is no number: {}", text.escape_debug()),
-                format!("leave `{name}` out, or take it from the page before"),
-            )
-        })
-    });
-    number.transpose()
 }
 
 pub(crate) async fn import(

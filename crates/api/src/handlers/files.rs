@@ -76,7 +76,7 @@ fn draft(mut put: Put, parameters: &Parameters) -> Result<Put, ApiError> {
     if let Some(ttl) = parameters.duration("ttl")? {
         put = put.ttl(ttl);
     }
-    if let Some(seq) = number(parameters, "if_seq")? {
+    if let Some(seq) = parameters.number("if_seq")? {
         put = put.if_seq(seq);
     }
     if let Some(author) = parameters.one("author")? {
@@ -91,22 +91,10 @@ fn draft(mut put: Put, parameters: &Parameters) -> Result<Put, ApiError> {
     if let Some(timeout) = parameters.one("timeout")? {
         put = put.wait_timeout(duration("timeout", &timeout)?.min(GET_TIMEOUT_MAX));
     }
-    if let Some(bits) = number(parameters, "max_work")? {
+    if let Some(bits) = parameters.number("max_work")? {
         put = put.max_work(u8::try_from(bits).unwrap_or(u8::MAX));
     }
     Ok(put)
-}
-
-fn number(parameters: &Parameters, name: &str) -> Result<Option<u64>, ApiError> {
-    let parse = |text: String| {
-        text.parse().map_err(|_| {
-            ApiError::bad_request(
-                format!("`{name}` is `{}`", text.escape_debug()),
-                format!("write {name} as a number"),
-            )
-        })
-    };
-    parameters.one(name)?.map(parse).transpose()
 }
 
 fn id_of(text: &str) -> Result<BulletinId, ApiError> {

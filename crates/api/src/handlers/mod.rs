@@ -2,6 +2,7 @@
 
 pub(crate) mod bulletins;
 pub(crate) mod bundles;
+pub(crate) mod figures;
 pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod letters;
@@ -11,11 +12,13 @@ pub(crate) mod tokens;
 pub(crate) mod topology;
 pub(crate) mod validate;
 pub(crate) mod values;
+pub(crate) mod ws;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::FromRequestParts as _;
@@ -27,19 +30,25 @@ use bruit::keys::KeyError;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::error::ApiError;
 use crate::guard::{self, BODY_BYTES_MAX, Who};
+use crate::logbook::LogBook;
+use crate::metrics::{Bounded, Usage};
 use crate::rate::Bucket;
+use crate::series::Charts;
 use crate::server::Limits;
 use crate::session::Doors;
 use crate::text;
 use crate::token::Token;
-use crate::tokens::Tokens;
+use crate::tokens::{TOKENS_MAX, Tokens};
 use crate::types::Scope;
 
 /// Longest time a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the charts get a number.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// What every handler works with.
 #[derive(Debug, Clone)]
@@ -58,6 +67,13 @@ pub(crate) struct Shared {
     /// Where the dashboard is.
     pub(crate) dashboard: Option<SocketAddr>,
     pub(crate) limits: Limits,
+    /// What is logged.
+    pub(crate) logs: LogBook,
+    /// What passed in the last hours.
+    pub(crate) charts: Charts,
+    /// Seats for connections.
+    pub(crate) seats: Arc<Semaphore>,
+    pub(crate) refused: Refusals,
     /// Whether the configuration names nobody to link to.
     pub(crate) alone: bool,
     pub(crate) questions: validate::Questions,
@@ -72,7 +88,17 @@ pub(crate) struct Keys {
     pub(crate) token: Token,
     pub(crate) tokens: Tokens,
     pub(crate) dashboard: Option<SocketAddr>,
+    pub(crate) logs: LogBook,
     pub(crate) alone: bool,
+}
+
+/// How often each bound refused somebody.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    pub(crate) connections: AtomicU64,
+    pub(crate) streams: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) tokens: AtomicU64,
 }
 
 impl App {
@@ -91,6 +117,10 @@ impl App {
             doors: Doors::default(),
             dashboard: keys.dashboard,
             limits,
+            logs: keys.logs,
+            charts: Charts::default(),
+            seats: Arc::new(Semaphore::new(limits.connections)),
+            refused: Refusals::default(),
             alone: keys.alone,
             questions: validate::Questions::default(),
             streams: Arc::new(Semaphore::new(limits.streams)),
@@ -121,6 +151,7 @@ impl App {
     /// A seat for a stream, kept until it ends.
     pub(crate) fn stream_seat(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         self.streams.clone().try_acquire_owned().map_err(|_| {
+            self.refused.streams.fetch_add(1, Ordering::Relaxed);
             ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_streams",
@@ -128,6 +159,49 @@ impl App {
                 "end a subscription, or take several topics in one",
             )
         })
+    }
+
+    /// What the API itself counts.
+    pub(crate) fn usage(&self) -> Usage {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let bounded = |limit: usize, used: usize, refused: &AtomicU64| Bounded {
+            limit: count(limit),
+            used: count(used),
+            refused: refused.load(Ordering::Relaxed),
+        };
+        let (limits, refused) = (&self.limits, &self.refused);
+        let taken = |most: usize, left: &Semaphore| most.saturating_sub(left.available_permits());
+        Usage {
+            connections: bounded(
+                limits.connections,
+                taken(limits.connections, &self.seats),
+                &refused.connections,
+            ),
+            streams: bounded(
+                limits.streams,
+                taken(limits.streams, &self.streams),
+                &refused.streams,
+            ),
+            tokens: bounded(TOKENS_MAX, self.tokens.list().len(), &refused.tokens),
+            requests_per_s: limits.requests_per_s,
+            requests_refused: refused.requests.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Keeps what the node counts, once a second, for the charts.
+    pub(crate) async fn watch(self) {
+        let mut tick = tokio::time::interval(SAMPLE_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = closed(self.closing.clone()) => return,
+            }
+            // One that has ended counts nothing, and the charts have a gap.
+            if let Some(figures) = self.node.figures().await {
+                self.charts.note(&figures, now_ms());
+            }
+        }
     }
 
     /// That the node runs: what one that has ended answers is empty, and not true.
@@ -243,6 +317,18 @@ impl Parameters {
         }
     }
 
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let parse = |text: String| {
+            text.parse().map_err(|_| {
+                ApiError::bad_request(
+                    format!("`{name}` is no number: {}", text.escape_debug()),
+                    format!("write {name} as a number, or leave it out"),
+                )
+            })
+        };
+        self.one(name)?.map(parse).transpose()
+    }
+
     pub(crate) fn duration(&self, name: &str) -> Result<Option<Duration>, ApiError> {
         self.one(name)?
             .map(|text| duration(name, &text))
@@ -257,5 +343,13 @@ pub(crate) fn duration(name: &str, text: &str) -> Result<Duration, ApiError> {
             format!("{name}: {error}"),
             format!("write {name} like 10s or 1h"),
         )
+    })
+}
+
+/// This machine's wall clock, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })
 }

@@ -1,5 +1,6 @@
 //! `/v1/tokens` and `/v1/sessions`: who else may ask, and the way in for browsers.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
@@ -16,7 +17,11 @@ pub(crate) async fn create(
     Body(body): Body<MakeToken>,
 ) -> Result<Json<NewToken>, ApiError> {
     let lasts = body.for_ms.map(Duration::from_millis);
-    app.tokens.create(body.scope, lasts).map(Json)
+    let made = app.tokens.create(body.scope, lasts);
+    if made.is_err() {
+        app.refused.tokens.fetch_add(1, Ordering::Relaxed);
+    }
+    made.map(Json)
 }
 
 pub(crate) async fn list(State(app): State<App>) -> Json<Vec<TokenEntry>> {

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use bruit::{Question as Asked, Validator};
+use bruit::{Question as Asked, Validator, Verdict};
 use futures_util::stream::{self, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -93,12 +93,12 @@ impl std::fmt::Debug for Questions {
 }
 
 /// One stream of questions; what it asked is forgotten with it.
-struct Asking {
+pub(crate) struct Asking {
     validator: Validator,
     number: u64,
     timeout: Duration,
     app: App,
-    _seat: OwnedSemaphorePermit,
+    _seat: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Asking {
@@ -115,39 +115,51 @@ pub(crate) async fn questions(
 ) -> Result<impl IntoResponse, ApiError> {
     let mut parts = request.into_parts().0;
     let parameters = Parameters::read(&mut parts, &["topic", "timeout"]).await?;
-    let timeout = parameters.duration("timeout")?.unwrap_or(TIMEOUT);
-    if timeout.is_zero() || timeout > TIMEOUT_MAX {
-        let message = format!("a verdict may take up to {} s", TIMEOUT_MAX.as_secs());
-        return Err(ApiError::bad_request(message, "write timeout=5s"));
-    }
-    let topic = parameters.one("topic")?.filter(|topic| !topic.is_empty());
-    let topic = topic.ok_or_else(|| {
-        ApiError::bad_request(
-            "there is no topic to validate",
-            "ask for /v1/validate?topic=news",
-        )
-    })?;
+    let timeout = parameters.duration("timeout")?;
+    let topic = parameters.one("topic")?.unwrap_or_default();
     let seat = app.stream_seat()?;
-    let number = app.questions.open().next();
-    let asking = Asking {
-        validator: app.node.validate(&topic, timeout),
-        number,
-        timeout,
-        app,
-        _seat: seat,
-    };
+    let asking = Asking::begin(&app, &topic, timeout, Some(seat))?;
     Ok(Sse::new(events(asking)).keep_alive(KeepAlive::new()))
 }
 
 fn events(asking: Asking) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(asking, async |mut asking| {
-        let event = asking.next().await?;
-        Some((Ok(event), asking))
+        let question = asking.next().await?;
+        Some((Ok(json(&question).event("question")), asking))
     })
 }
 
 impl Asking {
-    async fn next(&mut self) -> Option<Event> {
+    /// Asks about the bulletins of `topic` from now on.
+    pub(crate) fn begin(
+        app: &App,
+        topic: &str,
+        timeout: Option<Duration>,
+        seat: Option<OwnedSemaphorePermit>,
+    ) -> Result<Self, ApiError> {
+        let timeout = timeout.unwrap_or(TIMEOUT);
+        if timeout.is_zero() || timeout > TIMEOUT_MAX {
+            let message = format!("a verdict may take up to {} s", TIMEOUT_MAX.as_secs());
+            return Err(ApiError::bad_request(message, "write timeout=5s"));
+        }
+        if topic.is_empty() {
+            return Err(ApiError::bad_request(
+                "there is no topic to validate",
+                "ask for /v1/validate?topic=news",
+            ));
+        }
+        let number = app.questions.open().next();
+        Ok(Self {
+            validator: app.node.validate(topic, timeout),
+            number,
+            timeout,
+            app: app.clone(),
+            _seat: seat,
+        })
+    }
+
+    /// The next question; none once the node or the server has stopped.
+    pub(crate) async fn next(&mut self) -> Option<Question> {
         loop {
             let question = tokio::select! {
                 question = self.validator.next() => question?,
@@ -156,7 +168,7 @@ impl Asking {
             let bulletin = question.received.clone().into();
             let asked = self.app.questions.ask(question, self.number, self.timeout);
             if let Some(question) = asked {
-                return Some(json(&Question { question, bulletin }).event("question"));
+                return Some(Question { question, bulletin });
             }
         }
     }
@@ -167,16 +179,19 @@ pub(crate) async fn answer(
     Path(question): Path<String>,
     Body(answer): Body<Answer>,
 ) -> Result<Json<Answer>, ApiError> {
-    let asked = question
-        .parse()
-        .ok()
-        .and_then(|number| app.questions.take(number));
-    let asked = asked.ok_or_else(|| {
+    // What is no number is the number of no question.
+    decide(&app, question.parse().unwrap_or(0), answer.verdict.into())?;
+    Ok(Json(answer))
+}
+
+/// Answers a question.
+pub(crate) fn decide(app: &App, question: u64, verdict: Verdict) -> Result<(), ApiError> {
+    let asked = app.questions.take(question).ok_or_else(|| {
         ApiError::not_found(
-            format!("question `{}` is not open", question.escape_debug()),
+            format!("question {question} is not open"),
             "answer each question once, and within the timeout of its stream",
         )
     })?;
-    asked.answer(answer.verdict.into());
-    Ok(Json(answer))
+    asked.answer(verdict);
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `/v1/values`: put, get, list, delete, follow; `POST /v1/bulletins/{id}/boost`.
 
 use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -14,7 +14,7 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::bulletins::{KEEP_ALIVE, WAIT_MAX, contents, json, topic, wait};
-use super::{App, Json as Body, Parameters, closed, duration};
+use super::{App, Json as Body, Parameters, closed, duration, now_ms};
 use crate::error::ApiError;
 use crate::types::{Boost, Deleted, Kept, Listed, Paid, PutValue, WholeValue};
 
@@ -292,11 +292,4 @@ fn unreadable(error: &StoreError) -> ApiError {
         error.to_string(),
         "see the daemon's log, and restart it",
     )
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Time,
     /// What to wait for: `accepted`, `stored`, `spread:K`.
     Word,
+    /// One of these.
+    OneOf(&'static [&'static str]),
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Number => json!({"type": "integer", "minimum": 0}),
             Self::Time => json!({"type": "string", "pattern": text::DURATION_PATTERN}),
             Self::Word => json!({"type": "string", "pattern": text::WAIT_PATTERN}),
+            Self::OneOf(words) => json!({"type": "string", "enum": words}),
         }
     }
 }
@@ -154,6 +157,20 @@ impl<'a> Operation<'a> {
                 "content": {"text/event-stream": {"schema": {"type": "string"}, "x-event-data": schema}},
             }),
         );
+        self
+    }
+
+    /// Turns into a socket on which clients say the one and hear the other.
+    #[must_use]
+    pub(crate) fn opens<Said: JsonSchema, Heard: JsonSchema>(mut self) -> Self {
+        let said = self.answers.subschema_for::<Said>().to_value();
+        let heard = self.answers.subschema_for::<Heard>().to_value();
+        let response = json!({
+            "description": "the connection is a WebSocket now",
+            "x-client-messages": said,
+            "x-server-messages": heard,
+        });
+        self.responses.insert("101".to_owned(), response);
         self
     }
 

@@ -7,17 +7,18 @@ use axum::routing::on;
 use bruit::view;
 
 use super::Access::{Admin, Open, Publish as Speak, Read};
-use super::Verb::{Delete, Get, Post};
+use super::Verb::{Delete, Get, Post, Put};
 use super::{Route, route};
 use crate::handlers::{
-    bulletins, bundles, files, keys, letters, peers, state, tokens, topology, validate, values,
+    bulletins, bundles, figures, files, keys, letters, peers, state, tokens, topology, validate,
+    values, ws,
 };
-use crate::openapi::Kind::{Flag, Number, Text, Texts, Time, Word};
+use crate::openapi::Kind::{Flag, Number, OneOf, Text, Texts, Time, Word};
 use crate::types::{
-    Answer, Boost, Bring, Brought, Bulletin, Bundle, Contact, Health, Identity, Join, Kept, Link,
-    Linked, Listed, Lock, MakeToken, NewLink, NewToken, Paid, Publish, Published, PutValue,
-    Question, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter, TokenEntry, Unlock,
-    Unlocked, WholeValue,
+    Answer, Ask, Boost, Bring, Brought, Bulletin, Bundle, Contact, Defence, Health, Identity, Join,
+    Kept, Link, Linked, Listed, Lock, LogFilter, LogLine, MakeToken, NewLink, NewToken, Paid,
+    Publish, Published, PutValue, Question, ReceivedLetter, Removed, Rotate, Rotated, SendLetter,
+    SentLetter, Series, TokenEntry, Told, Unlock, Unlocked, WholeValue,
 };
 use crate::{openapi, ui};
 
@@ -523,6 +524,82 @@ pub(super) static TABLE: &[Route] = {
                     .takes::<Lock>()
                     .answers::<Unlocked>()
                     .fails(&KEYS)
+            },
+        ),
+        route(
+            Get,
+            "/v1/ws",
+            Read,
+            |verb| on(verb, ws::open),
+            |it| {
+                it.named(
+                    "socket",
+                    "A WebSocket of JSON texts: publish, subscribe, validate",
+                )
+                .opens::<Ask, Told>()
+                .fails(&[426])
+            },
+        ),
+        // How it has been going.
+        route(
+            Get,
+            "/v1/series",
+            Read,
+            |verb| on(verb, figures::series),
+            |it| {
+                it.named(
+                    "series",
+                    "What passed in the last hour or day, in even steps",
+                )
+                .query(
+                    "range",
+                    "which of the two; 1h without it",
+                    OneOf(&["1h", "24h"]),
+                )
+                .query("after_ms", "only steps that begin then or later", Number)
+                .answers::<Series>()
+            },
+        ),
+        route(
+            Get,
+            "/v1/defence",
+            Read,
+            |verb| on(verb, figures::defence),
+            |it| {
+                it.named("defence", "What was refused, and to whom")
+                    .answers::<Defence>()
+            },
+        ),
+        route(
+            Get,
+            "/v1/logs",
+            Read,
+            |verb| on(verb, figures::logs),
+            |it| {
+                it.named("logs", "The last 1,000 lines of the log, and those to come")
+                    .streams::<LogLine>("each event is a line; an event `gap` counts lines that were not read in time")
+            },
+        ),
+        route(
+            Put,
+            "/v1/logs",
+            Admin,
+            |verb| on(verb, figures::set_filter),
+            |it| {
+                it.named("set_log", "Changes what is logged")
+                    .takes::<LogFilter>()
+                    .answers::<LogFilter>()
+                    .fails(&[409])
+            },
+        ),
+        route(
+            Get,
+            "/metrics",
+            Read,
+            |verb| on(verb, figures::prometheus),
+            |it| {
+                it.named("metrics", "Everything that is counted, for Prometheus")
+                    .answers_as(200, crate::metrics::KIND)
             },
         ),
         // Who may ask.

@@ -25,11 +25,14 @@ impl Fixture {
         };
         let node = Node::spawn(config).await.unwrap();
         let token = Token::load_or_create(folder.path()).unwrap();
+        let logs = LogBook::default();
+        logs.on_filter(|_| Ok(()));
         let options = Options {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             dashboard: None,
             token: token.clone(),
             tokens: Tokens::default(),
+            logs,
             alone: true,
             limits,
         };
@@ -153,6 +156,7 @@ impl Request<'_> {
             "/v1/peers" => format!(r#"{{"addresses":["{id}@127.0.0.1:9"],"timeout":"10ms"}}"#),
             "/v1/keys/{name}/unlock" => r#"{"passphrase":"x"}"#.to_owned(),
             "/v1/tokens" => r#"{"scope":"read"}"#.to_owned(),
+            "/v1/logs" => r#"{"filter":"info"}"#.to_owned(),
             "/v1/bundle" => {
                 let network = config().network();
                 format!(r#"{{"network_id":"{}","bulletins":[]}}"#, network.id())
@@ -177,7 +181,7 @@ impl Request<'_> {
                 _ => "application/json",
             },
             extra: String::new(),
-            body: if route.method == Method::POST {
+            body: if [Method::POST, Method::PUT].contains(&route.method) {
                 body
             } else {
                 String::new()
@@ -215,6 +219,7 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
         let answer = match route.path {
             "/ui/login" => 403,
             "/v1/sessions" => 404,
+            "/v1/ws" => 426,
             _ if is_about_one => 404,
             _ => 200,
         };
@@ -226,7 +231,7 @@ async fn every_route_answers_a_good_request_and_refuses_each_wrong_one() {
         };
         cases.extend(wrong_token(&good, without));
         cases.extend(wrong_head(&good));
-        if route.method == Method::POST {
+        if !good.body.is_empty() {
             cases.extend(wrong_body(&good));
         }
         for (what, request, expected) in cases {
@@ -596,6 +601,8 @@ async fn a_node_that_has_ended_is_not_shown_as_an_empty_one() {
             "/v1/subscribe",
             "/v1/validate",
             "/v1/tokens",
+            "/v1/ws",
+            "/v1/logs",
             "/openapi.json",
         ];
         if !is_live.contains(&route.path) && !route.path.starts_with("/ui/") {
@@ -763,5 +770,91 @@ async fn a_connection_without_a_token_cannot_ask_without_end_either() {
     let served = answers.matches("HTTP/1.1 200").count();
     assert!((20..41).contains(&served), "{served}");
     assert!(answers.contains("HTTP/1.1 429"));
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_is_told_from_what_is_kept_and_its_filter_is_set() {
+    let fixture = Fixture::start(LIMITS).await;
+    let line = |text: &str| crate::types::LogLine {
+        at_ms: 1,
+        level: "INFO".to_owned(),
+        target: "here".to_owned(),
+        text: text.to_owned(),
+    };
+    fixture.server.app.logs.write(line("one"));
+    let route = |method, path: &str| {
+        let mut all = routes();
+        all.find(|route| route.path == path && route.method == method)
+            .unwrap()
+    };
+    let logs = Request::good(&route(Method::GET, "/v1/logs"));
+    let first = fixture.first_event(&logs).await;
+    let expected = r#"{"at_ms":1,"level":"INFO","target":"here","text":"one"}"#;
+    assert!(first.contains(expected), "{first}");
+    let set = Request::good(&route(Method::PUT, "/v1/logs"));
+    assert_eq!(fixture.status(&set).await, 200);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_counted_is_told_to_prometheus() {
+    let fixture = Fixture::start(LIMITS).await;
+    let draft = bruit::Draft::new("news", "hello").wait(bruit::Wait::Stored);
+    fixture.node.publish(draft).await.unwrap();
+    let route = routes().find(|route| route.path == "/metrics").unwrap();
+    let text = Request::good(&route).text(&fixture.token);
+    let answer = fixture.exchange(text.as_bytes()).await;
+    for line in [
+        "# HELP bruit_bulletins_published Bulletins made here",
+        "# TYPE bruit_bulletins_published counter",
+        "bruit_bulletins_published_total 1",
+        "bruit_store_items 1",
+        "bruit_store_failed{reason=\"none\"} 0",
+        "bruit_links_up{direction=\"in\"} 0",
+        "bruit_table_limit{table=\"queued bytes\"}",
+        "bruit_api_connections_limit 1024",
+        "bruit_api_connections_used 1",
+        "bruit_api_requests_refused_total 0",
+        "# EOF",
+    ] {
+        assert!(answer.contains(line), "{line} is not in {answer}");
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn the_charts_begin_with_the_server_and_have_every_name() {
+    let fixture = Fixture::start(LIMITS).await;
+    let route = routes().find(|route| route.path == "/v1/series").unwrap();
+    let good = Request::good(&route);
+    let read = async |query: &str| {
+        let path = format!("/v1/series{query}");
+        let request = Request {
+            path,
+            ..good.clone()
+        };
+        let answer = fixture
+            .exchange(request.text(&fixture.token).as_bytes())
+            .await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<crate::types::Series>(body).unwrap()
+    };
+    let start = std::time::Instant::now();
+    let hour = loop {
+        let hour = read("").await;
+        if hour.series["links_in"].first() == Some(&Some(0.0)) {
+            break hour;
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{hour:?}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((hour.step_ms, hour.series.len()), (1_000, 16));
+    let after = format!("?range=24h&after_ms={}", hour.begin_ms + 3_600_000);
+    let day = read(&after).await;
+    assert_eq!(day.step_ms, 10_000);
+    assert!(day.series["links_in"].is_empty());
+    let path = "/v1/series?range=2h".to_owned();
+    assert_eq!(fixture.status(&Request { path, ..good }).await, 400);
     fixture.stop().await;
 }

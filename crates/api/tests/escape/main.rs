@@ -212,6 +212,7 @@ async fn server() -> (Server, SocketAddr, Tokens3, tempfile::TempDir) {
         dashboard: None,
         token,
         tokens: Tokens::default(),
+        logs: bruit_api::LogBook::default(),
         alone: true,
         limits: limits(),
     };

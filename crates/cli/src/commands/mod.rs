@@ -20,6 +20,7 @@ pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod keys;
+pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod members;
@@ -95,6 +96,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sim(command) => command.run(&global).await,
         Command::Dashboard(command) => command.run(&global).await,
         Command::Token(command) => command.run(&global).await,
+        Command::Logs(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&global),

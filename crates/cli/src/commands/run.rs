@@ -6,7 +6,7 @@ use std::time::Duration;
 use bruit::Node;
 use bruit::keys::{DataFolder, KeyError, KeyName, Passphrase};
 use bruit_api::types::Identity;
-use bruit_api::{Endpoint, Options, Server, Token, Tokens};
+use bruit_api::{Endpoint, LogBook, Options, Server, Token, Tokens};
 use clap::Args;
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ impl Run {
         descriptors::raise();
         let mut signals = Signals::new()?;
         let node = Node::spawn(config).await?;
-        let api = match serve(&node, &folder, &loaded).await {
+        let api = match serve(&node, &folder, &loaded, logs.book()).await {
             Ok(api) => api,
             Err(failure) => {
                 node.shutdown().await;
@@ -153,7 +153,12 @@ async fn refuse_second(folder: &Folder) -> Result<(), Failure> {
     ))
 }
 
-async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, Failure> {
+async fn serve(
+    node: &Node,
+    folder: &Folder,
+    loaded: &Loaded,
+    logs: LogBook,
+) -> Result<Server, Failure> {
     let token = Token::load_or_create(folder.path())
         .map_err(|error| Failure::new(Exit::Usage, "token", error.to_string(), error.fix()))?;
     let mut listen = vec![first_endpoint(folder)];
@@ -164,6 +169,7 @@ async fn serve(node: &Node, folder: &Folder, loaded: &Loaded) -> Result<Server, 
         dashboard: loaded.dashboard(),
         token,
         tokens: tokens(folder)?,
+        logs,
         alone: loaded.is_alone(),
         limits: loaded.api_limits(),
     };

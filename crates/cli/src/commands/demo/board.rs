@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bruit_api::{Dashboard, Limits, Options, Server, Token, Tokens};
+use bruit_api::{Dashboard, Limits, LogBook, Options, Server, Token, Tokens};
 
 use super::events::Event;
 use super::world::World;
@@ -37,6 +37,7 @@ impl Board {
             dashboard: Some(Dashboard::DEFAULT),
             token: Token::load_or_create(&folder)?,
             tokens: Tokens::default(),
+            logs: LogBook::default(),
             alone: true,
             limits: Limits::default(),
         };
