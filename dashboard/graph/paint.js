@@ -71,7 +71,8 @@ function paintLinks(g, scene, { x, y, r }, colours, dim) {
     }
     g.stroke();
   } else {
-    for (let link = 0; link < links.n; link += 1) taper(g, x[links.from[link]], y[links.from[link]], x[links.to[link]], y[links.to[link]], Math.min(3, r * 0.4));
+    const broad = Math.min(3, r * 0.4) * Math.min(1, (40 / links.n) ** 0.4);
+    for (let link = 0; link < links.n; link += 1) taper(g, x[links.from[link]], y[links.from[link]], x[links.to[link]], y[links.to[link]], broad);
   }
   g.globalAlpha = 1;
 }
@@ -234,7 +235,7 @@ export function paintChosen(g, scene, { x, y, r }, node, colours, word) {
     const [from, to] = [links.from[link], links.to[link]];
     if (from !== node && to !== node) continue;
     g.strokeStyle = colours.accent;
-    g.lineWidth = 1.8;
+    g.lineWidth = scene.n > BROAD_MAX ? hair(g) : 1.8;
     g.setLineDash(from === node ? [] : [5, 3]);
     arrow(g, x[from], y[from], x[to], y[to], r + 2);
     named.push(from === node ? to : from);

@@ -1,7 +1,7 @@
 /** Time that can be run, held and moved. Draws nothing: it says where it is, once for each picture. */
 
 /** How much recorded time passes while a second passes here. */
-export const SPEEDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30];
+export const SPEEDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30];
 
 export class Player {
   constructor() {

@@ -31,7 +31,7 @@ export function Stage({ recording, tools }) {
   useEffect(() => () => player.hold(), [player]);
   const choose = (number, play = true) => {
     setWave(number);
-    if (number < 0) { whole(player, recording); return; }
+    if (number < 0) { player.hold(); whole(player, recording); return; }
     ranged(player, recording.waves[number].wave, play);
   };
   const pinned = (at) => {

@@ -87,8 +87,8 @@ function follow(player, wave, first) {
 function Given({ trace, topology }) {
   if (trace.given_to.length === 0) return null;
   const name = (id) => topology.nodes.find((node) => node.id === id)?.label;
-  return html`<details><summary>Given on from here to ${plural(trace.given_to.length, "neighbour")}</summary><ul class="links">${trace.given_to.map(({ id, how, confirmed }) => html`
-    <li key=${id}><${Id} of=${id} label=${name(id)} /><span class="soft">${how === "push" ? "pushed" : "announced"}${confirmed ? ", confirmed" : ""}</span></li>`)}</ul></details>`;
+  return html`<details><summary>${plural(trace.given_to.length, "neighbour")} of this node ${trace.given_to.length === 1 ? "has" : "have"} it</summary><ul class="links">${trace.given_to.map(({ id, how, confirmed }) => html`
+    <li key=${id}><${Id} of=${id} label=${name(id)} /><span class="soft">${how === "first" ? "had it first from here" : confirmed ? "says that it has it" : "was sent it, or sent it"}</span></li>`)}</ul></details>`;
 }
 
 function Recent({ list, current }) {

@@ -1,5 +1,6 @@
 """A browser and what the checks ask of a page: waiting, keys, what was loaded, what went wrong."""
 
+import glob
 import os
 import time
 
@@ -59,6 +60,27 @@ def frames(page, seconds):
         const step = now => { found.push(now - last); last = now; now < end ? requestAnimationFrame(step) : done(found); };
         requestAnimationFrame(step); })""", seconds)
     return sorted(taken[1:])
+
+
+def processor_ms():
+    """What all processes of the browser have used of the processor, in milliseconds; `None` where nobody tells."""
+    stats = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue  # it ended meanwhile
+        name = text[text.index("(") + 1 : text.rindex(")")]
+        fields = text[text.rindex(")") + 2 :].split()
+        stats[int(text.split(" ", 1)[0])] = (name, int(fields[1]), int(fields[11]) + int(fields[12]))
+    if not stats:
+        return None
+    ours = {os.getpid()}
+    while more := {pid for pid, (_, parent, _) in stats.items() if parent in ours} - ours:
+        ours |= more
+    ticks = sum(used for pid, (name, _, used) in stats.items() if pid in ours and "chrom" in name)
+    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def share(values, part):

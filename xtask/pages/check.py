@@ -6,7 +6,6 @@ Each check is a function whose name is its claim. Exit code 1 when one of them d
 """
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -18,17 +17,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 import made
-from browser import Watched, frames, launch, share, until
+from browser import Watched, frames, launch, processor_ms, share, until
 from serve import serve
 
 HERE = pathlib.Path(__file__).resolve().parent
 VIEWS = ["network", "waves", "traffic", "peers", "topics", "topics/news", "store", "defence", "log", "recording"]
 NODES = 12
 GRAPH = "document.querySelector('.graph-frame')?.graph"
-
-
-class Skipped(Exception):
-    """A check that cannot be made here, and why."""
 
 
 class Demo:
@@ -57,12 +52,6 @@ class Demo:
 
     def visit(self):
         return Watched(self.context, self.base)
-
-    def needs(self, path):
-        """Skips a check for a node that does not know a route yet."""
-        answer = self.context.request.get(self.base + path, headers={"sec-fetch-site": "same-origin"})
-        if answer.status == 404:
-            raise Skipped(f"the node has no {path}")
 
     def end(self):
         self.process.kill()
@@ -155,11 +144,11 @@ def a_thousand_nodes_are_shown_within_two_seconds_and_play_smoothly(files, _):
     page = watched.page
     assert took <= 2.0, f"first picture after {took:.2f} s"
     assert page.evaluate(f"{GRAPH}.scene.n") == 1000
-    smooth(page, "a wave", lambda: page.click("table button.row >> nth=3"))
+    waves = smooth(page, "a wave", lambda: page.click("table button.row >> nth=3"))
     assert page.evaluate("document.querySelector('.figures dd').textContent") != "0"
-    smooth(page, "the whole", lambda: (page.click("text=The whole recording"), page.click("button.play")))
+    whole = smooth(page, "all of it", lambda: (page.click("text=The whole recording"), page.click("button.play")))
     assert watched.errors == [] and watched.elsewhere() == [], (watched.errors, watched.elsewhere())
-    return f"first picture {took * 1000:.0f} ms"
+    return f"first picture after {took * 1000:.0f} ms, {waves}, {whole}"
 
 
 def two_thousand_nodes_play_smoothly(files, _):
@@ -167,19 +156,19 @@ def two_thousand_nodes_play_smoothly(files, _):
     links = [(at, draw.randrange(2000)) for at in range(2000) for _ in range(6)]
     watched, took = files.opened(in_memory(made.recording(nodes=2000, waves=20, links=[(a, b) for a, b in links if a != b])))
     assert took <= 3.0, f"first picture after {took:.2f} s"
-    smooth(watched.page, "a wave", lambda: watched.page.click("table button.row >> nth=3"))
+    return smooth(watched.page, "a wave", lambda: watched.page.click("table button.row >> nth=3"))
 
 
-def smooth(page, what, begin, tries=3):
-    """At most one picture in twenty takes longer than 50 ms; a busy machine gets another chance."""
-    for _ in range(tries):
-        begin()
-        taken = frames(page, 2.0)
-        if share(taken, 0.95) <= 50.5:
-            return
-        if page.query_selector("text=The whole recording"):
-            page.click("text=The whole recording")
-    raise AssertionError(f"{what}: a picture takes {share(taken, 0.5):.0f} ms, one in twenty more than {share(taken, 0.95):.0f} ms")
+def smooth(page, what, begin):
+    """A picture costs at most 50 ms of the processor, or nineteen in twenty come within 50 ms: the one does not depend
+    on what else the machine does, the other is what a person sees."""
+    begin()
+    before = processor_ms()
+    taken = frames(page, 2.0)
+    each = (processor_ms() - before) / len(taken) if before else float("inf")
+    late = share(taken, 0.95)
+    assert each <= 50 or late <= 50.5, f"{what}: a picture costs {each:.0f} ms, one in twenty comes after more than {late:.0f} ms"
+    return f"{what}: {each:.0f} ms each"
 
 
 def faults_are_bands_and_broken_promises_are_pins_that_lead_to_their_moment(files, _):
@@ -310,7 +299,6 @@ def colours_change_by_the_button_and_stay(_, demo):
 
 
 def every_node_of_the_network_is_on_the_graph(_, demo):
-    demo.needs("/v1/topology")
     page = demo.visit().open("network")
     until(page, f"{GRAPH}?.scene?.n === {NODES}", 20)
     page.focus(".graph-frame")
@@ -320,7 +308,6 @@ def every_node_of_the_network_is_on_the_graph(_, demo):
 
 
 def a_bulletin_published_in_the_page_is_seen_to_reach_every_node(_, demo):
-    demo.needs("/v1/traces")
     watched = demo.visit()
     page = watched.open("topics/kitchen")
     until(page, "document.querySelector('.reader .state')?.textContent.includes('reading')")
@@ -394,13 +381,6 @@ def recorded(bruit, scratch):
     return next(pathlib.Path(scratch).glob("recording-1-*.jsonl.gz"))
 
 
-def skip(name, why):
-    """Adds a line to the list of what was skipped, of which `cargo xtask test` tells."""
-    if "BRUIT_SKIPS" in os.environ:
-        with open(os.environ["BRUIT_SKIPS"], "a", encoding="utf-8") as skips:
-            skips.write(f"{name}: {why}\n")
-
-
 def main(bruit, scratch, *names):
     failed = 0
     with sync_playwright() as playwright:
@@ -416,9 +396,6 @@ def main(bruit, scratch, *names):
                 try:
                     note = check(files, demo)
                     print(f"  ok      {time.monotonic() - begun:5.1f} s  {name}{f': {note}' if note else ''}", flush=True)
-                except Skipped as why:
-                    skip(check.__name__, why)
-                    print(f"  skipped          {name}: {why}", flush=True)
                 except Exception:
                     failed += 1
                     print(f"  FAILED  {time.monotonic() - begun:5.1f} s  {name}\n{traceback.format_exc(limit=-3)}", flush=True)

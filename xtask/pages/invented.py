@@ -104,7 +104,7 @@ class Invented:
         rows = [{"node": self.ids[node], "from": None if origin is None else self.ids[origin], "at_ms": begin + int(when), "hops": hops} for node, (when, origin, hops) in at.items()]
         return {"id": which, "topic": "news", "created_ms": begin, "size": 128, "shared": self.shared,
                 "deliveries": rows if self.shared else rows[:1],
-                "given_to": [{"id": self.ids[other], "how": "push" if other % 2 else "announce", "confirmed": True} for other, _, _ in self.mine()]}
+                "given_to": [{"id": self.ids[other], "how": "first" if other % 2 else "has", "confirmed": True} for other, _, _ in self.mine()]}
 
     def get_series(self, query):
         step = 1000 if query.get("range") == "1h" else 10_000

@@ -32,9 +32,17 @@ const FETCH_TIMEOUT: Duration = Duration::from_mins(4);
 /// Longest time for the checks.
 const CHECKS_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Looks at the dashboard of the program the tests were built with, which takes its files from the folder as they are
-/// now; `skips` is the variable and the file to which a check that cannot run adds its line.
-pub(crate) fn check(workspace: &Workspace, skips: (&str, &Path)) -> Outcome {
+/// Whether a program is built that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// It is: its dashboard may be of yesterday.
+    Always,
+    /// It is not: the tests were just built, and built it as well, with features of their own.
+    Missing,
+}
+
+/// Looks at the dashboard of the program the tests were built with, or of one built for it.
+pub(crate) fn check(workspace: &Workspace, build: Build) -> Outcome {
     if !has_browser() {
         return Outcome::Skipped("no Chromium here, and not to be installed".into());
     }
@@ -43,13 +51,13 @@ pub(crate) fn check(workspace: &Workspace, skips: (&str, &Path)) -> Outcome {
         Err(why) => return Outcome::Skipped(why),
     };
     let program = workspace.target().join("debug/bruit");
-    if program.exists() {
-        return run(workspace, &python, &program, skips);
+    if build == Build::Missing && program.exists() {
+        return run(workspace, &python, &program);
     }
     let build = "build --quiet --package bruit-cli --locked";
     println!("$ cargo {build}");
     match execute(workspace.cargo().args(build.split(' '))) {
-        Outcome::Ok(_) => run(workspace, &python, &program, skips),
+        Outcome::Ok(_) => run(workspace, &python, &program),
         other => other,
     }
 }
@@ -59,13 +67,12 @@ fn has_browser() -> bool {
     is_there() || (tools::install(&BROWSER_PACKAGES) && is_there())
 }
 
-fn run(workspace: &Workspace, python: &Path, program: &Path, skips: (&str, &Path)) -> Outcome {
+fn run(workspace: &Workspace, python: &Path, program: &Path) -> Outcome {
     let scratch = workspace.target().join("xtask/pages");
     println!("$ {CHECKS}");
     let mut checks = Command::new(python);
     checks.arg(workspace.root().join(CHECKS));
     checks.arg(program).arg(scratch).stdin(Stdio::null());
-    checks.env(skips.0, skips.1);
     within(&mut checks, CHECKS_TIMEOUT)
 }
 

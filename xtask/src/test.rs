@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cargo::Workspace;
-use crate::pages;
+use crate::pages::{self, Build};
 use crate::policy::{Policy, Tree};
 use crate::report::{Outcome, Report, Row};
 use crate::step::{execute, timed, with_note};
@@ -20,14 +20,19 @@ const SKIPS: &str = "BRUIT_SKIPS";
 
 /// Runs every step, whatever the steps before it came to.
 pub(crate) fn run(workspace: &Workspace) -> Report {
-    let steps = Steps::of(workspace);
+    let steps = Steps {
+        workspace,
+        skips: workspace.target().join("xtask/skips.txt"),
+    };
     let mut report = Report::default();
     report.push(timed("fmt", || steps.fmt()));
     report.push(timed("clippy", || steps.clippy()));
     steps.forget_skips();
     report.push(timed("tools", tools::provide));
     report.push(timed("tests", || steps.tests()));
-    report.push(timed("dashboard", || steps.dashboard()));
+    report.push(timed("dashboard", || {
+        pages::check(workspace, Build::Missing)
+    }));
     report.push(timed("doc tests", || steps.doc_tests()));
     report.push(timed("rustdoc", || steps.rustdoc()));
     report.push(timed("licences, bans, sources", || steps.dependencies()));
@@ -37,11 +42,10 @@ pub(crate) fn run(workspace: &Workspace) -> Report {
 
 /// Looks at the dashboard alone.
 pub(crate) fn dashboard(workspace: &Workspace) -> Report {
-    let steps = Steps::of(workspace);
     let mut report = Report::default();
-    steps.forget_skips();
-    report.push(timed("dashboard", || steps.dashboard()));
-    steps.skipped().into_iter().for_each(|row| report.push(row));
+    report.push(timed("dashboard", || {
+        pages::check(workspace, Build::Always)
+    }));
     report
 }
 
@@ -51,12 +55,7 @@ struct Steps<'a> {
     skips: PathBuf,
 }
 
-impl<'a> Steps<'a> {
-    fn of(workspace: &'a Workspace) -> Self {
-        let skips = workspace.target().join("xtask/skips.txt");
-        Self { workspace, skips }
-    }
-
+impl Steps<'_> {
     fn fmt(&self) -> Outcome {
         self.cargo("fmt --all --check")
     }
@@ -75,10 +74,6 @@ impl<'a> Steps<'a> {
         }
         let outcome = run("test --workspace --lib --bins --tests --locked --no-fail-fast");
         with_note(outcome, "with cargo test: cargo-nextest is not installed")
-    }
-
-    fn dashboard(&self) -> Outcome {
-        pages::check(self.workspace, (SKIPS, &self.skips))
     }
 
     fn doc_tests(&self) -> Outcome {
