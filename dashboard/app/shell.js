@@ -80,6 +80,7 @@ function Nav({ current }) {
           <li key=${view.name} class=${view.live ? "" : "apart"}>
             <a href=${to(view.name)} aria-current=${view.name === current ? "page" : undefined}><${Icon} name=${view.name} />${view.title}</a>
           </li>`)}
+        <li><a href="api.html"><${Icon} name="api" />API</a></li>
       </ul>
     </nav>`;
 }

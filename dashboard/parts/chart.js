@@ -10,6 +10,8 @@ const DASHES = [[], [5, 3], [2, 2], [8, 3, 2, 3]];
 
 /** Steps of an axis of bytes: a person counts them in powers of two. */
 const BYTE_STEPS = Array.from({ length: 44 }, (_, at) => 2 ** at);
+/** Steps of an axis of things that are counted one by one. */
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 /** So many points are drawn of a curve; what has more is averaged. */
 const POINTS = 400;
 
@@ -21,7 +23,7 @@ const POINTS = 400;
  * @param {(value: number) => string} [props.format]
  * @param {boolean} [props.binary] whether values are bytes
  * @param {boolean} [props.band] fills what lies between the first two
- * @param {boolean} [props.steps] values hold until the next
+ * @param {boolean} [props.steps] values are whole and hold until the next
  */
 export function Chart({ title, times, series, format = figure, binary = false, band = false, steps = false }) {
   const frame = useRef(null);
@@ -54,6 +56,9 @@ export function Chart({ title, times, series, format = figure, binary = false, b
 
 const word = (value, format) => (value == null ? "–" : format(value));
 
+/** A number without the zeros behind it: 7.50/s is 7.5/s. */
+const bare = (text) => text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
+
 /** Averages so many neighbours that about [`POINTS`] are left; curves that step are told by their last instead. */
 export function thin([times, ...curves], steps) {
   const width = Math.ceil(times.length / POINTS);
@@ -80,15 +85,15 @@ function options(frame, { series, format, binary, band, steps, setAt }) {
   const tones = colours(frame, names);
   const font = `11px ${getComputedStyle(frame).fontFamily}`;
   const axis = { stroke: tones["text-3"], font, grid: { stroke: tones.line, width: 1 }, ticks: { show: false } };
-  const hours = (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 5));
+  const hours = (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, ticks[1] - ticks[0] < 60 ? 8 : 5));
   return {
     width: Math.max(50, frame.clientWidth), height: HEIGHT,
     padding: [8, 8, 0, 0],
     cursor: { sync: { key: "time" }, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [(plot) => setAt(plot.cursor.idx ?? null)] },
     legend: { show: false },
-    scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max((high ?? 0) * 1.08, 1e-9) || 1] } },
-    axes: [{ ...axis, space: 60, size: 24, values: hours }, { ...axis, size: 62, space: 26, incrs: binary ? BYTE_STEPS : undefined, values: (_, ticks) => ticks.map((tick) => format(tick)) }],
+    scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
+    axes: [{ ...axis, space: 60, size: 24, values: hours }, { ...axis, size: 62, space: 26, incrs: binary ? BYTE_STEPS : steps ? WHOLE_STEPS : undefined, values: (_, ticks) => ticks.map((tick) => bare(format(tick))) }],
     bands: band ? [{ series: [1, 2], fill: tones["accent-soft"] }] : [],
     series: [
       {},

@@ -13,6 +13,7 @@ const PATHS = {
   defence: "M8 2l5 2v4c0 3-2 5-5 6c-3-1-5-3-5-6V4z",
   log: "M2 4h12M2 8h9M2 12h6",
   recording: "M2.500 3h11v10h-11zM6.500 6v4l3.500-2z",
+  api: "M5.500 4 2 8l3.500 4M10.500 4 14 8l-3.500 4",
   play: "M4.500 3v10l8-5z",
   pause: "M5 3v10M11 3v10",
   plus: "M8 3v10M3 8h10",

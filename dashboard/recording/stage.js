@@ -23,12 +23,14 @@ const LINKS_PACE = 150;
 export function Stage({ recording, tools }) {
   const player = useMemo(() => whole(new Player(), recording), [recording]);
   const canvas = useRef(null);
+  const side = useRef(null);
   const [chosen, setChosen] = useState(-1);
   const [wave, setWave] = useState(-1);
   const scene = useMemo(() => sceneAt(recording, player.moment), [recording]);
   const current = recording.waves[wave]?.wave ?? null;
   useEffect(() => drive(player, recording, canvas, current), [player, recording, current]);
   useEffect(() => () => player.hold(), [player]);
+  useEffect(() => { side.current.scrollTop = 0; }, [wave, chosen]);
   const choose = (number, play = true) => {
     setWave(number);
     if (number < 0) { player.hold(); whole(player, recording); return; }
@@ -53,7 +55,7 @@ export function Stage({ recording, tools }) {
     <div class="stage">
       <${Graph} scene=${scene} wave=${current} chosen=${chosen} onChoose=${setChosen} canvas=${canvas}
         label=${`The network of ${recording.n} nodes.`}><${Shapes} states=${["up", "dead"]} /><//>
-      <div class="side">
+      <div class="side" ref=${side}>
         ${chosen >= 0 && html`<${NodeCard} recording=${recording} node=${chosen} wave=${current} player=${player} onChoose=${setChosen} />`}
         ${current ? html`<${Chosen} recording=${recording} number=${wave} player=${player} onChoose=${choose} onNode=${setChosen} />`
           : html`<${Bulletins} recording=${recording} onChoose=${choose} />`}

@@ -41,7 +41,7 @@ function Told({ defence }) {
     <${Figures} items=${[
       { name: "refused since the start", value: count(sum) },
       { name: "price asked for now", value: `×${2 ** floor}`, note: floor === 0 ? "of the network's" : "of the network's: the node is under load" },
-      { name: "challenges", value: count(challenges) },
+      ...(challenges == null ? [] : [{ name: "challenges", value: count(challenges) }]),
       { name: "turned away for now", value: count(discouraged.length) },
     ]} />
     <div class="charts">

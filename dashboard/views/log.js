@@ -47,7 +47,7 @@ function Lines({ lines, paused, state, filtered }) {
   const hidden = Math.max(0, lines.length - SHOWN);
   return html`<ol class="card log" ref=${list} onScroll=${scrolled} tabindex="0" aria-label="Lines, newest last">
     ${hidden > 0 && html`<li class="soft">${plural(hidden, "line")} before</li>`}
-    ${lines.length === 0 && html`<li class="soft">${state !== "open" ? "Waiting for the node." : filtered ? "No line fits." : "Nothing written yet."}</li>`}
+    ${lines.length === 0 && html`<li class="soft">${state !== "open" ? "Waiting for the node." : filtered ? "No line fits." : "Nothing written yet. Below you can ask for more, such as info,bruit=debug."}</li>`}
     ${lines.slice(-SHOWN).map((line) => html`<${Line} key=${line.key} line=${line} />`)}</ol>`;
 }
 

@@ -49,7 +49,7 @@ export function StoreView() {
 const fits = (one, text) => !text || `${one.name ?? ""} ${one.topic} ${one.author} ${one.id} ${one.tag ?? ""}`.toLowerCase().includes(text.toLowerCase());
 
 function Held({ list, none, all, open, onOpen }) {
-  if (none) return html`<${Empty} title=${all ? "Nothing in the last hour" : "No values yet"}><p>Put one: <code>bruit put --name hello world</code>. It stays on the network until it expires or somebody pays more for the room.</p><//>`;
+  if (none) return html`<${Empty} title=${all ? "Nothing in the last hour" : "No values yet"}><p>Put one: <code>bruit put --name hello world</code>. It stays on the network until it expires or somebody pays more for the room.</p>${!all && html`<p class="soft">Bulletins that are no values are under <em>Everything of an hour</em>.</p>`}<//>`;
   return html`
     <div class="split">
       <div class="stack">

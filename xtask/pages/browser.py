@@ -37,7 +37,8 @@ class Watched:
         return [url for url in self.requests if not url.startswith((self.base, "blob:", "data:"))]
 
     def open(self, view):
-        self.page.goto(f"{self.base}/ui/#/{view}")
+        """Shows a view, or a page of its own where the name is that of a file."""
+        self.page.goto(f"{self.base}/ui/{view}" if view.endswith(".html") else f"{self.base}/ui/#/{view}")
         self.page.wait_for_selector("h1")
         return self.page
 

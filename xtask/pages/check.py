@@ -21,7 +21,7 @@ from browser import Watched, frames, launch, processor_ms, share, until
 from serve import serve
 
 HERE = pathlib.Path(__file__).resolve().parent
-VIEWS = ["network", "waves", "traffic", "peers", "topics", "topics/news", "store", "defence", "log", "recording"]
+VIEWS = ["network", "waves", "traffic", "peers", "topics", "topics/news", "store", "defence", "log", "recording", "api.html"]
 NODES = 12
 GRAPH = "document.querySelector('.graph-frame')?.graph"
 
