@@ -29,18 +29,30 @@ export async function ask(path, { method = "GET", body, timeout = TIMEOUT } = {}
     init.headers = { "content-type": "application/json" };
     init.body = JSON.stringify(body);
   }
-  const answer = await fetch(path, init).catch((error) => { throw unreachable(error); });
+  const answer = await fetch(path, init).catch((error) => {
+    throw unreachable(error);
+  });
   const said = await answer.json().catch(() => null);
   connected(answer.status === 401 ? "signed-out" : "live");
   if (answer.ok) return said;
-  const { code = `http_${answer.status}`, message = `the node answered ${answer.status}`, fix = "" } = said?.error ?? {};
+  const {
+    code = `http_${answer.status}`,
+    message = `the node answered ${answer.status}`,
+    fix = "",
+  } = said?.error ?? {};
   throw new Failure(answer.status, code, message, fix);
 }
 
 function unreachable(error) {
-  if (error.name === "TimeoutError") return new Failure(0, "timeout", "the node did not answer in time", "it may be busy: this page asks again");
+  if (error.name === "TimeoutError")
+    return new Failure(0, "timeout", "the node did not answer in time", "it may be busy: this page asks again");
   connected("lost");
-  return new Failure(0, "unreachable", "the node does not answer", "start it again with bruit run, or wait until it is back");
+  return new Failure(
+    0,
+    "unreachable",
+    "the node does not answer",
+    "start it again with bruit run, or wait until it is back",
+  );
 }
 
 /** Notes how the connection stands. */

@@ -26,7 +26,10 @@ export function useAnswer(path, every = 2000) {
 /** Asks for `path` at once, for example after something was changed. */
 export function refresh(path) {
   const entry = watched.get(path);
-  if (entry) { clearTimeout(entry.timer); void round(path, entry); }
+  if (entry) {
+    clearTimeout(entry.timer);
+    void round(path, entry);
+  }
 }
 
 /** Asks for everything that is looked at, at once. */
@@ -81,7 +84,9 @@ function announceRetry(retryAt) {
   if (connection.state === "lost") store.set({ connection: { ...connection, retryAt } });
 }
 
-document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshAll(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) refreshAll();
+});
 
 /**
  * The last things a stream of events told, oldest first, at most `longest` of them.
@@ -96,7 +101,9 @@ export function useStream(path, longest, paused = false) {
     if (!path) return undefined;
     return gather(path, longest, setTold, setState);
   }, [path]);
-  useEffect(() => { gatherers.get(path)?.hold(paused); }, [path, paused]);
+  useEffect(() => {
+    gatherers.get(path)?.hold(paused);
+  }, [path, paused]);
   return { ...told, state, clear: () => setTold({ items: [], missed: 0 }) };
 }
 
@@ -116,14 +123,35 @@ function gather(path, longest, setTold, setState) {
     [waiting, missed] = [[], 0];
     setTold((told) => ({ items: [...told.items, ...items].slice(-longest), missed: told.missed + lost }));
   };
-  const soon = () => { scheduled ||= setTimeout(flush, 60); };
+  const soon = () => {
+    scheduled ||= setTimeout(flush, 60);
+  };
   const stop = follow(path, {
-    onData: (data) => { waiting.push({ ...data, key: (serial += 1) }); if (waiting.length > longest) { waiting.shift(); missed += held ? 0 : 1; } soon(); },
-    onGap: (gap) => { missed += gap.missed; soon(); },
+    onData: (data) => {
+      waiting.push({ ...data, key: (serial += 1) });
+      if (waiting.length > longest) {
+        waiting.shift();
+        missed += held ? 0 : 1;
+      }
+      soon();
+    },
+    onGap: (gap) => {
+      missed += gap.missed;
+      soon();
+    },
     onState: setState,
   });
-  gatherers.set(path, { hold: (on) => { held = on; soon(); } });
-  return () => { stop(); clearTimeout(scheduled); gatherers.delete(path); };
+  gatherers.set(path, {
+    hold: (on) => {
+      held = on;
+      soon();
+    },
+  });
+  return () => {
+    stop();
+    clearTimeout(scheduled);
+    gatherers.delete(path);
+  };
 }
 
 let serial = 0;

@@ -5,7 +5,11 @@ import { store } from "./store.js";
 /** @param {string} hash */
 export function parse(hash) {
   const [, view = "", argument = ""] = /^#\/([a-z]*)(?:\/(.*))?$/.exec(hash) ?? [];
-  try { return { view, argument: decodeURIComponent(argument) }; } catch { return { view, argument: "" }; }
+  try {
+    return { view, argument: decodeURIComponent(argument) };
+  } catch {
+    return { view, argument: "" };
+  }
 }
 
 /** The address of a view. */

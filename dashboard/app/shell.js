@@ -26,12 +26,16 @@ export function Shell() {
   const away = connection.state === "signed-out" && view.live;
   return html`
     <div class="shell">
-      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>Skip to the view</a>
+      <a class="skip" href="#main" onClick=${(event) => {
+        event.preventDefault();
+        main.current.focus();
+      }}>Skip to the view</a>
       <${Head} connection=${connection} />
       <${Nav} current=${view.name} />
       <main class="main" ref=${main} tabindex="-1" id="main">
         ${connection.state === "lost" && view.live && html`<${Lost} connection=${connection} />`}
-        ${away ? html`<${SignedOut} view=${view} />` : html`<${view.body} key=${view.name} argument=${route.argument} />`}
+        ${away ? html`<${SignedOut} view=${view} />` : html`<${view.body} key=${view.name}
+          argument=${route.argument} />`}
       </main>
     </div>`;
 }
@@ -61,7 +65,8 @@ function Facts({ status }) {
     <${Fact} name="links">${links.out} out, ${links.in} in<//>
     <${Fact} name="size">≈ ${count(status.network_size)}<//>
     <${Fact} name="up">${uptime(status.uptime_s)}<//>
-    ${status.warnings.length > 0 && html`<${Fact} name="warnings"><a href=${to("defence")}>${status.warnings.length}</a><//>`}`;
+    ${status.warnings.length > 0 && html`<${Fact} name="warnings">
+      <a href=${to("defence")}>${status.warnings.length}</a><//>`}`;
 }
 
 const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</dd></div>`;
@@ -69,17 +74,21 @@ const Fact = ({ name, children }) => html`<div><dt>${name}</dt><dd>${children}</
 function Theme() {
   const theme = useStore((state) => state.theme);
   const name = { auto: "as the system has it", light: "light", dark: "dark" }[theme];
-  return html`<button class="quiet square" onClick=${nextTheme} title=${`Colours: ${name}`} aria-label=${`Colours: ${name}. Change`}><${Icon} name=${theme} /></button>`;
+  return html`<button class="quiet square" onClick=${nextTheme} title=${`Colours: ${name}`}
+    aria-label=${`Colours: ${name}. Change`}><${Icon} name=${theme} /></button>`;
 }
 
 function Nav({ current }) {
   return html`
     <nav class="nav" aria-label="Views">
       <ul>
-        ${VIEWS.map((view) => html`
+        ${VIEWS.map(
+          (view) => html`
           <li key=${view.name} class=${view.live ? "" : "apart"}>
-            <a href=${to(view.name)} aria-current=${view.name === current ? "page" : undefined}><${Icon} name=${view.name} />${view.title}</a>
-          </li>`)}
+            <a href=${to(view.name)} aria-current=${view.name === current ? "page" : undefined}>
+              <${Icon} name=${view.name} />${view.title}</a>
+          </li>`,
+        )}
         <li><a href="api.html"><${Icon} name="api" />API</a></li>
       </ul>
     </nav>`;
@@ -94,7 +103,8 @@ function Lost({ connection }) {
   const wait = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
   return html`
     <div class="banner" role="alert">
-      <div><strong>The node does not answer</strong> for ${span(Math.round((now - connection.since) / 1000) * 1000)}. What you see is what it told last.
+      <div>
+        <strong>The node does not answer</strong> for ${span(Math.round((now - connection.since) / 1000) * 1000)}. What you see is what it told last.
         <span class="soft"> Is it still running? Start it again with <code>bruit run</code>.</span></div>
       <button onClick=${refreshAll}>Try now${wait > 0 ? ` (${wait} s)` : ""}</button>
     </div>`;
@@ -111,4 +121,3 @@ function SignedOut({ view }) {
       <p>Recordings of simulations open without a node: <a href=${to("recording")}>Recording</a>.</p>
     </div>`;
 }
-

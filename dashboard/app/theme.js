@@ -8,14 +8,22 @@ const THEMES = ["auto", "light", "dark"];
 /** Takes over what was chosen last time. */
 export function restoreTheme() {
   let kept = null;
-  try { kept = localStorage.getItem(KEY); } catch { /* a browser may keep nothing */ }
+  try {
+    kept = localStorage.getItem(KEY);
+  } catch {
+    /* a browser may keep nothing */
+  }
   apply(THEMES.includes(kept) ? kept : "auto");
 }
 
 /** Goes on to the next of the three. */
 export function nextTheme() {
   const theme = THEMES[(THEMES.indexOf(store.get().theme) + 1) % THEMES.length];
-  try { localStorage.setItem(KEY, theme); } catch { /* then it holds for this page */ }
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    /* then it holds for this page */
+  }
   apply(theme);
 }
 
@@ -27,7 +35,9 @@ function apply(theme) {
 }
 
 const listeners = new Set();
-const tell = () => { for (const listener of [...listeners]) listener(); };
+const tell = () => {
+  for (const listener of [...listeners]) listener();
+};
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
 
 /** Calls `listener` whenever the colours may have changed. */

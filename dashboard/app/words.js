@@ -4,13 +4,33 @@
  */
 
 /** Bidirectional controls, zero-width and other format characters that hide or reorder what stands there. */
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\u{e0000}-\u{e0fff}]/u;
+const HIDDEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\u{e0000}-\u{e0fff}]/u;
 /** The names of those that do the most harm. */
 const NAMES = new Map([
-  [0x00, "NUL"], [0x07, "BEL"], [0x08, "BS"], [0x09, "TAB"], [0x0a, "LF"], [0x0d, "CR"], [0x1b, "ESC"], [0x7f, "DEL"],
-  [0x202a, "LRE"], [0x202b, "RLE"], [0x202c, "PDF"], [0x202d, "LRO"], [0x202e, "RLO"],
-  [0x2066, "LRI"], [0x2067, "RLI"], [0x2068, "FSI"], [0x2069, "PDI"],
-  [0x200e, "LRM"], [0x200f, "RLM"], [0x061c, "ALM"], [0xfeff, "BOM"], [0x00ad, "SHY"], [0x200b, "ZWSP"],
+  [0x00, "NUL"],
+  [0x07, "BEL"],
+  [0x08, "BS"],
+  [0x09, "TAB"],
+  [0x0a, "LF"],
+  [0x0d, "CR"],
+  [0x1b, "ESC"],
+  [0x7f, "DEL"],
+  [0x202a, "LRE"],
+  [0x202b, "RLE"],
+  [0x202c, "PDF"],
+  [0x202d, "LRO"],
+  [0x202e, "RLO"],
+  [0x2066, "LRI"],
+  [0x2067, "RLI"],
+  [0x2068, "FSI"],
+  [0x2069, "PDI"],
+  [0x200e, "LRM"],
+  [0x200f, "RLM"],
+  [0x061c, "ALM"],
+  [0xfeff, "BOM"],
+  [0x00ad, "SHY"],
+  [0x200b, "ZWSP"],
 ]);
 
 /**
@@ -37,7 +57,9 @@ export function pieces(text, lines = false) {
 
 /** Foreign text in one plain string, for labels and canvases. */
 export function plain(text, longest = 80) {
-  const whole = pieces(cut(text, longest)).map((piece) => piece.text).join("");
+  const whole = pieces(cut(text, longest))
+    .map((piece) => piece.text)
+    .join("");
   return text.length > longest ? `${whole}…` : whole;
 }
 
@@ -56,7 +78,9 @@ export const short = (id) => plain(String(id), 8).replace("…", "");
 /** Whole numbers with thin groups: 12 345. */
 export function count(value) {
   if (value == null) return "–";
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 /** A number with about three digits. */
@@ -74,7 +98,10 @@ export function bytes(value) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let at = 0;
   let size = value;
-  while (size >= 1000 && at < units.length - 1) { size /= 1024; at += 1; }
+  while (size >= 1000 && at < units.length - 1) {
+    size /= 1024;
+    at += 1;
+  }
   return `${at === 0 ? Math.round(size) : figure(size)} ${units[at]}`;
 }
 
@@ -92,13 +119,21 @@ export function span(ms) {
 
 /** How long a node has been up: 3 d 4 h, 12 min 5 s. */
 export function uptime(seconds) {
-  const parts = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const parts = [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ];
   const first = parts.findIndex(([size]) => seconds >= size);
   if (first < 0) return "0 s";
-  return parts.slice(first, first + 2).map(([size, unit], at) => {
-    const rest = at === 0 ? seconds : seconds % parts[first][0];
-    return `${Math.floor(rest / size)} ${unit}`;
-  }).join(" ");
+  return parts
+    .slice(first, first + 2)
+    .map(([size, unit], at) => {
+      const rest = at === 0 ? seconds : seconds % parts[first][0];
+      return `${Math.floor(rest / size)} ${unit}`;
+    })
+    .join(" ");
 }
 
 /** The time of day of a moment, in the reader's zone. */
@@ -110,7 +145,8 @@ export function clock(ms, withMillis = false) {
 }
 
 /** How long ago a moment was. */
-export const ago = (ms, now = Date.now()) => (ms == null ? "never" : now - ms < 1500 ? "now" : `${span(Math.round((now - ms) / 1000) * 1000)} ago`);
+export const ago = (ms, now = Date.now()) =>
+  ms == null ? "never" : now - ms < 1500 ? "now" : `${span(Math.round((now - ms) / 1000) * 1000)} ago`;
 
 /** One thing or several: plural(2, "node") is "2 nodes". */
 export const plural = (n, word, many = `${word}s`) => `${count(n)} ${n === 1 ? word : many}`;

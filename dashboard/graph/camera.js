@@ -16,11 +16,19 @@ export class Camera {
   }
 
   /** Pixels of a whole side of the square; narrow canvases stretch it to what they have. */
-  get scaleX() { return Math.max(40, this.width - 2 * this.margin) * this.zoom; }
-  get scaleY() { return Math.max(40, this.height - 2 * this.margin) * this.zoom; }
+  get scaleX() {
+    return Math.max(40, this.width - 2 * this.margin) * this.zoom;
+  }
+  get scaleY() {
+    return Math.max(40, this.height - 2 * this.margin) * this.zoom;
+  }
 
-  px(x) { return (x - this.x) * this.scaleX + this.width / 2; }
-  py(y) { return (y - this.y) * this.scaleY + this.height / 2; }
+  px(x) {
+    return (x - this.x) * this.scaleX + this.width / 2;
+  }
+  py(y) {
+    return (y - this.y) * this.scaleY + this.height / 2;
+  }
 
   resize(width, height) {
     this.width = width;

@@ -6,7 +6,8 @@
  */
 
 import { Camera } from "./camera.js";
-import { COLOURS, paintBase, paintChosen, paintHover, paintRecent, paintWave, waveScale } from "./paint.js";
+import { COLOURS, paintBase } from "./paint.js";
+import { paintChosen, paintHover, paintRecent, paintWave, waveScale } from "./paint-moving.js";
 import { colours, onTheme, still } from "../app/theme.js";
 
 /** How near a pointer must be, in pixels. */
@@ -33,7 +34,14 @@ export class GraphCanvas {
     /** How long the last pictures took, in milliseconds: tests read it. */
     this.costs = [];
     this.recolour();
-    this.ends = [onTheme(() => { this.recolour(); this.changed(); }), this.watchSize(), this.watchPointer()];
+    this.ends = [
+      onTheme(() => {
+        this.recolour();
+        this.changed();
+      }),
+      this.watchSize(),
+      this.watchPointer(),
+    ];
   }
 
   /** Shows `scene` from now on. */
@@ -68,8 +76,14 @@ export class GraphCanvas {
     this.ask();
   }
 
-  zoom(factor) { this.camera.zoomAt(factor); this.changed(); }
-  fit() { this.camera.fit(); this.changed(); }
+  zoom(factor) {
+    this.camera.zoomAt(factor);
+    this.changed();
+  }
+  fit() {
+    this.camera.fit();
+    this.changed();
+  }
 
   /** Draws now what would be drawn with the next picture; answers how long it took. */
   paint() {
@@ -92,8 +106,10 @@ export class GraphCanvas {
     const { scene, places, wave } = this;
     if (wave) paintWave(g, scene, places, wave, this.moment, this.scale, this.colours, { grow: !still() });
     else if (this.recent?.length) paintRecent(g, places, this.recent, this.colours);
-    if (this.chosen >= 0 && this.chosen < scene.n) paintChosen(g, scene, places, this.chosen, this.colours, this.word(this.chosen));
-    if (this.hovered >= 0 && this.hovered !== this.chosen) paintHover(g, scene, places, this.hovered, this.colours, this.word(this.hovered));
+    if (this.chosen >= 0 && this.chosen < scene.n)
+      paintChosen(g, scene, places, this.chosen, this.colours, this.word(this.chosen));
+    if (this.hovered >= 0 && this.hovered !== this.chosen)
+      paintHover(g, scene, places, this.hovered, this.colours, this.word(this.hovered));
   }
 
   /** The node next to `node` in the direction of an arrow key; the middlemost where none is chosen. */
@@ -108,7 +124,10 @@ export class GraphCanvas {
       const across = Math.abs((x[other] - fromX) * dy - (y[other] - fromY) * dx);
       if (along <= 0 || across > along * 1.2) continue;
       const cost = along + across * 1.5;
-      if (cost < least) { least = cost; best = other; }
+      if (cost < least) {
+        least = cost;
+        best = other;
+      }
     }
     return best >= 0 ? best : node;
   }
@@ -121,7 +140,10 @@ export class GraphCanvas {
     let least = REACH * REACH;
     for (let node = 0; node < this.scene.n; node += 1) {
       const far = (x[node] - px) ** 2 + (y[node] - py) ** 2;
-      if (far < least) { least = far; best = node; }
+      if (far < least) {
+        least = far;
+        best = node;
+      }
     }
     return best;
   }
@@ -132,8 +154,13 @@ export class GraphCanvas {
     this.layers.forEach(({ canvas }) => canvas.remove());
   }
 
-  changed() { this.stale = true; this.ask(); }
-  ask() { this.asked ||= requestAnimationFrame(() => this.paint()); }
+  changed() {
+    this.stale = true;
+    this.ask();
+  }
+  ask() {
+    this.asked ||= requestAnimationFrame(() => this.paint());
+  }
 
   recolour() {
     this.colours = colours(this.frame, COLOURS);
@@ -175,10 +202,16 @@ export class GraphCanvas {
     const move = (event) => {
       const [px, py] = place(event);
       const before = pointers.get(event.pointerId);
-      if (!before) { this.hover(this.nearest(px, py)); return; }
+      if (!before) {
+        this.hover(this.nearest(px, py));
+        return;
+      }
       moved += Math.hypot(px - before[0], py - before[1]);
       if (pointers.size === 2) this.pinch(pointers, event.pointerId, [px, py]);
-      else if (moved > 4) { this.camera.pan(px - before[0], py - before[1]); this.changed(); }
+      else if (moved > 4) {
+        this.camera.pan(px - before[0], py - before[1]);
+        this.changed();
+      }
       pointers.set(event.pointerId, [px, py]);
     };
     const up = (event) => {

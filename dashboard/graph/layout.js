@@ -20,7 +20,9 @@ export function layOut(ids, links, known = new Map()) {
   const n = ids.length;
   const x = new Float32Array(n);
   const y = new Float32Array(n);
-  ids.forEach((id, node) => { [x[node], y[node]] = known.get(id) ?? [draw(id, 1), draw(id, 2)]; });
+  ids.forEach((id, node) => {
+    [x[node], y[node]] = known.get(id) ?? [draw(id, 1), draw(id, 2)];
+  });
   const fresh = ids.some((id) => !known.has(id));
   const rounds = n > 1500 ? ROUNDS / 4 : n > 500 ? ROUNDS / 2 : ROUNDS;
   if (n > 1 && fresh) relax(x, y, links, known.size > n / 2 ? ROUNDS_AGAIN : rounds);
@@ -69,8 +71,10 @@ function repel(x, y, fx, fy, ideal) {
       if (Math.abs(dy) > reach) continue;
       const far = Math.max(1e-7, dx * dx + dy * dy);
       const push = (ideal * ideal) / far;
-      fx[a] += dx * push; fy[a] += dy * push;
-      fx[b] -= dx * push; fy[b] -= dy * push;
+      fx[a] += dx * push;
+      fy[a] += dy * push;
+      fx[b] -= dx * push;
+      fy[b] -= dy * push;
     }
   }
 }
@@ -79,18 +83,24 @@ function attract(x, y, fx, fy, links, ideal) {
   for (let link = 0; link < links.n; link += 1) {
     const [a, b] = [links.from[link], links.to[link]];
     const [dx, dy] = [x[a] - x[b], y[a] - y[b]];
-    const pull = Math.hypot(dx, dy) / ideal * 0.25;
-    fx[a] -= dx * pull; fy[a] -= dy * pull;
-    fx[b] += dx * pull; fy[b] += dy * pull;
+    const pull = (Math.hypot(dx, dy) / ideal) * 0.25;
+    fx[a] -= dx * pull;
+    fy[a] -= dy * pull;
+    fx[b] += dx * pull;
+    fy[b] += dy * pull;
   }
 }
 
 /** Stretches the picture to the square. */
 function spread(x, y) {
   for (const column of [x, y]) {
-    const [least, most] = column.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+    const [least, most] = column.reduce(
+      ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+      [Infinity, -Infinity],
+    );
     const size = most - least;
-    for (let node = 0; node < column.length; node += 1) column[node] = size > 1e-6 ? 0.02 + 0.96 * ((column[node] - least) / size) : 0.5;
+    for (let node = 0; node < column.length; node += 1)
+      column[node] = size > 1e-6 ? 0.02 + 0.96 * ((column[node] - least) / size) : 0.5;
   }
 }
 
@@ -105,7 +115,10 @@ const RINGS = [0.3, 1, 3, 10, 30, 100, 300];
  * @param {(node: number) => number} rtt
  */
 export function around(ids, self, rtt) {
-  const others = ids.map((_, node) => node).filter((node) => node !== self).sort((a, b) => (ids[a] < ids[b] ? -1 : 1));
+  const others = ids
+    .map((_, node) => node)
+    .filter((node) => node !== self)
+    .sort((a, b) => (ids[a] < ids[b] ? -1 : 1));
   const known = others.map(rtt).filter((ms) => ms > 0);
   const most = Math.max(1, ...known) * 1.15;
   const least = Math.min(...known, most / 10) / 2;

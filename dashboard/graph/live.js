@@ -18,7 +18,9 @@ export function sceneOf(topology, self) {
   const links = linksOf(topology.links, index);
   const me = index.get(self) ?? -1;
   const { x, y, rings } = topology.shared || me < 0 ? kept(ids, links) : around(ids, me, roundTrips(links, me));
-  const state = Uint8Array.from(topology.nodes, (node) => (node.id === self ? STATE.self : STATE_OF[node.state] ?? STATE.known));
+  const state = Uint8Array.from(topology.nodes, (node) =>
+    node.id === self ? STATE.self : (STATE_OF[node.state] ?? STATE.known),
+  );
   const names = topology.nodes.map((node) => plain(node.label, 24));
   return { n: ids.length, x, y, rings, state, links, ids, index, label: (node) => names[node] };
 }
@@ -50,7 +52,12 @@ function roundTrips(links, me) {
 }
 
 /** Nodes and links alone, as a text: while it stays the same, so does the picture. */
-export const shapeOf = (topology) => JSON.stringify([topology.shared, topology.nodes, topology.links.map(({ from, to, rtt_ms: rtt }) => [from, to, topology.shared ? 0 : rtt?.toPrecision(2)])]);
+export const shapeOf = (topology) =>
+  JSON.stringify([
+    topology.shared,
+    topology.nodes,
+    topology.links.map(({ from, to, rtt_ms: rtt }) => [from, to, topology.shared ? 0 : rtt?.toPrecision(2)]),
+  ]);
 
 /**
  * The wave a node tells of, on a scene; what the scene does not have is left out.
@@ -58,7 +65,9 @@ export const shapeOf = (topology) => JSON.stringify([topology.shared, topology.n
  * @param {{created_ms: number, deliveries: {node: string, from: string|null, at_ms: number, hops: number}[]}} trace
  */
 export function waveOf(trace, scene) {
-  const known = trace.deliveries.filter(({ node }) => scene.index.has(node)).sort((a, b) => a.at_ms - b.at_ms || a.hops - b.hops);
+  const known = trace.deliveries
+    .filter(({ node }) => scene.index.has(node))
+    .sort((a, b) => a.at_ms - b.at_ms || a.hops - b.hops);
   const origin = known.find(({ from }) => from == null);
   const begin = origin?.at_ms ?? Math.min(trace.created_ms, known[0]?.at_ms ?? trace.created_ms);
   const wave = emptyWave(begin, known.length);
@@ -77,5 +86,7 @@ export function withTrace(topology, trace) {
   const known = new Set(topology.nodes.map((node) => node.id));
   const named = trace.deliveries.flatMap(({ node, from }) => [node, from]).concat(trace.given_to.map(({ id }) => id));
   const more = [...new Set(named)].filter((id) => id && !known.has(id));
-  return more.length ? { ...topology, nodes: [...topology.nodes, ...more.map((id) => ({ id, label: id.slice(0, 8), state: "known" }))] } : topology;
+  return more.length
+    ? { ...topology, nodes: [...topology.nodes, ...more.map((id) => ({ id, label: id.slice(0, 8), state: "known" }))] }
+    : topology;
 }

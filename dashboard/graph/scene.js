@@ -30,13 +30,27 @@
 export const STATE = { up: 0, self: 1, suspect: 2, dead: 3, known: 4 };
 
 /** The words of the API for it. */
-export const STATE_OF = { self: STATE.self, linked: STATE.up, alive: STATE.up, up: STATE.up, suspect: STATE.suspect, dead: STATE.dead, known: STATE.known };
+export const STATE_OF = {
+  self: STATE.self,
+  linked: STATE.up,
+  alive: STATE.up,
+  up: STATE.up,
+  suspect: STATE.suspect,
+  dead: STATE.dead,
+  known: STATE.known,
+};
 /** And back. */
 export const STATE_WORDS = ["up", "self", "suspect", "dead", "known"];
 
 /** A wave with columns for `n` deliveries. */
 export const emptyWave = (begin, n) => ({
-  begin, end: begin, n, at: new Float64Array(n), node: new Int32Array(n), from: new Int32Array(n), hops: new Uint8Array(n),
+  begin,
+  end: begin,
+  n,
+  at: new Float64Array(n),
+  node: new Int32Array(n),
+  from: new Int32Array(n),
+  hops: new Uint8Array(n),
 });
 
 /** How many of the ascending `at[begin..end]` are at most `moment`, counted from 0. */

@@ -26,23 +26,42 @@ export function Graph({ scene, wave = null, chosen, onChoose, label, word, canva
     inner.current = canvas;
     if (outer) outer.current = canvas;
     frame.current.graph = canvas;
-    return () => { canvas.close(); inner.current = null; if (outer) outer.current = null; };
+    return () => {
+      canvas.close();
+      inner.current = null;
+      if (outer) outer.current = null;
+    };
   }, []);
-  useEffect(() => { if (scene) inner.current.show(scene); }, [scene]);
-  useEffect(() => { inner.current.showWave(wave); }, [wave]);
-  useEffect(() => { inner.current.choose(chosen); }, [chosen]);
-  useEffect(() => { if (word) inner.current.word = word; inner.current.ask(); }, [word]);
+  useEffect(() => {
+    if (scene) inner.current.show(scene);
+  }, [scene]);
+  useEffect(() => {
+    inner.current.showWave(wave);
+  }, [wave]);
+  useEffect(() => {
+    inner.current.choose(chosen);
+  }, [chosen]);
+  useEffect(() => {
+    if (word) inner.current.word = word;
+    inner.current.ask();
+  }, [word]);
   const press = (event) => key(event, inner.current, latest.current);
   return html`
     <div class="graph">
-      <div class="graph-frame" ref=${frame} tabindex="0" role="application" aria-label=${`${label} Arrow keys go from node to node, plus and minus zoom, 0 shows all, Escape lets go.`} onKeyDown=${press}></div>
+      <div class="graph-frame" ref=${frame} tabindex="0" role="application"
+        aria-label=${`${label} Arrow keys go from node to node, plus and minus zoom, 0 shows all, Escape lets go.`}
+        onKeyDown=${press}></div>
       <div class="graph-tools" role="group" aria-label="Graph">
-        <button class="square" onClick=${() => inner.current.zoom(1.4)} aria-label="Nearer" title="Nearer (+)"><${Icon} name="plus" /></button>
-        <button class="square" onClick=${() => inner.current.zoom(1 / 1.4)} aria-label="Farther" title="Farther (−)"><${Icon} name="minus" /></button>
-        <button class="square" onClick=${() => inner.current.fit()} aria-label="Show all" title="Show all (0)"><${Icon} name="fit" /></button>
+        <button class="square" onClick=${() => inner.current.zoom(1.4)} aria-label="Nearer" title="Nearer (+)">
+          <${Icon} name="plus" /></button>
+        <button class="square" onClick=${() => inner.current.zoom(1 / 1.4)} aria-label="Farther" title="Farther (−)">
+          <${Icon} name="minus" /></button>
+        <button class="square" onClick=${() => inner.current.fit()} aria-label="Show all" title="Show all (0)">
+          <${Icon} name="fit" /></button>
       </div>
       ${children}
-      <p class="hidden" role="status">${chosen >= 0 && scene && chosen < scene.n ? `Chosen: ${word ? word(chosen) : scene.label(chosen)}` : ""}</p>
+      <p class="hidden"
+        role="status">${chosen >= 0 && scene && chosen < scene.n ? `Chosen: ${word ? word(chosen) : scene.label(chosen)}` : ""}</p>
     </div>`;
 }
 

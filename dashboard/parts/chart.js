@@ -42,15 +42,25 @@ export function Chart({ title, times, series, format = figure, binary = false, b
     const observer = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: HEIGHT }));
     observer.observe(box);
     const end = onTheme(build);
-    return () => { observer.disconnect(); end(); plot.current.destroy(); plot.current = null; };
+    return () => {
+      observer.disconnect();
+      end();
+      plot.current.destroy();
+      plot.current = null;
+    };
   }, [series.length]);
-  useEffect(() => { plot.current?.setData(data); }, [data]);
+  useEffect(() => {
+    plot.current?.setData(data);
+  }, [data]);
   const shown = (values) => (at == null ? values.findLast((value) => value != null) : values[at]);
   return html`
     <figure class="card chart">
-      <figcaption><h2>${title}</h2><span class="faint">${at == null ? "" : clock(data[0][at] * 1000)}</span></figcaption>
-      <div role="img" aria-label=${`${title}. ${series.map((one) => told(one, format)).join("; ")}.`} ref=${frame}></div>
-      <ul class="keys" aria-hidden="true">${series.map((one, number) => html`<li key=${one.label} class=${`key-${number}`}><i></i>${one.label} <strong>${word(shown(data[number + 1]), format)}</strong></li>`)}</ul>
+      <figcaption><h2>${title}</h2>
+        <span class="faint">${at == null ? "" : clock(data[0][at] * 1000)}</span></figcaption>
+      <div role="img" aria-label=${`${title}. ${series.map((one) => told(one, format)).join("; ")}.`}
+        ref=${frame}></div>
+      <ul class="keys" aria-hidden="true">${series.map((one, number) => html`<li key=${one.label}
+        class=${`key-${number}`}><i></i>${one.label} <strong>${word(shown(data[number + 1]), format)}</strong></li>`)}</ul>
     </figure>`;
 }
 
@@ -87,19 +97,34 @@ function options(frame, { series, format, binary, band, steps, setAt }) {
   const axis = { stroke: tones["text-3"], font, grid: { stroke: tones.line, width: 1 }, ticks: { show: false } };
   const hours = (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, ticks[1] - ticks[0] < 60 ? 8 : 5));
   return {
-    width: Math.max(50, frame.clientWidth), height: HEIGHT,
+    width: Math.max(50, frame.clientWidth),
+    height: HEIGHT,
     padding: [8, 8, 0, 0],
     cursor: { sync: { key: "time" }, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [(plot) => setAt(plot.cursor.idx ?? null)] },
     legend: { show: false },
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] } },
-    axes: [{ ...axis, space: 60, size: 24, values: hours }, { ...axis, size: 62, space: 26, incrs: binary ? BYTE_STEPS : steps ? WHOLE_STEPS : undefined, values: (_, ticks) => ticks.map((tick) => bare(format(tick))) }],
+    axes: [
+      { ...axis, space: 60, size: 24, values: hours },
+      {
+        ...axis,
+        size: 62,
+        space: 26,
+        incrs: binary ? BYTE_STEPS : steps ? WHOLE_STEPS : undefined,
+        values: (_, ticks) => ticks.map((tick) => bare(format(tick))),
+      },
+    ],
     bands: band ? [{ series: [1, 2], fill: tones["accent-soft"] }] : [],
     series: [
       {},
       ...series.map((one, at) => ({
-        label: one.label, stroke: tones[names[at % 4]], width: 1.5, dash: DASHES[at % 4], points: { show: false },
-        fill: one.fill ? tones["accent-soft"] : undefined, spanGaps: false,
+        label: one.label,
+        stroke: tones[names[at % 4]],
+        width: 1.5,
+        dash: DASHES[at % 4],
+        points: { show: false },
+        fill: one.fill ? tones["accent-soft"] : undefined,
+        spanGaps: false,
         paths: steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
       })),
     ],

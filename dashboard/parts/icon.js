@@ -24,10 +24,12 @@ const PATHS = {
   next: "M6 3l5 5-5 5",
   start: "M12 3 6 8l6 5M4 3v10",
   auto: "M8 2a6 6 0 0 1 0 12zM8 2a6 6 0 0 0 0 12",
-  light: "M8 5.500a2.500 2.500 0 1 1 0 5a2.500 2.500 0 1 1 0-5M8 1.500v1.500M8 13v1.500M1.500 8H3M13 8h1.500M3.400 3.400l1 1M11.600 11.600l1 1M12.600 3.400l-1 1M4.400 11.600l-1 1",
+  light:
+    "M8 5.500a2.500 2.500 0 1 1 0 5a2.500 2.500 0 1 1 0-5M8 1.500v1.500M8 13v1.500M1.500 8H3M13 8h1.500M3.400 3.400l1 1M11.600 11.600l1 1M12.600 3.400l-1 1M4.400 11.600l-1 1",
   dark: "M12.500 9.500A5.500 5.500 0 0 1 6.500 2.500a5.500 5.500 0 1 0 6 7z",
 };
 
 export function Icon({ name }) {
-  return html`<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.500" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+  return html`<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.500"
+    stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 }

@@ -20,15 +20,20 @@ export function NodePanel({ id, topology, self, onChoose }) {
   const links = topology.links.filter((link) => link.from === id || link.to === id);
   return html`
     <section class="card" aria-label="The chosen node">
-      <div class="card-head"><h2><${Id} of=${id} label=${node.label} /></h2><${State} of=${id === self ? "self" : node.state} label=${id === self ? "this node" : node.state} />
-        <button class="quiet square" onClick=${() => onChoose(null)} aria-label="Let go of the node" title="Let go"><${Icon} name="close" /></button></div>
+      <div class="card-head"><h2><${Id} of=${id} label=${node.label} /></h2>
+        <${State} of=${id === self ? "self" : node.state} label=${id === self ? "this node" : node.state} />
+        <button class="quiet square" onClick=${() => onChoose(null)} aria-label="Let go of the node" title="Let go">
+          <${Icon} name="close" /></button></div>
       <p class="mono whole">${id}</p>
       ${peer && html`<${PeerFacts} peer=${peer} />`}
       <div><h3>${links.length === 0 ? "No links known" : "Links"}</h3>
-        <ul class="links">${links.map((link, at) => html`<li key=${at}>
+        <ul class="links">${links.map(
+          (link, at) => html`<li key=${at}>
           <span class="soft">${link.from === id ? "dialled" : "was dialled by"}</span>
-          <button class="link" onClick=${() => onChoose(link.from === id ? link.to : link.from)}><${Text} of=${name(link.from === id ? link.to : link.from)} longest=${24} /></button>
-          <span class="number">${span(link.rtt_ms)}</span></li>`)}</ul></div>
+          <button class="link" onClick=${() => onChoose(link.from === id ? link.to : link.from)}>
+            <${Text} of=${name(link.from === id ? link.to : link.from)} longest=${24} /></button>
+          <span class="number">${span(link.rtt_ms)}</span></li>`,
+        )}</ul></div>
       ${peer && html`<${Unlink} id=${id} />`}
     </section>`;
 }
@@ -47,7 +52,8 @@ export function PeerFacts({ peer }) {
     ["address", peer.address ? html`<${Text} of=${peer.address.split("@").at(-1)} longest=${80} />` : "not known"],
   ];
   if (peer.reason) facts.push(["reason", html`<${Text} of=${peer.reason} longest=${120} />`]);
-  return html`<dl class="pairs">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="pairs">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt>
+    <dd>${value}</dd></div>`)}</dl>`;
 }
 
 /** Unlinks after a second press. */
@@ -55,14 +61,21 @@ export function Unlink({ id }) {
   const [state, setState] = useState("");
   const [failure, setFailure] = useState(null);
   const press = async () => {
-    if (state !== "sure") { setState("sure"); return; }
+    if (state !== "sure") {
+      setState("sure");
+      return;
+    }
     setState("going");
     try {
       await ask(`/v1/peers/${id}`, { method: "DELETE" });
       refresh(PEERS);
-    } catch (error) { setFailure(error); }
+    } catch (error) {
+      setFailure(error);
+    }
     setState("");
   };
   return html`${failure && html`<${Failed} failure=${failure} />`}
-    <div><button onClick=${press} onBlur=${() => state === "sure" && setState("")} disabled=${state === "going"}>${state === "sure" ? "Press again to unlink" : state === "going" ? "Unlinking" : "Unlink"}</button></div>`;
+    <div>
+      <button onClick=${press} onBlur=${() => state === "sure" && setState("")}
+        disabled=${state === "going"}>${state === "sure" ? "Press again to unlink" : state === "going" ? "Unlinking" : "Unlink"}</button></div>`;
 }

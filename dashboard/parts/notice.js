@@ -11,14 +11,17 @@ export function Empty({ title, children }) {
 export function Failed({ failure, children }) {
   return html`
     <div class="banner bad" role="alert">
-      <div><strong>${sentence(failure.message)}</strong>${failure.fix && html` <span class="soft">${sentence(failure.fix)}</span>`}</div>
+      <div>
+        <strong>${sentence(failure.message)}</strong>${failure.fix && html` <span
+          class="soft">${sentence(failure.fix)}</span>`}</div>
       ${children}
     </div>`;
 }
 
 /** Grey lines where text will be; said to screen readers as a word. */
 export function Loading({ lines = 4 }) {
-  return html`<div class="loading" role="status"><span class="hidden">Loading</span>${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
+  return html`<div class="loading" role="status">
+    <span class="hidden">Loading</span>${Array.from({ length: lines }, () => html`<i></i>`)}</div>`;
 }
 
 /**
@@ -29,7 +32,9 @@ export function Answered({ answer, children, lines }) {
   if (answer.data !== undefined) return children(answer.data);
   const { failure } = answer;
   if (!failure || failure.code === "unreachable") return html`<${Loading} lines=${lines} />`;
-  if (failure.status === 404) return html`<${Empty} title="This node does not tell that"><p>It is of another version than this page, or was built without it. <code>bruit status</code> says its version.</p><//>`;
+  if (failure.status === 404)
+    return html`<${Empty} title="This node does not tell that">
+      <p>It is of another version than this page, or was built without it. <code>bruit status</code> says its version.</p><//>`;
   return html`<${Failed} failure=${failure} />`;
 }
 

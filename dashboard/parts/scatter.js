@@ -25,7 +25,10 @@ export function Scatter({ label, points, across, up, chosen, onChoose }) {
     const observer = new ResizeObserver(paint);
     observer.observe(canvas.current);
     const end = onTheme(paint);
-    return () => { observer.disconnect(); end(); };
+    return () => {
+      observer.disconnect();
+      end();
+    };
   }, []);
   useEffect(paint, [points, chosen]);
   const press = (event) => {
@@ -35,14 +38,20 @@ export function Scatter({ label, points, across, up, chosen, onChoose }) {
   return html`<canvas class="scatter" ref=${canvas} role="img" aria-label=${label} onClick=${press}></canvas>`;
 }
 
-const place = (point, width, height) => [LEFT + 8 + point.x * (width - LEFT - 20), height - BOTTOM - 8 - point.y * (height - BOTTOM - 20)];
+const place = (point, width, height) => [
+  LEFT + 8 + point.x * (width - LEFT - 20),
+  height - BOTTOM - 8 - point.y * (height - BOTTOM - 20),
+];
 
 function nearest(points, px, py, width, height) {
   let [best, least] = [-1, REACH * REACH];
   points.forEach((point, at) => {
     const [x, y] = place(point, width, height);
     const far = (x - px) ** 2 + (y - py) ** 2;
-    if (far < least) { least = far; best = at; }
+    if (far < least) {
+      least = far;
+      best = at;
+    }
   });
   return best;
 }
@@ -62,8 +71,11 @@ function draw(canvas, { points, across, up, chosen }) {
     g.fillStyle = [tones.accent, tones["series-2"], tones["series-3"]][point.shape % 3];
     g.beginPath();
     if (point.shape % 3 === 1) g.rect(x - point.r, y - point.r, 2 * point.r, 2 * point.r);
-    else if (point.shape % 3 === 2) { g.moveTo(x, y - point.r * 1.3); g.lineTo(x + point.r * 1.3, y + point.r); g.lineTo(x - point.r * 1.3, y + point.r); }
-    else g.arc(x, y, point.r, 0, 6.2832);
+    else if (point.shape % 3 === 2) {
+      g.moveTo(x, y - point.r * 1.3);
+      g.lineTo(x + point.r * 1.3, y + point.r);
+      g.lineTo(x - point.r * 1.3, y + point.r);
+    } else g.arc(x, y, point.r, 0, 6.2832);
     g.fill();
   });
   g.globalAlpha = 1;
@@ -85,14 +97,20 @@ function axes(g, width, height, across, up, tones, family) {
   g.textBaseline = "top";
   for (const { at, name } of across) {
     const [x] = place({ x: at, y: 0 }, width, height);
-    g.beginPath(); g.moveTo(x, 4); g.lineTo(x, height - BOTTOM); g.stroke();
+    g.beginPath();
+    g.moveTo(x, 4);
+    g.lineTo(x, height - BOTTOM);
+    g.stroke();
     g.fillText(name, x, height - BOTTOM + 5);
   }
   g.textAlign = "right";
   g.textBaseline = "middle";
   for (const { at, name } of up) {
     const [, y] = place({ x: 0, y: at }, width, height);
-    g.beginPath(); g.moveTo(LEFT, y); g.lineTo(width, y); g.stroke();
+    g.beginPath();
+    g.moveTo(LEFT, y);
+    g.lineTo(width, y);
+    g.stroke();
     g.fillText(name, LEFT - 5, y);
   }
 }

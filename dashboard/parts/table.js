@@ -23,15 +23,25 @@ export function Table({ label, columns, rows, id, sort, down = false, open, onOp
   const [order, setOrder] = useState({ key: sort, down });
   const [shown, setShown] = useState(PAGE);
   const sorted = arrange(rows, columns.find((column) => column.key === order.key)?.by, order.down);
-  const turn = (key) => setOrder(order.key === key ? { key, down: !order.down } : { key, down: columns.find((column) => column.key === key).number ?? false });
+  const turn = (key) =>
+    setOrder(
+      order.key === key
+        ? { key, down: !order.down }
+        : { key, down: columns.find((column) => column.key === key).number ?? false },
+    );
   return html`
     <div class="scroller">
       <table class="sorted">
         <caption class="hidden">${label}</caption>
-        <thead><tr>${columns.map((column) => html`<${Heading} key=${column.key} column=${column} order=${order} onTurn=${turn} />`)}</tr></thead>
-        <tbody>${sorted.slice(0, shown).map((row) => html`<${Row} key=${id(row)} row=${row} name=${id(row)} columns=${columns} open=${open} onOpen=${onOpen} />`)}</tbody>
+        <thead>
+          <tr>${columns.map((column) => html`<${Heading} key=${column.key} column=${column} order=${order}
+            onTurn=${turn} />`)}</tr></thead>
+        <tbody>${sorted.slice(0, shown).map((row) => html`<${Row} key=${id(row)} row=${row} name=${id(row)}
+          columns=${columns} open=${open} onOpen=${onOpen} />`)}</tbody>
       </table>
-      ${sorted.length > shown && html`<p class="more"><button onClick=${() => setShown(shown + PAGE)}>Show more</button> <span class="faint">${plural(sorted.length - shown, "row")} below</span></p>`}
+      ${sorted.length > shown && html`<p class="more">
+        <button onClick=${() => setShown(shown + PAGE)}>Show more</button> <span
+          class="faint">${plural(sorted.length - shown, "row")} below</span></p>`}
     </div>`;
 }
 
@@ -40,15 +50,19 @@ function Heading({ column, order, onTurn }) {
   const sorted = is ? (order.down ? "descending" : "ascending") : undefined;
   const mark = is ? (order.down ? "↓" : "↑") : "";
   return html`<th scope="col" class=${column.number ? "number" : ""} aria-sort=${sorted}>
-    ${column.by ? html`<button class="sort" onClick=${() => onTurn(column.key)}>${column.name}<span aria-hidden="true">${mark}</span></button>` : column.name}</th>`;
+    ${column.by ? html`<button class="sort" onClick=${() => onTurn(column.key)}>${column.name}<span
+      aria-hidden="true">${mark}</span></button>` : column.name}</th>`;
 }
 
 function Row({ row, name, columns, open, onOpen }) {
   const is = open === name;
-  return html`<tr class=${is ? "open" : ""}>${columns.map((column, at) => html`
+  return html`<tr class=${is ? "open" : ""}>${columns.map(
+    (column, at) => html`
     <td key=${column.key} data-name=${column.name} class=${column.number ? "number" : ""}>
-      ${at === 0 && onOpen ? html`<button class="row" aria-expanded=${is} onClick=${() => onOpen(is ? null : name)}>${column.show(row)}</button>` : column.show(row)}
-    </td>`)}</tr>`;
+      ${at === 0 && onOpen ? html`<button class="row" aria-expanded=${is}
+        onClick=${() => onOpen(is ? null : name)}>${column.show(row)}</button>` : column.show(row)}
+    </td>`,
+  )}</tr>`;
 }
 
 /** Sorted by `by`, missing values last in both directions, equal rows as they came. */

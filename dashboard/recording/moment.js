@@ -14,7 +14,8 @@ export function version(recording, moment) {
 export function states(recording, moment) {
   const found = new Uint8Array(recording.n);
   const rows = upTo(recording.lives.at, moment);
-  for (let row = 0; row < rows; row += 1) found[recording.lives.node[row]] = recording.lives.up[row] ? STATE.up : STATE.dead;
+  for (let row = 0; row < rows; row += 1)
+    found[recording.lives.node[row]] = recording.lives.up[row] ? STATE.up : STATE.dead;
   return found;
 }
 
@@ -35,8 +36,12 @@ export function linksAt(recording, moment) {
 /** The scene of a moment. */
 export function sceneAt(recording, moment) {
   return {
-    n: recording.n, x: recording.x, y: recording.y, label: (node) => `#${node}`,
-    state: states(recording, moment), links: linksAt(recording, moment),
+    n: recording.n,
+    x: recording.x,
+    y: recording.y,
+    label: (node) => `#${node}`,
+    state: states(recording, moment),
+    links: linksAt(recording, moment),
   };
 }
 

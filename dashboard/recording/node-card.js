@@ -15,8 +15,10 @@ export function NodeCard({ recording, node, wave, player, onChoose }) {
   const row = wave ? wave.node.indexOf(node) : -1;
   return html`
     <section class="card" aria-label="The chosen node">
-      <div class="card-head"><h2>Node #${node}</h2><${State} of=${dead ? "dead" : "up"} label=${dead ? "dead" : "runs"} />
-        <button class="quiet square" onClick=${() => onChoose(-1)} aria-label="Let go of the node" title="Let go"><${Icon} name="close" /></button></div>
+      <div class="card-head"><h2>Node #${node}</h2>
+        <${State} of=${dead ? "dead" : "up"} label=${dead ? "dead" : "runs"} />
+        <button class="quiet square" onClick=${() => onChoose(-1)} aria-label="Let go of the node" title="Let go">
+          <${Icon} name="close" /></button></div>
       ${wave && html`<p>${came(wave, row, onChoose)}</p>`}
       <${Neighbours} name="dialled" nodes=${out} onChoose=${onChoose} />
       <${Neighbours} name="was dialled by" nodes=${into} onChoose=${onChoose} />
@@ -31,7 +33,9 @@ function came(wave, row, onChoose) {
 }
 
 function Neighbours({ name, nodes, onChoose }) {
-  return html`<p><span class="soft">${name}</span> ${nodes.length === 0 ? "nobody" : nodes.map((node) => html`<button key=${node} class="link" onClick=${() => onChoose(node)}>#${node}</button> `)}</p>`;
+  return html`<p>
+    <span class="soft">${name}</span> ${nodes.length === 0 ? "nobody" : nodes.map((node) => html`<button key=${node}
+      class="link" onClick=${() => onChoose(node)}>#${node}</button> `)}</p>`;
 }
 
 function around(recording, node, moment) {

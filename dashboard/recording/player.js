@@ -68,11 +68,16 @@ export class Player {
     else this.asked = requestAnimationFrame((next) => this.step(next));
   }
 
-  told() { for (const listener of this.listeners) listener.state?.(); }
+  told() {
+    for (const listener of this.listeners) listener.state?.();
+  }
 }
 
 /** The speed at which `length` milliseconds of a recording take about `wanted` here. */
 export function speedFor(length, wanted = 5000) {
   const exact = length / wanted;
-  return SPEEDS.reduce((best, speed) => (Math.abs(Math.log(speed / exact)) < Math.abs(Math.log(best / exact)) ? speed : best), 1);
+  return SPEEDS.reduce(
+    (best, speed) => (Math.abs(Math.log(speed / exact)) < Math.abs(Math.log(best / exact)) ? speed : best),
+    1,
+  );
 }

@@ -56,7 +56,16 @@ export function read(text) {
   const lines = text.trimEnd().split("\n");
   const head = headOf(lines[0]);
   const ms = head.tick_us / 1000;
-  const recording = { head, n: head.nodes, end: head.end * ms, x: new Float32Array(head.nodes), y: new Float32Array(head.nodes), bands: [], waves: [], pins: [] };
+  const recording = {
+    head,
+    n: head.nodes,
+    end: head.end * ms,
+    x: new Float32Array(head.nodes),
+    y: new Float32Array(head.nodes),
+    bands: [],
+    waves: [],
+    pins: [],
+  };
   const tables = { lives: [], links: [] };
   check(lines.length - 1 === head.lines, `${head.lines} lines should follow the first, and ${lines.length - 1} do`);
   for (let at = 1; at < lines.length; at += 1) take(parsed(lines[at], at + 1), at + 1, recording, tables, ms);
@@ -68,33 +77,78 @@ export function read(text) {
 function headOf(line) {
   const head = parsed(line ?? "", 1);
   check(head && head.bruit === "simulation", "this is no recording of `bruit sim`: its first line does not say so");
-  check(head.version === VERSION, `the recording is of version ${Number(head.version)}, and this page reads version ${VERSION}`);
+  check(
+    head.version === VERSION,
+    `the recording is of version ${Number(head.version)}, and this page reads version ${VERSION}`,
+  );
   check(Number.isInteger(head.nodes) && head.nodes > 0 && head.nodes <= NODES_MAX, `${Number(head.nodes)} nodes`);
   check(head.tick_us > 0 && head.end >= 0, "its times make no sense");
   return head;
 }
 
 function parsed(line, number) {
-  try { return JSON.parse(line); } catch { throw new RecordingError(number === 1 ? "this is no recording of `bruit sim`: its first line is no JSON" : `line ${number} is no JSON: the file was cut or damaged`); }
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new RecordingError(
+      number === 1
+        ? "this is no recording of `bruit sim`: its first line is no JSON"
+        : `line ${number} is no JSON: the file was cut or damaged`,
+    );
+  }
 }
 
 function take(line, number, recording, tables, ms) {
   const [word, ...rest] = line;
-  const node = (value) => { check(Number.isInteger(value) && value >= 0 && value < recording.n, `line ${number} names a node that is not there`); return value; };
+  const node = (value) => {
+    check(
+      Number.isInteger(value) && value >= 0 && value < recording.n,
+      `line ${number} names a node that is not there`,
+    );
+    return value;
+  };
   switch (word) {
-    case "places": places(rest, recording); break;
-    case "band": recording.bands.push({ begin: rest[0] * ms, end: rest[1] == null ? recording.end : rest[1] * ms, kind: String(rest[2]), what: String(rest[3]) }); break;
-    case "lives": check(even(rest.slice(1)), `line ${number} has columns of unequal length`); tables.lives.push(rest); break;
-    case "links": check(even(rest.slice(1)), `line ${number} has columns of unequal length`); tables.links.push(rest); break;
-    case "wave": recording.waves.push(wave(rest, node, number, ms)); break;
-    case "pin": recording.pins.push({ at: rest[0] * ms, promise: String(rest[1]), node: rest[2], wave: rest[3], what: String(rest[4]) }); break;
+    case "places":
+      places(rest, recording);
+      break;
+    case "band":
+      recording.bands.push({
+        begin: rest[0] * ms,
+        end: rest[1] == null ? recording.end : rest[1] * ms,
+        kind: String(rest[2]),
+        what: String(rest[3]),
+      });
+      break;
+    case "lives":
+      check(even(rest.slice(1)), `line ${number} has columns of unequal length`);
+      tables.lives.push(rest);
+      break;
+    case "links":
+      check(even(rest.slice(1)), `line ${number} has columns of unequal length`);
+      tables.links.push(rest);
+      break;
+    case "wave":
+      recording.waves.push(wave(rest, node, number, ms));
+      break;
+    case "pin":
+      recording.pins.push({
+        at: rest[0] * ms,
+        promise: String(rest[1]),
+        node: rest[2],
+        wave: rest[3],
+        what: String(rest[4]),
+      });
+      break;
     default: // a later version may say more
   }
 }
 
 function places([x, y], recording) {
   check(x?.length === recording.n && y?.length === recording.n, "not every node has a place");
-  for (let node = 0; node < recording.n; node += 1) { recording.x[node] = x[node] / 1000; recording.y[node] = y[node] / 1000; }
+  for (let node = 0; node < recording.n; node += 1) {
+    recording.x[node] = x[node] / 1000;
+    recording.y[node] = y[node] / 1000;
+  }
 }
 
 function wave([at, publisher, bytes, id, after, nodes, from, hops], node, number, ms) {
@@ -116,11 +170,15 @@ function lives(lines, n, ms) {
   const size = lines.reduce((sum, [, after]) => sum + after.length, 0);
   const found = { at: new Float64Array(size), up: new Uint8Array(size), node: new Uint32Array(size) };
   let at = 0;
-  each(lines, ([begin, after, up, node]) => walk(begin, after, (tick, row) => {
-    check(node[row] < n, "a node died that is not there");
-    found.at[at] = tick * ms; found.up[at] = up[row]; found.node[at] = node[row];
-    at += 1;
-  }));
+  each(lines, ([begin, after, up, node]) =>
+    walk(begin, after, (tick, row) => {
+      check(node[row] < n, "a node died that is not there");
+      found.at[at] = tick * ms;
+      found.up[at] = up[row];
+      found.node[at] = node[row];
+      at += 1;
+    }),
+  );
   return found;
 }
 
@@ -130,28 +188,42 @@ function intervals(lines, n, ms) {
   const [end, from, to] = [[], [], []];
   const changes = [];
   const open = new Map();
-  each(lines, ([first, after, up, froms, tos]) => walk(first, after, (tick, row) => {
-    const [a, b] = [froms[row], tos[row]];
-    check(a < n && b < n, "a link names a node that is not there");
-    const name = a * n + b;
-    changes.push(tick * ms);
-    if (up[row]) {
-      const link = begin.push(tick * ms) - 1;
-      end.push(Infinity); from.push(a); to.push(b);
-      const twins = open.get(name);
-      if (twins) twins.push(link);
-      else open.set(name, [link]);
-    } else {
-      const link = open.get(name)?.pop();
-      if (link !== undefined) end[link] = tick * ms;
-    }
-  }));
-  return { n: begin.length, begin: Float64Array.from(begin), end: Float64Array.from(end), from: Uint32Array.from(from), to: Uint32Array.from(to), changes: Float64Array.from(changes) };
+  each(lines, ([first, after, up, froms, tos]) =>
+    walk(first, after, (tick, row) => {
+      const [a, b] = [froms[row], tos[row]];
+      check(a < n && b < n, "a link names a node that is not there");
+      const name = a * n + b;
+      changes.push(tick * ms);
+      if (up[row]) {
+        const link = begin.push(tick * ms) - 1;
+        end.push(Infinity);
+        from.push(a);
+        to.push(b);
+        const twins = open.get(name);
+        if (twins) twins.push(link);
+        else open.set(name, [link]);
+      } else {
+        const link = open.get(name)?.pop();
+        if (link !== undefined) end[link] = tick * ms;
+      }
+    }),
+  );
+  return {
+    n: begin.length,
+    begin: Float64Array.from(begin),
+    end: Float64Array.from(end),
+    from: Uint32Array.from(from),
+    to: Uint32Array.from(to),
+    changes: Float64Array.from(changes),
+  };
 }
 
 function walk(begin, after, step) {
   let tick = begin;
-  for (let row = 0; row < after.length; row += 1) { tick += after[row]; step(tick, row); }
+  for (let row = 0; row < after.length; row += 1) {
+    tick += after[row];
+    step(tick, row);
+  }
 }
 
 const each = (lines, step) => lines.forEach(step);

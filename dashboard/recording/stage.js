@@ -30,10 +30,16 @@ export function Stage({ recording, tools }) {
   const current = recording.waves[wave]?.wave ?? null;
   useEffect(() => drive(player, recording, canvas, current), [player, recording, current]);
   useEffect(() => () => player.hold(), [player]);
-  useEffect(() => { side.current.scrollTop = 0; }, [wave, chosen]);
+  useEffect(() => {
+    side.current.scrollTop = 0;
+  }, [wave, chosen]);
   const choose = (number, play = true) => {
     setWave(number);
-    if (number < 0) { player.hold(); whole(player, recording); return; }
+    if (number < 0) {
+      player.hold();
+      whole(player, recording);
+      return;
+    }
     ranged(player, recording.waves[number].wave, play);
   };
   const pinned = (at) => {
@@ -43,12 +49,20 @@ export function Stage({ recording, tools }) {
     player.seek(pin.at);
     if (Number.isInteger(pin.node)) setChosen(pin.node);
   };
-  const under = useMemo(() => (columns) => (current ? { wave: waveTrack(current, player.begin, player.end, columns) } : tracks(recording, player.begin, player.end, columns)), [recording, current]);
+  const under = useMemo(
+    () => (columns) =>
+      current
+        ? { wave: waveTrack(current, player.begin, player.end, columns) }
+        : tracks(recording, player.begin, player.end, columns),
+    [recording, current],
+  );
   const { head } = recording;
   return html`
     <div class="view-head">
       <h1 tabindex="-1">Recording</h1>
-      <p><${Text} of=${head.scenario} longest=${40} />: <strong><${Text} of=${head.case} longest=${60} /></strong>, ${plural(recording.n, "node")}, <${Text} of=${head.protocol} longest=${20} />, seed ${Number(head.seed)}</p>
+      <p><${Text} of=${head.scenario} longest=${40} />: <strong>
+        <${Text} of=${head.case} longest=${60} /></strong>, ${plural(recording.n, "node")}, <${Text}
+          of=${head.protocol} longest=${20} />, seed ${Number(head.seed)}</p>
       <div class="tools">${tools}</div>
     </div>
     <${LeftOut} head=${head} />
@@ -56,16 +70,24 @@ export function Stage({ recording, tools }) {
       <${Graph} scene=${scene} wave=${current} chosen=${chosen} onChoose=${setChosen} canvas=${canvas}
         label=${`The network of ${recording.n} nodes.`}><${Shapes} states=${["up", "dead"]} /><//>
       <div class="side" ref=${side}>
-        ${chosen >= 0 && html`<${NodeCard} recording=${recording} node=${chosen} wave=${current} player=${player} onChoose=${setChosen} />`}
-        ${current ? html`<${Chosen} recording=${recording} number=${wave} player=${player} onChoose=${choose} onNode=${setChosen} />`
-          : html`<${Bulletins} recording=${recording} onChoose=${choose} />`}
+        ${chosen >= 0 && html`<${NodeCard} recording=${recording} node=${chosen} wave=${current} player=${player}
+          onChoose=${setChosen} />`}
+        ${
+          current
+            ? html`<${Chosen} recording=${recording} number=${wave} player=${player} onChoose=${choose}
+              onNode=${setChosen} />`
+            : html`<${Bulletins} recording=${recording} onChoose=${choose} />`
+        }
         <${PinList} recording=${recording} onPin=${pinned} />
       </div>
-    <${Timeline} player=${player} zero=${current ? current.begin : 0} tracks=${under} bands=${recording.bands} pins=${recording.pins} onPin=${pinned}>
+    <${Timeline} player=${player} zero=${current ? current.begin : 0} tracks=${under} bands=${recording.bands}
+      pins=${recording.pins} onPin=${pinned}>
       ${current && html`<button onClick=${() => choose(-1)}>The whole recording</button>`}
       <span class="bulletin-steps">
-        <button class="square" onClick=${() => choose(step(recording, player, wave, -1))} aria-label="The bulletin before" title="The bulletin before"><${Icon} name="back" /></button>
-        <button class="square" onClick=${() => choose(step(recording, player, wave, 1))} aria-label="The next bulletin" title="The next bulletin"><${Icon} name="next" /></button>
+        <button class="square" onClick=${() => choose(step(recording, player, wave, -1))}
+          aria-label="The bulletin before" title="The bulletin before"><${Icon} name="back" /></button>
+        <button class="square" onClick=${() => choose(step(recording, player, wave, 1))}
+          aria-label="The next bulletin" title="The next bulletin"><${Icon} name="next" /></button>
       </span>
     <//>
     </div>`;
@@ -114,15 +136,22 @@ function step(recording, player, wave, by) {
 
 function Chosen({ recording, number, player, onChoose, onNode }) {
   const { wave, publisher, bytes, id, begin } = recording.waves[number];
-  const alive = useMemo(() => states(recording, wave.end).reduce((n, state) => n + (state !== 3), 0), [recording, wave]);
+  const alive = useMemo(
+    () => states(recording, wave.end).reduce((n, state) => n + (state !== 3), 0),
+    [recording, wave],
+  );
   return html`
     <section class="card" aria-label="The chosen bulletin">
       <div class="card-head">
         <h2>Bulletin ${number}</h2>
-        <button class="quiet square" onClick=${() => onChoose(-1)} aria-label="Back to all bulletins" title="Back to all bulletins"><${Icon} name="close" /></button>
+        <button class="quiet square" onClick=${() => onChoose(-1)} aria-label="Back to all bulletins"
+          title="Back to all bulletins"><${Icon} name="close" /></button>
       </div>
-      <p class="soft"><span class="mono" title=${id}>${id.slice(0, 8)}</span>, ${plural(bytes, "byte")}, at ${momentName(begin, recording.end)}
-        ${publisher >= 0 ? html`, by <button class="link" onClick=${() => onNode(publisher)}>#${publisher}</button>` : ", by an adversary"}</p>
+      <p class="soft">
+        <span class="mono"
+          title=${id}>${id.slice(0, 8)}</span>, ${plural(bytes, "byte")}, at ${momentName(begin, recording.end)}
+        ${publisher >= 0 ? html`, by <button class="link"
+          onClick=${() => onNode(publisher)}>#${publisher}</button>` : ", by an adversary"}</p>
       <${WaveCard} wave=${wave} of=${alive} player=${player} />
     </section>`;
 }
@@ -130,5 +159,6 @@ function Chosen({ recording, number, player, onChoose, onNode }) {
 function LeftOut({ head }) {
   const left = Object.entries(head.left_out ?? {}).filter(([, n]) => n > 0);
   if (left.length === 0) return null;
-  return html`<p class="banner">The recording tells the first part only. Left out: ${left.map(([what, n]) => `${n} ${what}`).join(", ")}.</p>`;
+  return html`<p
+    class="banner">The recording tells the first part only. Left out: ${left.map(([what, n]) => `${n} ${what}`).join(", ")}.</p>`;
 }

@@ -17,7 +17,9 @@ export function tally(wave) {
   return {
     reached: wave.n,
     hops: wave.hops.reduce((most, hops) => Math.max(most, hops), 0),
-    p50: quantile(delays, 0.5), p99: quantile(delays, 0.99), last: delays.at(-1) ?? NaN,
+    p50: quantile(delays, 0.5),
+    p99: quantile(delays, 0.99),
+    last: delays.at(-1) ?? NaN,
   };
 }
 
@@ -35,10 +37,13 @@ export function delayBars(wave, moment = Infinity) {
   const length = wave.end - wave.begin;
   const width = nice(length / BARS);
   const bars = Array.from({ length: Math.max(1, Math.floor(length / width) + 1) }, (_, at) => ({
-    label: String(Number((at * width).toPrecision(6))), n: 0, tone: wave.n ? upTo(wave.at, wave.begin + (at + 0.5) * width) / wave.n : 0,
+    label: String(Number((at * width).toPrecision(6))),
+    n: 0,
+    tone: wave.n ? upTo(wave.at, wave.begin + (at + 0.5) * width) / wave.n : 0,
   }));
   const rows = upTo(wave.at, moment);
-  for (let row = 0; row < rows; row += 1) bars[Math.min(bars.length - 1, Math.floor((wave.at[row] - wave.begin) / width))].n += 1;
+  for (let row = 0; row < rows; row += 1)
+    bars[Math.min(bars.length - 1, Math.floor((wave.at[row] - wave.begin) / width))].n += 1;
   return bars;
 }
 

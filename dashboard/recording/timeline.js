@@ -32,8 +32,12 @@ export function Timeline({ player, zero = 0, tracks, bands = [], pins = [], onPi
   return html`
     <section class="timeline" aria-label="Time">
       <div class="transport">
-        <button class="square" onClick=${() => { player.seek(player.begin); }} aria-label="To the beginning" title="To the beginning"><${Icon} name="start" /></button>
-        <button class="primary square play" onClick=${() => player.toggle()} aria-label=${player.playing ? "Hold" : "Play"} title=${player.playing ? "Hold" : "Play"}><${Icon} name=${player.playing ? "pause" : "play"} /></button>
+        <button class="square" onClick=${() => {
+          player.seek(player.begin);
+        }} aria-label="To the beginning" title="To the beginning"><${Icon} name="start" /></button>
+        <button class="primary square play" onClick=${() => player.toggle()}
+          aria-label=${player.playing ? "Hold" : "Play"} title=${player.playing ? "Hold" : "Play"}><${Icon}
+          name=${player.playing ? "pause" : "play"} /></button>
         <label class="speed"><span class="hidden">Speed</span>
           <select value=${String(player.speed)} onChange=${(event) => player.faster(Number(event.target.value))}>
             ${SPEEDS.map((speed) => html`<option key=${speed} value=${String(speed)}>${speedName(speed)}</option>`)}
@@ -61,11 +65,15 @@ function Readout({ player, zero }) {
   const length = player.end - player.begin;
   useEffect(() => {
     const shown = output.current;
-    const moment = (ms) => { shown.textContent = momentName(ms - zero, length); };
+    const moment = (ms) => {
+      shown.textContent = momentName(ms - zero, length);
+    };
     moment(player.moment);
     return player.listen({ moment });
   }, [player, zero, length]);
-  return html`<span class="readout"><strong class="mono" ref=${output}></strong> <span class="faint">of ${momentName(player.end - zero, length)}</span></span>`;
+  return html`<span class="readout">
+    <strong class="mono" ref=${output}></strong> <span
+      class="faint">of ${momentName(player.end - zero, length)}</span></span>`;
 }
 
 function Slider({ player, zero, length }) {
@@ -87,23 +95,31 @@ function Slider({ player, zero, length }) {
     else return;
     event.preventDefault();
   };
-  return html`<input type="range" class="seek" ref=${input} aria-label="Moment" min=${player.begin} max=${player.end} step="any"
+  return html`<input type="range" class="seek" ref=${input} aria-label="Moment" min=${player.begin} max=${player.end}
+    step="any"
     onInput=${(event) => player.seek(Number(event.target.value))} onKeyDown=${press} />`;
 }
 
 function Pins({ pins, begin, end, onPin }) {
   const groups = grouped(pins, begin, end);
   if (groups.length === 0) return null;
-  return html`<div class="pins">${groups.map((group) => html`
-    <button key=${group.first} style=${{ left: `${((group.at - begin) / Math.max(1e-9, end - begin)) * 100}%` }} onClick=${() => onPin(group.first)}
-      aria-label=${`${plural(group.n, "broken promise")} at ${momentName(group.at, end - begin)}`} title=${pins[group.first].promise}>▼</button>`)}</div>`;
+  return html`<div class="pins">${groups.map(
+    (group) => html`
+    <button key=${group.first} style=${{ left: `${((group.at - begin) / Math.max(1e-9, end - begin)) * 100}%` }}
+      onClick=${() => onPin(group.first)}
+      aria-label=${`${plural(group.n, "broken promise")} at ${momentName(group.at, end - begin)}`} title=${pins[group.first].promise}>▼</button>`,
+  )}</div>`;
 }
 
 function Bands({ bands }) {
   if (bands.length === 0) return null;
   const rows = Math.max(...bands.map((band) => band.lane)) + 1;
-  return html`<ul class="bands" aria-label="Faults" style=${{ height: `${rows * 1.25}rem` }}>${bands.map((band, at) => html`
-    <li key=${at} style=${{ left: `${band.left * 100}%`, width: `${band.width * 100}%`, top: `${band.lane * 1.25}rem` }} title=${`${band.kind}: ${band.what}`}><${Text} of=${`${band.kind} ${band.what}`} longest=${80} /></li>`)}</ul>`;
+  return html`<ul class="bands" aria-label="Faults" style=${{ height: `${rows * 1.25}rem` }}>${bands.map(
+    (band, at) => html`
+    <li key=${at}
+      style=${{ left: `${band.left * 100}%`, width: `${band.width * 100}%`, top: `${band.lane * 1.25}rem` }}
+      title=${`${band.kind}: ${band.what}`}><${Text} of=${`${band.kind} ${band.what}`} longest=${80} /></li>`,
+  )}</ul>`;
 }
 
 function Tracks({ tracks, begin, end }) {
@@ -114,7 +130,10 @@ function Tracks({ tracks, begin, end }) {
     const observer = new ResizeObserver(paint);
     observer.observe(drawn);
     const forget = onTheme(paint);
-    return () => { observer.disconnect(); forget(); };
+    return () => {
+      observer.disconnect();
+      forget();
+    };
   }, [tracks, begin, end]);
   return html`<canvas class="tracks" ref=${canvas} aria-hidden="true"></canvas>`;
 }
@@ -145,5 +164,7 @@ function area(g, values, width, height, colour) {
 function bars(g, values, width, height, colour) {
   g.fillStyle = colour;
   const each = width / values.length;
-  values.forEach((value, at) => { if (value > 0) g.fillRect(at * each, height - Math.max(2, value * height * 0.45), Math.max(1, each - 1), height); });
+  values.forEach((value, at) => {
+    if (value > 0) g.fillRect(at * each, height - Math.max(2, value * height * 0.45), Math.max(1, each - 1), height);
+  });
 }

@@ -14,7 +14,9 @@ function linkTrack(recording, begin, end, columns) {
   const { links } = recording;
   recording.ends ??= Float64Array.from(links.end).sort();
   const at = (moment) => upTo(links.begin, moment) - upTo(recording.ends, moment);
-  return scaled(Float32Array.from({ length: columns }, (_, column) => at(begin + ((column + 0.5) / columns) * (end - begin))));
+  return scaled(
+    Float32Array.from({ length: columns }, (_, column) => at(begin + ((column + 0.5) / columns) * (end - begin))),
+  );
 }
 
 function bulletinTrack(recording, begin, end, columns) {
@@ -28,7 +30,11 @@ function bulletinTrack(recording, begin, end, columns) {
 
 /** For one wave: how many had it at each column of time. */
 export function waveTrack(wave, begin, end, columns) {
-  return scaled(Float32Array.from({ length: columns }, (_, column) => upTo(wave.at, begin + ((column + 1) / columns) * (end - begin))));
+  return scaled(
+    Float32Array.from({ length: columns }, (_, column) =>
+      upTo(wave.at, begin + ((column + 1) / columns) * (end - begin)),
+    ),
+  );
 }
 
 function scaled(values) {
@@ -52,11 +58,13 @@ export function grouped(pins, begin, end, columns = 120) {
 /** Faults that overlap in time lie in lanes under each other. */
 export function lanes(bands, begin, end, most = 3) {
   const ends = [];
-  return bands.filter((band) => band.end > begin && band.begin < end).map((band) => {
-    let lane = ends.findIndex((free) => free <= band.begin);
-    if (lane < 0) lane = ends.length < most ? ends.length : most - 1;
-    ends[lane] = Math.max(ends[lane] ?? 0, band.end);
-    const share = (at) => Math.min(1, Math.max(0, (at - begin) / (end - begin)));
-    return { ...band, lane, left: share(band.begin), width: share(band.end) - share(band.begin) };
-  });
+  return bands
+    .filter((band) => band.end > begin && band.begin < end)
+    .map((band) => {
+      let lane = ends.findIndex((free) => free <= band.begin);
+      if (lane < 0) lane = ends.length < most ? ends.length : most - 1;
+      ends[lane] = Math.max(ends[lane] ?? 0, band.end);
+      const share = (at) => Math.min(1, Math.max(0, (at - begin) / (end - begin)));
+      return { ...band, lane, left: share(band.begin), width: share(band.end) - share(band.begin) };
+    });
 }

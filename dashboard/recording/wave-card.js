@@ -20,13 +20,18 @@ export function WaveCard({ wave, of, player }) {
   const hops = useMemo(() => hopBars(wave, moment), [wave, now]);
   return html`
     <${Figures} items=${[
-      { name: "reached", value: count(now), note: now < all.reached ? `then ${count(all.reached)}` : of ? `of ${count(of)}` : null },
+      {
+        name: "reached",
+        value: count(now),
+        note: now < all.reached ? `then ${count(all.reached)}` : of ? `of ${count(of)}` : null,
+      },
       { name: "half after", value: span(all.p50) },
       { name: "99 % after", value: span(all.p99) },
       { name: "last after", value: span(all.last), note: `${all.hops} hops` },
     ]} />
     <${Scale} wave=${wave} />
-    <${Histogram} title="Deliveries by delay" unit="ms" bars=${delays} every=${Math.ceil(delays.length / 6)} note="ms" />
+    <${Histogram} title="Deliveries by delay" unit="ms" bars=${delays} every=${Math.ceil(delays.length / 6)}
+      note="ms" />
     <${Histogram} title="Deliveries by hops" unit="hops" bars=${hops} every=${Math.ceil(hops.length / 16)} />`;
 }
 
@@ -35,10 +40,20 @@ export function usePaced(player) {
   const [moment, setMoment] = useState(player.moment);
   useEffect(() => {
     let timer = 0;
-    const late = () => { timer = 0; setMoment(player.moment); };
-    const end = player.listen({ moment: () => { timer ||= setTimeout(late, PACE); } });
+    const late = () => {
+      timer = 0;
+      setMoment(player.moment);
+    };
+    const end = player.listen({
+      moment: () => {
+        timer ||= setTimeout(late, PACE);
+      },
+    });
     setMoment(player.moment);
-    return () => { end(); clearTimeout(timer); };
+    return () => {
+      end();
+      clearTimeout(timer);
+    };
   }, [player]);
   return moment;
 }

@@ -7,6 +7,8 @@ addEventListener("message", async ({ data: file }) => {
     const recording = read(await textOf(file));
     postMessage({ recording }, { transfer: buffers(recording) });
   } catch (error) {
-    postMessage({ failed: error instanceof RecordingError ? error.message : `the file cannot be read: ${error.message}` });
+    postMessage({
+      failed: error instanceof RecordingError ? error.message : `the file cannot be read: ${error.message}`,
+    });
   }
 });

@@ -12,9 +12,25 @@ import { Table } from "../parts/table.js";
 import { Id, Text } from "../parts/text.js";
 
 const COLUMNS = [
-  { key: "who", name: "who", by: (one) => one.id ?? one.address, show: (one) => (one.id ? html`<${Id} of=${one.id} />` : html`<${Text} of=${one.address} longest=${60} />`) },
-  { key: "reason", name: "why", by: (one) => one.reason, show: (one) => html`<${Text} of=${one.reason} longest=${120} />` },
-  { key: "until", name: "for another", number: true, by: (one) => one.until_ms, show: (one) => span(Math.max(0, one.until_ms - Date.now())) },
+  {
+    key: "who",
+    name: "who",
+    by: (one) => one.id ?? one.address,
+    show: (one) => (one.id ? html`<${Id} of=${one.id} />` : html`<${Text} of=${one.address} longest=${60} />`),
+  },
+  {
+    key: "reason",
+    name: "why",
+    by: (one) => one.reason,
+    show: (one) => html`<${Text} of=${one.reason} longest=${120} />`,
+  },
+  {
+    key: "until",
+    name: "for another",
+    number: true,
+    by: (one) => one.until_ms,
+    show: (one) => span(Math.max(0, one.until_ms - Date.now())),
+  },
 ];
 
 export function DefenceView() {
@@ -22,7 +38,8 @@ export function DefenceView() {
   const series = useAnswer("/v1/series?range=1h", 4000);
   const status = useAnswer("/v1/status");
   return html`
-    <div class="view-head"><h1 tabindex="-1">Defence</h1><p>What was refused, what is asked for, who was turned away.</p></div>
+    <div class="view-head"><h1 tabindex="-1">Defence</h1>
+      <p>What was refused, what is asked for, who was turned away.</p></div>
     <${Answered} answer=${status} lines=${2}>${({ warnings }) => html`<${Warnings} warnings=${warnings} />`}<//>
     <${Answered} answer=${defence} lines=${6}>${(data) => html`<${Told} defence=${data} />`}<//>
     <${Answered} answer=${series}>${(answer) => html`<${Curves} answer=${answer} />`}<//>`;
@@ -30,7 +47,9 @@ export function DefenceView() {
 
 function Warnings({ warnings }) {
   if (warnings.length === 0) return null;
-  return html`<ul class="list">${warnings.map((one, at) => html`<li key=${at} class="banner"><div><strong><${Text} of=${one.text} longest=${300} /></strong> <span class="soft"><${Text} of=${one.fix} longest=${300} /></span></div></li>`)}</ul>`;
+  return html`<ul class="list">${warnings.map((one, at) => html`<li key=${at} class="banner"><div><strong>
+    <${Text} of=${one.text} longest=${300} /></strong> <span class="soft">
+    <${Text} of=${one.fix} longest=${300} /></span></div></li>`)}</ul>`;
 }
 
 function Told({ defence }) {
@@ -40,22 +59,34 @@ function Told({ defence }) {
   return html`
     <${Figures} items=${[
       { name: "refused since the start", value: count(sum) },
-      { name: "price asked for now", value: `×${2 ** floor}`, note: floor === 0 ? "of the network's" : "of the network's: the node is under load" },
+      {
+        name: "price asked for now",
+        value: `×${2 ** floor}`,
+        note: floor === 0 ? "of the network's" : "of the network's: the node is under load",
+      },
       ...(challenges == null ? [] : [{ name: "challenges", value: count(challenges) }]),
       { name: "turned away for now", value: count(discouraged.length) },
     ]} />
     <div class="charts">
       <section class="card" aria-label="Refused by reason"><div class="card-head"><h2>Refused, by reason</h2></div>
-        ${rows.length === 0 ? html`<p class="soft">Nothing was refused.</p>` : html`<${Bars} rows=${rows.map((one) => ({ key: one.reason, name: html`<${Text} of=${one.reason.replaceAll("_", " ")} longest=${40} />`, n: one.n }))} />`}</section>
-      <section class="card" aria-label="Turned away"><div class="card-head"><h2>Turned away</h2><span class="faint">for breaking the protocol</span></div>
-        ${discouraged.length === 0 ? html`<p class="soft">Nobody. A peer that breaks the protocol is not linked to for a day.</p>` : html`<${Table} label="Turned away" rows=${discouraged} id=${(one) => one.id ?? one.address} columns=${COLUMNS} sort="until" down />`}</section>
+        ${rows.length === 0 ? html`<p class="soft">Nothing was refused.</p>` : html`<${Bars}
+          rows=${rows.map((one) => ({ key: one.reason, name: html`<${Text} of=${one.reason.replaceAll("_", " ")}
+          longest=${40} />`, n: one.n }))} />`}</section>
+      <section class="card" aria-label="Turned away"><div class="card-head"><h2>Turned away</h2>
+        <span class="faint">for breaking the protocol</span></div>
+        ${discouraged.length === 0 ? html`<p
+          class="soft">Nobody. A peer that breaks the protocol is not linked to for a day.</p>` : html`<${Table}
+          label="Turned away" rows=${discouraged} id=${(one) => one.id ?? one.address} columns=${COLUMNS}
+          sort="until" down />`}</section>
     </div>`;
 }
 
 function Curves({ answer }) {
   const at = useMemo(() => times(answer), [answer]);
   return html`<div class="charts">
-    <${Chart} title="Price asked for, as a power of two" times=${at} steps series=${[{ label: "power", values: curve(answer, "floor_log2") }]} />
-    <${Chart} title="Refused, each second" times=${at} series=${[{ label: "refused", values: curve(answer, "refused_per_s") }]} />
+    <${Chart} title="Price asked for, as a power of two" times=${at} steps
+      series=${[{ label: "power", values: curve(answer, "floor_log2") }]} />
+    <${Chart} title="Refused, each second" times=${at}
+      series=${[{ label: "refused", values: curve(answer, "refused_per_s") }]} />
   </div>`;
 }

@@ -17,23 +17,38 @@ export function RecordingView() {
       store.set({ recording: await open(file), recordingName: file.name, recordingBegun: begun });
       setState({});
     } catch (error) {
-      setState({ failed: { message: `${file.name}: ${error.message}`, fix: "open a file recording-*.jsonl.gz that bruit sim wrote" } });
+      setState({
+        failed: {
+          message: `${file.name}: ${error.message}`,
+          fix: "open a file recording-*.jsonl.gz that bruit sim wrote",
+        },
+      });
     }
   };
-  const drop = (event) => { event.preventDefault(); void take(event.dataTransfer.files[0]); };
+  const drop = (event) => {
+    event.preventDefault();
+    void take(event.dataTransfer.files[0]);
+  };
   return html`
     <div class="drop" onDragOver=${(event) => event.preventDefault()} onDrop=${drop}>
-      ${recording && !state.opening && !state.failed
-        ? html`<${Stage} key=${recording.head.trace} recording=${recording} tools=${html`<${Picker} onFile=${take} label="Open another" />`} />`
-        : html`<${Door} state=${state} onFile=${take} />`}
+      ${
+        recording && !state.opening && !state.failed
+          ? html`<${Stage} key=${recording.head.trace} recording=${recording} tools=${html`<${Picker} onFile=${take}
+            label="Open another" />`} />`
+          : html`<${Door} state=${state} onFile=${take} />`
+      }
     </div>`;
 }
 
 function Door({ state, onFile }) {
   return html`
-    <div class="view-head"><h1 tabindex="-1">Recording</h1><p>What happened in a simulated network, looked at in time.</p></div>
+    <div class="view-head"><h1 tabindex="-1">Recording</h1>
+      <p>What happened in a simulated network, looked at in time.</p></div>
     ${state.failed && html`<${Failed} failure=${state.failed} />`}
-    ${state.opening ? html`<p class="soft">Reading ${state.opening} …</p><${Loading} lines=${6} />` : html`
+    ${
+      state.opening
+        ? html`<p class="soft">Reading ${state.opening} …</p><${Loading} lines=${6} />`
+        : html`
       <div class="empty door">
         <h2>Open a recording</h2>
         <p>Choose a file, or drop it here. It is read in this browser and goes nowhere.</p>
@@ -41,12 +56,18 @@ function Door({ state, onFile }) {
         <p class="soft">Make one with a simulation:</p>
         <pre class="command">bruit sim dissemination --out DIR</pre>
         <p class="soft">then open <code>DIR/recording-1-rootcast.jsonl.gz</code>. <code>bruit sim list</code> names the scenarios: attacks, partitions, churn and others.</p>
-      </div>`}`;
+      </div>`
+    }`;
 }
 
 function Picker({ onFile, label, primary = false }) {
   const input = useRef(null);
   return html`
-    <input class="hidden" type="file" accept=".gz,.jsonl" tabindex="-1" aria-hidden="true" ref=${input} onChange=${(event) => { void onFile(event.target.files[0]); event.target.value = ""; }} />
+    <input class="hidden" type="file" accept=".gz,.jsonl" tabindex="-1" aria-hidden="true" ref=${input} onChange=${(
+      event,
+    ) => {
+      void onFile(event.target.files[0]);
+      event.target.value = "";
+    }} />
     <button class=${primary ? "primary" : ""} onClick=${() => input.current.click()}>${label}</button>`;
 }
