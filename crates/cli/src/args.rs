@@ -58,6 +58,8 @@ impl Global {
 pub(crate) enum Command {
     /// Run a node
     Run(cmd::run::Run),
+    /// Run a node that is a seed: newcomers register with it and find others by it
+    Seed(cmd::seed::Seed),
     /// Write a commented configuration file
     Init(cmd::init::Init),
     /// Show this node's id, addresses, ticket and author keys
@@ -132,6 +134,17 @@ pub(crate) enum Command {
     Man(cmd::man::Man),
 }
 
+impl Command {
+    /// Whether it runs a node, with a log of its own.
+    pub(crate) fn is_daemon(&self) -> bool {
+        match self {
+            Self::Run(_) => true,
+            Self::Seed(seed) => seed.is_daemon(),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -177,9 +190,6 @@ mod tests {
     #[test]
     fn what_does_not_work_yet_is_unknown() {
         let lines = [
-            "bruit run --seeds x",
-            "bruit run --discover lan",
-            "bruit run --chatter 3",
             "bruit pub --mode fast news x",
             "bruit gateway dave",
             "bruit top",

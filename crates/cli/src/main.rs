@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod config;
 mod descriptors;
+mod exercise;
 mod failure;
 mod folder;
 mod input;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     if !matches!(cli.command, Command::Sim(_)) {
         memory::take_small_pages();
     }
-    if matches!(cli.command, Command::Run(_) | Command::Id(_)) {
+    if cli.command.is_daemon() || matches!(cli.command, Command::Id(_)) {
         secrecy::close();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

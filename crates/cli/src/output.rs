@@ -121,6 +121,13 @@ pub(crate) fn ago(ms: u64) -> String {
     span(now.saturating_sub(ms / 1_000))
 }
 
+/// How long until `ms`, milliseconds since 1970.
+pub(crate) fn ahead(ms: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    span((ms / 1_000).saturating_sub(now))
+}
+
 /// Seconds as people read them.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {

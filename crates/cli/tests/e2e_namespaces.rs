@@ -449,3 +449,64 @@ fn a_slow_line_to_one_node_slows_no_other() {
         .unwrap();
     assert_each_once([&inboxes[slow]], &bodies, Duration::from_mins(1));
 }
+
+/// Two nodes on one line, told of nobody and started with `args`; what goes out to many is counted.
+fn on_a_line(args: &[&str]) -> Result<(Village, Vec<Daemon>), String> {
+    let village = Village::new(2)?;
+    for node in &village.nodes {
+        // The kernel has a word of its own for IPv6 neighbours.
+        node.call("sysctl -qw net.ipv6.conf.all.disable_ipv6=1")?;
+        node.call("ip route add default dev eth0")?;
+        node.nft(
+            "table ip watch {
+               chain out {
+                 type filter hook output priority 0;
+                 ip daddr 224.0.0.0/4 counter comment \"multicast\"
+               }
+             }",
+        )?;
+    }
+    let start = |(number, node): (usize, &Namespace)| {
+        let listen = format!("{}:7447", address(number));
+        node.start(&[&["--price", "0", "--listen", &listen], args].concat())
+    };
+    let daemons = village.nodes.iter().enumerate().map(start).collect();
+    Ok((village, daemons))
+}
+
+/// Whether a node of [`on_a_line`] has sent any packet to many.
+fn has_sent_multicast(node: &Namespace) -> bool {
+    let rules = node.call("nft list table ip watch").unwrap();
+    let line = rules.lines().find(|line| line.contains("multicast"));
+    !line.unwrap().contains("packets 0 ")
+}
+
+#[test]
+fn with_discovery_two_nodes_on_a_line_that_know_of_nobody_link_within_five_seconds() {
+    let name = "with_discovery_two_nodes_on_a_line_that_know_of_nobody_link_within_five_seconds";
+    let (village, daemons) = match on_a_line(&["--discover", "lan"]) {
+        Ok(line) => line,
+        Err(why) => return skip(name, &why),
+    };
+    let start = Instant::now();
+    for daemon in &daemons {
+        daemon.wait_for_links(1);
+    }
+    println!("linked {:?} after the second was ready", start.elapsed());
+    assert!(start.elapsed() <= Duration::from_secs(5));
+    assert!(village.nodes.iter().all(has_sent_multicast), "it counts");
+}
+
+#[test]
+fn without_discovery_not_one_multicast_packet_leaves() {
+    let name = "without_discovery_not_one_multicast_packet_leaves";
+    let (village, daemons) = match on_a_line(&[]) {
+        Ok(line) => line,
+        Err(why) => return skip(name, &why),
+    };
+    std::thread::sleep(Duration::from_secs(4));
+    for (node, daemon) in village.nodes.iter().zip(&daemons) {
+        assert_eq!(daemon.json(&["peers"]), serde_json::json!([]));
+        assert!(!has_sent_multicast(node));
+    }
+}

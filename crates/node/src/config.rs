@@ -9,7 +9,7 @@ use bruit_core::id::NodeId;
 use bruit_core::limits;
 use bruit_core::network::Network;
 use bruit_core::work::Price;
-use bruit_core::{broadcast, membership, outbox, reconcile};
+use bruit_core::{broadcast, membership, outbox, reconcile, seeds};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, ParseAccessError};
@@ -19,6 +19,11 @@ use crate::letters::{Acknowledge, Rules};
 
 /// The port tried first when no address to listen on is given.
 pub const DEFAULT_PORT: u16 = 7447;
+
+/// How often system 004 asks a neighbour whether it is there.
+pub(crate) const ASSIGNMENT_PROBE_EVERY: Duration = Duration::from_secs(13);
+/// Answers missed in a row after which it takes a neighbour for dead.
+const ASSIGNMENT_PROBE_MISSES: u32 = 3;
 
 /// What a node can be told. Every field has a default that suits a node on the internet.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +37,13 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Nodes to link to from the start.
     pub join: Vec<PeerSpec>,
+    /// Registries of nodes to register with and to ask for others, at most 16. None of them is relied on:
+    /// a node is found by two, and the network goes on without any.
+    pub seeds: Vec<PeerSpec>,
+    /// Whether nodes are looked for on the local network, by multicast packets.
+    pub discover: bool,
+    /// Whether this node is such a registry.
+    pub is_seed: bool,
     /// The network's name. Nodes of other names are strangers. Default `main`.
     pub network: String,
     /// The network's secret, if it is private.
@@ -42,6 +54,12 @@ pub struct Config {
     pub max_work_bits: u8,
     /// The rules for a kind of network.
     pub profile: Profile,
+    /// How often a silent neighbour is asked whether it is there. None: every 5 s, in the profile
+    /// `assignment` every 13 s.
+    pub probe_every: Option<Duration>,
+    /// Answers missed in a row after which others are asked about a neighbour. None: 1, in the profile
+    /// `assignment` 3.
+    pub probe_misses: Option<u32>,
     /// Link only to the nodes of `join`, not to those they tell of.
     pub static_peers: bool,
     /// Whether links and the ways of bulletins are told to those who share theirs: everybody of the network
@@ -72,11 +90,16 @@ impl Default for Config {
             passphrase: None,
             listen: None,
             join: Vec::new(),
+            seeds: Vec::new(),
+            discover: false,
+            is_seed: false,
             network: "main".to_owned(),
             secret: None,
             price: Price::DEFAULT.get(),
             max_work_bits: 26,
             profile: Profile::Wan,
+            probe_every: None,
+            probe_misses: None,
             static_peers: false,
             share_topology: None,
             store_limit_bytes: 1 << 30,
@@ -176,6 +199,7 @@ impl Config {
             Profile::Lan => core.membership.private_exempt = true,
             Profile::Local => {
                 core.membership = membership::Config::local();
+                core.seeds = seeds::Config::local();
                 core.broadcast = broadcast::Config {
                     recent_bytes_max: 4 << 20,
                     ..broadcast::Config::default()
@@ -191,9 +215,22 @@ impl Config {
             }
             Profile::Assignment => {
                 core.membership.private_exempt = true;
-                core.liveness.idle = Duration::from_secs(13);
-                core.liveness.misses = 3;
+                core.liveness.idle = ASSIGNMENT_PROBE_EVERY;
+                core.liveness.misses = ASSIGNMENT_PROBE_MISSES;
+                core.liveness.suspicion_min = Duration::from_secs(1);
+                core.liveness.suspicion_max = Duration::from_secs(2);
             }
+        }
+        core.seeds.registry = self.is_seed;
+        if let Some(every) = self.probe_every {
+            core.liveness.idle = every;
+        }
+        if let Some(misses) = self.probe_misses {
+            core.liveness.misses = misses;
+        }
+        if self.profile == Profile::Assignment {
+            // It asks at its pace whatever was missed.
+            core.liveness.miss_pause = core.liveness.idle;
         }
         if self.static_peers {
             core.membership.only =

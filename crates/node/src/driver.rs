@@ -86,6 +86,8 @@ pub(crate) struct Driver {
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     pub(crate) recorder: Option<Recorder>,
+    /// Whether the log says of each neighbour what system 004 prints: what it missed, and that it is dead.
+    pub(crate) is_telling: bool,
     pub(crate) state: State,
 }
 

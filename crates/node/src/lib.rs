@@ -30,6 +30,7 @@
 mod access;
 mod address;
 mod config;
+mod discovery;
 mod draft;
 mod driver;
 mod files;
@@ -69,6 +70,7 @@ pub use bruit_core::bundle;
 pub use bruit_core::event::Verdict;
 pub use bruit_core::id::{AuthorId, BulletinId, ContentId, NodeId, ParseIdError, TopicId};
 pub use bruit_core::letters::LetterId;
+pub use bruit_core::limits::SEEDS_LISTED_MAX;
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use files::{File, FileError};

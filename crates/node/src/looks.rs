@@ -6,8 +6,10 @@ use std::time::Duration;
 use bruit_core::engine::Engine;
 use bruit_core::id::NodeId;
 use bruit_core::link::{self, PeerAddress};
+use bruit_core::liveness::Suspicion;
 use bruit_core::membership::{LinkView, MemberState};
 use bruit_core::network::Network;
+use bruit_core::seeds::SeedState;
 use bruit_core::time::{Mono, Now, Wall};
 
 use crate::address::PeerSpec;
@@ -138,6 +140,7 @@ pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Pe
             score: 0.0,
             state: view::LinkState::Connecting,
             reason: None,
+            suspected_by: Vec::new(),
         }));
     }
     peers
@@ -152,10 +155,11 @@ fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
         .get(&link.link)
         .copied()
         .unwrap_or_default();
-    let (state, reason) = match (link.established, link.suspect) {
-        (false, _) => (view::LinkState::Connecting, None),
-        (true, true) => (view::LinkState::Suspect, Some("does not answer".to_owned())),
-        (true, false) => (view::LinkState::Up, None),
+    let suspicion = looks.engine.liveness().suspicion(link.link, looks.now);
+    let state = match (link.established, link.suspect) {
+        (false, _) => view::LinkState::Connecting,
+        (true, true) => view::LinkState::Suspect,
+        (true, false) => view::LinkState::Up,
     };
     view::Peer {
         id: link.peer,
@@ -174,7 +178,56 @@ fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
         bytes_out,
         score: 0.0,
         state,
-        reason,
+        reason: suspicion.as_ref().map(suspected_because),
+        suspected_by: suspicion.map_or_else(Vec::new, |suspicion| {
+            let all = std::iter::once(looks.engine.me()).chain(&suspicion.denied);
+            all.map(ToString::to_string).collect()
+        }),
+    }
+}
+
+/// Why a neighbour is suspected, in words.
+fn suspected_because(suspicion: &Suspicion) -> String {
+    let (denied, seconds) = (suspicion.denied.len(), suspicion.age.as_secs());
+    let asked = denied + suspicion.silent;
+    let others = match asked {
+        0 => "there was nobody else to ask".to_owned(),
+        _ => format!("{denied} of {asked} neighbours that were asked do not hear of it either"),
+    };
+    format!("does not answer, suspected for {seconds} s: {others}")
+}
+
+/// The registries this node has to do with.
+pub(crate) fn seeds(looks: &Looks<'_>) -> view::Seeds {
+    let (room, now) = (looks.engine.seeds(), looks.now);
+    let address = |at: &PeerAddress| PeerSpec::at(at.id, &at.addresses);
+    let until = |left| now.wall.plus(left).as_millis();
+    let leases = room.leases(now).map(|lease| view::Lease {
+        id: lease.address.id,
+        address: address(&lease.address),
+        lease_until_ms: until(lease.left),
+        state: if lease.is_probed {
+            view::LeaseState::Suspect
+        } else {
+            view::LeaseState::Alive
+        },
+    });
+    let seeds = room.seeds(now).map(|seed| view::Seed {
+        id: seed.address.id,
+        address: address(&seed.address),
+        lease_until_ms: seed.left.map(until),
+        state: match seed.state {
+            SeedState::Registered => view::SeedState::Registered,
+            SeedState::Asked => view::SeedState::Asked,
+            SeedState::Refused => view::SeedState::Refused,
+            SeedState::Waiting => view::SeedState::Waiting,
+            SeedState::Failed => view::SeedState::Failed,
+        },
+    });
+    view::Seeds {
+        registry: room.is_registry(),
+        leases: leases.collect(),
+        seeds: seeds.collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the engine tells the application: words for the log, answers for those who wait.
 
 use bruit_core::event::{Difference, Notice};
+use bruit_core::link::CloseReason;
 use tracing::{debug, info, warn};
 
 use crate::driver::Driver;
@@ -18,7 +19,34 @@ impl Driver {
                 self.hub.linked();
                 self.on_linked(&peer);
             }
+            Notice::Unlinked {
+                peer,
+                reason: CloseReason::Dead,
+                ..
+            } if self.is_telling => {
+                info!(peer = %peer, "dead node: it does not answer");
+            }
+            Notice::Unlinked {
+                peer,
+                reason: CloseReason::Quit,
+                ..
+            } if self.is_telling => {
+                info!(peer = %peer, "dead node: it said goodbye");
+            }
             Notice::Unlinked { peer, reason, .. } => debug!(peer = %peer, %reason, "unlinked"),
+            Notice::Missed { peer, misses } if self.is_telling => {
+                info!(peer = %peer, misses, "liveness request not answered");
+            }
+            Notice::Missed { peer, misses } => debug!(peer = %peer, misses, "a ping was missed"),
+            Notice::Suspected { peer } => info!(peer = %peer, "suspected: nobody hears of it"),
+            Notice::Reported { seed, nodes } => {
+                for peer in nodes {
+                    info!(peer = %peer, seed = %seed, "reported a dead node to a seed");
+                }
+            }
+            Notice::Dropped { peer } => {
+                info!(peer = %peer, "dropped a registration: the node does not answer");
+            }
             Notice::Stranger { peer, difference } => {
                 let ours = self.engine.network();
                 let (what, fix) = explain(difference, ours.name());

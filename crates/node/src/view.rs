@@ -152,6 +152,10 @@ pub struct Peer {
     pub state: LinkState,
     /// Why it is closing or suspected, where it is.
     pub reason: Option<String>,
+    /// Who takes the peer for dead, where it is suspected: this node, and those of its neighbours that it
+    /// asked and that do not hear of the peer either.
+    #[serde(default)]
+    pub suspected_by: Vec<String>,
 }
 
 /// Who opened a link.
@@ -223,6 +227,80 @@ pub enum MemberState {
     Dead,
     /// In the address book, not heard of yet.
     Known,
+}
+
+/// The registries this node has to do with.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seeds {
+    /// Whether this node is one.
+    pub registry: bool,
+    /// What it keeps, if it is one.
+    pub leases: Vec<Lease>,
+    /// Those on its own list.
+    pub seeds: Vec<Seed>,
+}
+
+/// One record that a registry keeps.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Whose.
+    #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub id: NodeId,
+    /// Where the node is.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub address: Option<PeerSpec>,
+    /// Until when it is kept if it is not renewed.
+    pub lease_until_ms: u64,
+    /// How it stands.
+    pub state: LeaseState,
+}
+
+/// How a node stands that is registered here.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseState {
+    /// Nobody says otherwise.
+    Alive,
+    /// It was reported dead, and is being probed.
+    Suspect,
+}
+
+/// One registry of this node's list.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seed {
+    /// Which.
+    #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub id: NodeId,
+    /// Where it is.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub address: Option<PeerSpec>,
+    /// Until when it keeps this node's record if that is not renewed; none while it does not keep it.
+    pub lease_until_ms: Option<u64>,
+    /// How this node stands with it.
+    pub state: SeedState,
+}
+
+/// How a node stands with a registry.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeedState {
+    /// It keeps our record.
+    Registered,
+    /// It answers; others keep our record.
+    Asked,
+    /// It answers, and does not keep our record: it is no seed, or full.
+    Refused,
+    /// It has not answered yet.
+    Waiting,
+    /// It did not answer when it was last tried.
+    Failed,
 }
 
 /// One topic with a subscriber here.
@@ -525,6 +603,7 @@ mod tests {
             score: 0.0,
             state: LinkState::Up,
             reason: None,
+            suspected_by: Vec::new(),
         };
         let value = to_value(&peer).unwrap();
         let mut promised = [
@@ -539,6 +618,7 @@ mod tests {
             "score",
             "state",
             "reason",
+            "suspected_by",
         ];
         promised.sort_unstable();
         assert_eq!(keys(&value), promised);
@@ -558,6 +638,16 @@ mod tests {
             keys(&to_value(member).unwrap()),
             ["address", "id", "last_seen_ms", "state"]
         );
+
+        let lease = Lease {
+            id,
+            address: PeerSpec::at(id, &["127.0.0.1:7447".parse().unwrap()]),
+            lease_until_ms: 9,
+            state: LeaseState::Alive,
+        };
+        let value = to_value(lease).unwrap();
+        assert_eq!(keys(&value), ["address", "id", "lease_until_ms", "state"]);
+        assert_eq!(value["state"], "alive");
 
         let topic = Topic {
             topic: "news".into(),

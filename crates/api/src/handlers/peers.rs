@@ -83,6 +83,11 @@ pub(crate) async fn members(State(app): State<App>) -> Result<Json<Vec<view::Mem
     Ok(Json(members))
 }
 
+pub(crate) async fn seeds(State(app): State<App>) -> Result<Json<view::Seeds>, ApiError> {
+    let seeds = app.node.seeds().await;
+    seeds.map(Json).ok_or_else(ApiError::closed)
+}
+
 fn spec(text: &str) -> Result<PeerSpec, ApiError> {
     text.parse().map_err(|error: ParseAddressError| {
         let message = format!("address `{}`: {error}", text.escape_debug());

@@ -442,6 +442,19 @@ pub(super) static TABLE: &[Route] = {
         ),
         route(
             Get,
+            "/v1/seeds",
+            Read,
+            |verb| on(verb, peers::seeds),
+            |it| {
+                it.named(
+                    "seeds",
+                    "The registries this node has to do with, and what it keeps as one",
+                )
+                .answers::<view::Seeds>()
+            },
+        ),
+        route(
+            Get,
             "/v1/topology",
             Read,
             |verb| on(verb, topology::topology),

@@ -29,6 +29,7 @@ pub(crate) mod peers;
 pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod run;
+pub(crate) mod seed;
 pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
@@ -58,7 +59,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     // A daemon's level is a setting among others, and its log also goes to a file.
     if let Some(level) = &global.log
-        && !matches!(cli.command, Command::Run(_) | Command::Config(_))
+        && !cli.command.is_daemon()
+        && !matches!(cli.command, Command::Config(_))
     {
         Logs::start(level, None)?;
     }
@@ -66,6 +68,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Run(command) => command.run(&global).await,
         Command::Init(command) => command.run(&global),
         Command::Id(command) => command.run(&global).await,
+        Command::Seed(command) => command.run(&global).await,
         Command::Status(command) => command.run(&global).await,
         Command::Peers(command) => command.run(&global).await,
         Command::Members(command) => command.run(&global).await,

@@ -94,6 +94,10 @@ fn one(peer: &Peer) -> String {
         ("score", format!("{:.1}", peer.score)),
         ("state", state(peer.state).to_owned()),
         ("reason", or_dash(peer.reason.clone())),
+        ("suspected by", {
+            let by = peer.suspected_by.join(", ");
+            or_dash((!by.is_empty()).then_some(by))
+        }),
     ])
 }
 

@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::config::flags::Flags;
 use crate::config::{Loaded, Sources, Value};
 use crate::descriptors;
+use crate::exercise::Exercise;
 use crate::failure::{Exit, Failure};
 use crate::folder::{Folder, quoted};
 use crate::logs::Logs;
@@ -71,12 +72,19 @@ struct Ready {
 
 impl Run {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        self.run_as(global, false).await
+    }
+
+    /// Runs the node, as a seed if `is_seed`.
+    pub(crate) async fn run_as(&self, global: &Global, is_seed: bool) -> Result<(), Failure> {
         let folder = global.folder()?;
         let flags = self.flags.given(global.log.as_deref());
         let sources = Sources::new(&folder, self.config.as_deref(), flags);
         let loaded = sources.load()?;
         let mut config = loaded.node((!self.ephemeral).then(|| folder.path()))?;
         config.record.clone_from(&self.record);
+        config.is_seed = is_seed;
+        let exercise = Exercise::of(&config, loaded.chatter());
         folder.create()?;
         let log_file = (!self.ephemeral).then(|| folder.log());
         let logs = Logs::start(&loaded.settings.log.level, log_file.as_deref())?;
@@ -96,6 +104,7 @@ impl Run {
         };
         let ready = Ready::new(&node, &api)?;
         ready.print(global.json, &folder, &loaded);
+        exercise.start(&node);
         let mut running = Running {
             node,
             json: global.json,

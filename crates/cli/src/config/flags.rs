@@ -12,6 +12,12 @@ pub(crate) struct Flags {
     /// Nodes to link to: NODEID@HOST:PORT, or tickets
     #[arg(long, value_name = "ADDRESS", num_args = 1..)]
     join: Vec<String>,
+    /// Seeds to register with and to ask for other nodes: NODEID@HOST:PORT, or tickets
+    #[arg(long, value_name = "ADDRESS", num_args = 1..)]
+    seeds: Vec<String>,
+    /// Look for nodes on the local network: lan. Nothing is sent out without it
+    #[arg(long, value_name = "WHERE")]
+    discover: Option<String>,
     /// The network's name [default: main]
     #[arg(long, value_name = "NAME")]
     network: Option<String>,
@@ -42,6 +48,18 @@ pub(crate) struct Flags {
     /// wan, lan, local or assignment [default: wan]
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Publish so many messages on the topic `chatter`, one each five seconds
+    #[arg(long, value_name = "N")]
+    chatter: Option<String>,
+    /// The time before each of these messages [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    chatter_every: Option<String>,
+    /// How often a silent neighbour is asked whether it is there [default: 5s; 13s in the profile assignment]
+    #[arg(long, value_name = "TIME")]
+    probe_every: Option<String>,
+    /// Answers missed in a row after which others are asked about it [default: 1; 3 in the profile assignment]
+    #[arg(long, value_name = "N")]
+    probe_misses: Option<String>,
     /// Link only to the --join addresses
     #[arg(long = "static")]
     fixed: bool,
@@ -75,6 +93,12 @@ impl Flags {
         let all = [
             ("--listen", self.listen.clone()),
             ("--join", list(&self.join)),
+            ("--seeds", list(&self.seeds)),
+            ("--discover", self.discover.clone()),
+            ("--chatter", self.chatter.clone()),
+            ("--chatter-every", self.chatter_every.clone()),
+            ("--probe-every", self.probe_every.clone()),
+            ("--probe-misses", self.probe_misses.clone()),
             ("--network", self.network.clone()),
             ("--secret", self.secret.clone()),
             ("--price", self.price.clone()),

@@ -109,7 +109,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Every setting, sections together.
-pub(crate) static KEYS: [Key; 20] = [
+pub(crate) static KEYS: [Key; 26] = [
     Key {
         section: "network",
         name: "name",
@@ -165,6 +165,16 @@ pub(crate) static KEYS: [Key; 20] = [
     },
     Key {
         section: "node",
+        name: "discover",
+        kind: Kind::Text,
+        flag: "--discover",
+        about: "Where to look for other nodes without being told: lan sends multicast packets on the local network.\nWithout it nobody is contacted who was not named.",
+        example: "\"lan\"",
+        check: discovery_word,
+        default: |_| None,
+    },
+    Key {
+        section: "node",
         name: "profile",
         kind: Kind::Text,
         flag: "--profile",
@@ -192,6 +202,59 @@ pub(crate) static KEYS: [Key; 20] = [
         example: "",
         check: anything,
         default: |config| Some(Value::Number(config.max_work_bits.into())),
+    },
+    Key {
+        section: "seeds",
+        name: "addresses",
+        kind: Kind::List,
+        flag: "--seeds",
+        about: "Seeds to register with and to ask for other nodes, at most 16: NODEID@HOST:PORT, or tickets of nodes\nstarted with `bruit seed`. The network goes on without them.",
+        example: "",
+        check: peer,
+        default: |_| Some(Value::List(Vec::new())),
+    },
+    Key {
+        section: "liveness",
+        name: "interval",
+        kind: Kind::Text,
+        flag: "--probe-every",
+        about: "How often a silent neighbour is asked whether it is there. Without it: 5s; 13s in the profile assignment.",
+        example: "\"5s\"",
+        check: duration,
+        default: |_| None,
+    },
+    Key {
+        section: "liveness",
+        name: "misses",
+        kind: Kind::Number { min: 1, max: 100 },
+        flag: "--probe-misses",
+        about: "Answers missed in a row after which others are asked about a neighbour. Without it: 1; 3 in the profile\nassignment.",
+        example: "1",
+        check: anything,
+        default: |_| None,
+    },
+    Key {
+        section: "chatter",
+        name: "messages",
+        kind: Kind::Number {
+            min: 0,
+            max: 1_000_000,
+        },
+        flag: "--chatter",
+        about: "Messages that the node publishes by itself on the topic `chatter`, as the p2p-messaging exercise asks for.",
+        example: "",
+        check: anything,
+        default: |_| Some(Value::Number(0)),
+    },
+    Key {
+        section: "chatter",
+        name: "interval",
+        kind: Kind::Text,
+        flag: "--chatter-every",
+        about: "The time before each of these messages.",
+        example: "",
+        check: duration,
+        default: |_| Some(Value::Text("5s".to_owned())),
     },
     Key {
         section: "store",
@@ -366,6 +429,14 @@ fn peer(text: &str) -> Result<(), Wrong> {
             ParseAddressError::FIX,
         )),
     }
+}
+
+fn discovery_word(text: &str) -> Result<(), Wrong> {
+    if text == "lan" {
+        return Ok(());
+    }
+    let what = format!("there is no discovery `{text}`");
+    Err(Wrong::new(what, "write lan, or leave it out"))
 }
 
 fn endpoint(text: &str) -> Result<(), Wrong> {

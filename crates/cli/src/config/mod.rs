@@ -15,6 +15,7 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bruit::{PeerSpec, Profile};
 use bruit_api::Endpoint;
@@ -247,6 +248,11 @@ pub(crate) struct Row {
 pub(crate) struct Settings {
     network: Network,
     node: Node,
+    seeds: Seeds,
+    /// Nothing in it has a default.
+    #[serde(default)]
+    liveness: Liveness,
+    chatter: Chatter,
     store: Store,
     /// Nothing in it has a default.
     #[serde(default)]
@@ -278,10 +284,28 @@ struct Network {
 struct Node {
     listen: Option<String>,
     join: Vec<PeerSpec>,
+    discover: Option<String>,
     profile: String,
     #[serde(rename = "static")]
     fixed: bool,
     max_work: u8,
+}
+
+#[derive(Debug, Deserialize)]
+struct Seeds {
+    addresses: Vec<PeerSpec>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Liveness {
+    interval: Option<String>,
+    misses: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Chatter {
+    messages: u64,
+    interval: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -330,6 +354,8 @@ impl Loaded {
         let Settings {
             network,
             node,
+            seeds,
+            liveness,
             store,
             letters,
             access,
@@ -341,6 +367,11 @@ impl Loaded {
             data: data.map(Path::to_owned),
             listen: node.listen.as_deref().and_then(|text| text.parse().ok()),
             join: node.join.clone(),
+            seeds: self.seeds(&seeds.addresses)?,
+            is_seed: false,
+            discover: node.discover.is_some(),
+            probe_every: liveness.interval.as_deref().and_then(span),
+            probe_misses: liveness.misses,
             network: network.name.clone(),
             secret: secret.transpose()?,
             price: network.price,
@@ -352,18 +383,47 @@ impl Loaded {
             allow: access.allow.clone(),
             deny: access.deny.clone(),
             acknowledge: letters.acknowledge.as_deref().and_then(keys::acknowledge),
-            acknowledge_within: letters
-                .acknowledge_within
-                .as_deref()
-                .and_then(|text| bruit_api::text::duration(text).ok()),
+            acknowledge_within: letters.acknowledge_within.as_deref().and_then(span),
             record: None,
             passphrase: None,
         })
     }
 
+    /// The seeds, of which there may not be too many, and none where nobody else is linked to.
+    fn seeds(&self, addresses: &[PeerSpec]) -> Result<Vec<PeerSpec>, Failure> {
+        let max = bruit::SEEDS_LISTED_MAX;
+        let is_static = self.settings.node.fixed && !addresses.is_empty();
+        let (what, fix) = if is_static {
+            let what = "seeds are of no use to a node that links to those of `join` alone";
+            (what.to_owned(), "leave out either the seeds or `static`")
+        } else if addresses.len() > max {
+            let what = format!("{} seeds are more than {max}", addresses.len());
+            (
+                what,
+                "name fewer: four are enough for a network to lose any one",
+            )
+        } else {
+            return Ok(addresses.to_vec());
+        };
+        let origin = self.rows.iter().find(|row| row.key.flag == "--seeds");
+        Err(Failure::from(Problems(vec![Problem {
+            key: "seeds.addresses".into(),
+            place: origin.map_or_else(String::new, |row| row.origin.clone()),
+            what,
+            fix: fix.into(),
+        }])))
+    }
+
     /// Whether the configuration names nobody to link to.
     pub(crate) fn is_alone(&self) -> bool {
-        self.settings.node.join.is_empty()
+        self.settings.node.join.is_empty() && self.settings.seeds.addresses.is_empty()
+    }
+
+    /// The messages that the node publishes by itself, and the time before each.
+    pub(crate) fn chatter(&self) -> (u64, Duration) {
+        let chatter = &self.settings.chatter;
+        let every = span(&chatter.interval).unwrap_or(Duration::from_secs(5));
+        (chatter.messages, every)
     }
 
     /// Where the API listens beside the data folder's socket.
@@ -451,6 +511,11 @@ fn is_exposed(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_exposed(_path: &Path) -> bool {
     false
+}
+
+/// A duration of a setting that was checked.
+fn span(text: &str) -> Option<Duration> {
+    bruit_api::text::duration(text).ok()
 }
 
 /// A configuration file with every key at its default, commented out; `set` are values that count.

@@ -33,12 +33,17 @@ fn samples(key: &Key) -> [String; 3] {
         "network.price" => ["1", "2", "3"].map(str::to_owned),
         "node.listen" => ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map(str::to_owned),
         "node.join" => [1, 2, 3].map(|byte| format!("{}@127.0.0.1:{byte}", id(byte))),
+        "node.discover" => ["lan", "lan", "lan"].map(str::to_owned),
+        "seeds.addresses" => [1, 2, 3].map(|byte| format!("{}@127.0.0.1:{byte}", id(byte))),
+        "liveness.misses" | "chatter.messages" => ["2", "3", "4"].map(str::to_owned),
         "node.profile" => ["lan", "local", "assignment"].map(str::to_owned),
         "node.static" => ["true", "false", "true"].map(str::to_owned),
         "node.max_work" => ["10", "11", "12"].map(str::to_owned),
         "store.limit_bytes" => ["2000000", "3000000", "4000000"].map(str::to_owned),
         "letters.acknowledge" => ["everyone", "contacts", "nobody"].map(str::to_owned),
-        "letters.acknowledge_within" => ["1s", "2m", "3h"].map(str::to_owned),
+        "letters.acknowledge_within" | "liveness.interval" | "chatter.interval" => {
+            ["1s", "2m", "3h"].map(str::to_owned)
+        }
         "api.listen" => ["127.0.0.1:1", "unix:/a", "[::1]:0"].map(str::to_owned),
         "api.connections" | "api.requests_per_s" => ["65", "66", "67"].map(str::to_owned),
         "dashboard.enabled" => ["false", "true", "false"].map(str::to_owned),
@@ -176,7 +181,7 @@ fn the_template_is_right_and_says_every_key() {
 }
 
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
-const MISTAKES: [(&str, &str, usize, &str); 46] = [
+const MISTAKES: [(&str, &str, usize, &str); 49] = [
     // Sections and keys.
     (
         "[netwrok]\nname = 'a'",
@@ -340,6 +345,19 @@ const MISTAKES: [(&str, &str, usize, &str); 46] = [
         "node.join",
         2,
         "the ticket beginning with bruit1",
+    ),
+    ("[node]\ndiscover = 'wan'", "node.discover", 2, "write lan"),
+    (
+        "[seeds]\naddresses = ['10.0.0.1:7447']",
+        "seeds.addresses",
+        2,
+        "NODEID@HOST:PORT",
+    ),
+    (
+        "[liveness]\nmisses = 0",
+        "liveness.misses",
+        2,
+        "from 1 to 100",
     ),
     (
         "[node]\nprofile = 'lna'",

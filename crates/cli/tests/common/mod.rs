@@ -281,7 +281,8 @@ pub struct Daemon {
     pub ready: Value,
     data: PathBuf,
     home: TempDir,
-    args: Vec<String>,
+    /// `run` and the like, and what it is given.
+    words: Vec<String>,
     under: Vec<String>,
 }
 
@@ -291,6 +292,14 @@ impl Daemon {
     pub fn start(args: &[&str]) -> Self {
         let all = [&["--listen", "127.0.0.1:0"], args].concat();
         Self::start_plain(&all)
+    }
+
+    /// Starts a daemon in a new folder by another command than `run`.
+    #[track_caller]
+    pub fn start_as(command: &str, args: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data/bruit");
+        Self::start_words(&[], home, data, &[&[command], args].concat())
     }
 
     /// Starts a daemon in a new folder with `args` alone.
@@ -310,15 +319,20 @@ impl Daemon {
     /// Starts a daemon by way of the command `under`, which becomes it: `ip netns exec NAME`.
     #[track_caller]
     pub fn start_under(under: &[&str], home: TempDir, data: PathBuf, args: &[&str]) -> Self {
-        let args: Vec<_> = args.iter().map(ToString::to_string).collect();
+        Self::start_words(under, home, data, &[&["run"], args].concat())
+    }
+
+    #[track_caller]
+    fn start_words(under: &[&str], home: TempDir, data: PathBuf, words: &[&str]) -> Self {
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
         let under: Vec<_> = under.iter().map(ToString::to_string).collect();
-        let (process, ready) = launch(&under, home.path(), &data, &args);
+        let (process, ready) = launch(&under, home.path(), &data, &words);
         Self {
             process,
             ready,
             data,
             home,
-            args,
+            words,
             under,
         }
     }
@@ -326,7 +340,7 @@ impl Daemon {
     /// Starts it again in the same folder, after it ended.
     #[track_caller]
     pub fn restart(&mut self) {
-        (self.process, self.ready) = launch(&self.under, self.home.path(), &self.data, &self.args);
+        (self.process, self.ready) = launch(&self.under, self.home.path(), &self.data, &self.words);
     }
 
     /// Its API.
@@ -407,7 +421,7 @@ impl Daemon {
 }
 
 #[track_caller]
-fn launch(under: &[String], home: &Path, data: &Path, args: &[String]) -> (Running, Value) {
+fn launch(under: &[String], home: &Path, data: &Path, words: &[String]) -> (Running, Value) {
     let mut command = match under {
         [] => bruit(home),
         [program, rest @ ..] => {
@@ -424,10 +438,7 @@ fn launch(under: &[String], home: &Path, data: &Path, args: &[String]) -> (Runni
         }
     };
     command.stdin(Stdio::null());
-    command
-        .args(["--json", "run", "--data"])
-        .arg(data)
-        .args(args);
+    command.args(["--json", "--data"]).arg(data).args(words);
     let process = Running::start(&mut command);
     let Ok(line) = process.lines.recv_timeout(PATIENCE) else {
         let errors: Vec<_> = process.errors.try_iter().collect();

@@ -80,7 +80,8 @@ pub struct Engine {
     handshakes: Handshakes,
     intake: Intake,
     membership: Membership,
-    seeds: Seeds,
+    /// Boxed, as whoever owns an engine moves it.
+    seeds: Box<Seeds>,
     liveness: Liveness,
     broadcast: Broadcast,
     large: Large,
@@ -127,7 +128,7 @@ impl Engine {
             inventory: Inventory::new(config.inventory, salt),
             values: Values::default(),
             lookups: Lookups::new(config.lookups, rng()),
-            seeds: Seeds::new(config.seeds, rng()),
+            seeds: Box::new(Seeds::new(config.seeds, rng())),
             outbox: Outbox::new(config.outbox),
             floor: Floor::new(config.floor, config.network.price()),
             clock: Clock::default(),

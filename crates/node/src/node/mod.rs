@@ -275,6 +275,36 @@ impl Node {
         });
     }
 
+    /// Resolves and visits the seeds of the configuration without holding up the start; names that do not
+    /// resolve are tried again.
+    fn visit_in_background(&self, specs: Vec<PeerSpec>) {
+        if specs.is_empty() {
+            return;
+        }
+        let orders = self.inner.orders.downgrade();
+        tokio::spawn(async move {
+            let mut pause = Duration::from_secs(1);
+            loop {
+                let seeds = futures_util::future::join_all(specs.iter().map(resolve)).await;
+                let unresolved = seeds.iter().filter(|seed| seed.addresses.is_empty());
+                let is_done = unresolved
+                    .inspect(|seed| warn!(seed = %seed.id, "cannot resolve the address of a seed"))
+                    .count()
+                    == 0;
+                let Some(orders) = orders.upgrade() else {
+                    return;
+                };
+                let order = Order::Engine(Command::Seeds(seeds));
+                if orders.send(order).await.is_err() || is_done {
+                    return;
+                }
+                drop(orders);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_mins(5));
+            }
+        });
+    }
+
     /// Unlinks `peer`; answers whether there was a link.
     pub async fn unlink(&self, peer: NodeId) -> bool {
         let (done, answered) = oneshot::channel();
@@ -323,6 +353,12 @@ impl Node {
     /// Every node this node knows of.
     pub async fn members(&self) -> Vec<view::Member> {
         self.look(looks::members).await.unwrap_or_default()
+    }
+
+    /// The registries this node has to do with: what it keeps, if it is one, and those of its list. None
+    /// once it has stopped.
+    pub async fn seeds(&self) -> Option<view::Seeds> {
+        self.look(looks::seeds).await
     }
 
     /// The topics with a subscriber here.

@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::access::ParseAccessError;
-use crate::config::{Config, DEFAULT_PORT};
+use crate::config::{Config, DEFAULT_PORT, Profile};
+use crate::discovery::{self, Own};
 use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State};
 use crate::hub::Hub;
 use crate::keyring::Keyring;
@@ -160,6 +161,7 @@ impl Node {
         let mut parts = Parts::open(&config)?;
         let transport = bind(config.listen, &parts.key).await?;
         let node = Self::start(&config, &mut parts, Box::new(transport))?;
+        node.visit_in_background(config.seeds.clone());
         node.join_in_background(config.join);
         Ok(node)
     }
@@ -178,6 +180,7 @@ impl Node {
         let mut parts = Parts::open(config)?;
         let transport = transport(parts.key.node_id());
         let node = Self::start(config, &mut parts, transport)?;
+        node.visit_in_background(config.seeds.clone());
         node.join_in_background(config.join.clone());
         Ok(node)
     }
@@ -232,6 +235,7 @@ impl Node {
             addresses: addresses.clone(),
             started,
             recorder: None,
+            is_telling: config.profile == Profile::Assignment,
             state: State::default(),
         };
         if let Some(mended) = parts.recovered.mended.take() {
@@ -285,6 +289,14 @@ impl Node {
         tokio::spawn(clerk.run(node.downgrade(), node.inner.hub.tap()));
         node.on_frame(FRAME_KIND, move |peer, _, body| scout.frame(peer, body));
         tokio::spawn(scouting.run(node.downgrade()));
+        if config.discover {
+            let own = Own {
+                id,
+                network: *node.inner.network.id(),
+                listen: node.listen(),
+            };
+            discovery::start(node.downgrade(), own);
+        }
         Ok(node)
     }
 }
