@@ -178,6 +178,50 @@ fn nodes_that_stand_still_or_are_slow_or_cannot_write_miss_nothing_in_the_end() 
     assert!(most(&report, "repair_s") <= 60.0);
 }
 
+/// F10, in virtual time: a quarter of the nodes stands still again and again, from tenths of a second to twelve
+/// seconds. What came meanwhile is heard before anybody is judged, so who runs all the time is never taken for
+/// dead; one in 1,000 node-minutes is allowed. Who stands still for long is.
+#[test]
+fn nodes_that_stand_still_again_and_again_take_no_healthy_one_for_dead() {
+    const NODES: usize = 32;
+    let mut world = World::new(NODES, seed(16), Settings::default());
+    for node in 1..NODES {
+        world.join(node, 0);
+    }
+    world.run(SECOND * 30);
+    let is_troubled = |node: usize| node % 4 == 3;
+    // Until when each goes on as it does, in tenths of a second, and whether it runs.
+    let mut turns = [(0_usize, true); NODES];
+    for tick in 0..6_000 {
+        for node in (0..NODES).filter(|node| is_troubled(*node)) {
+            let (due, runs) = &mut turns[node];
+            if *due > tick {
+                continue;
+            }
+            *due = tick + 1 + world.below(if *runs { 120 } else { 40 });
+            if std::mem::replace(runs, !*runs) {
+                world.pause(node);
+            } else {
+                world.go_on(node);
+            }
+        }
+        world.run(SECOND / 10);
+    }
+    let of = |troubled: bool| {
+        let deaths = world.deaths().iter();
+        deaths
+            .filter(|death| is_troubled(death.whom) == troubled)
+            .count()
+    };
+    println!(
+        "taken for dead in ten minutes: {} that stood still, {} that ran",
+        of(true),
+        of(false)
+    );
+    assert!(of(true) > 0);
+    assert_eq!(of(false), 0);
+}
+
 /// What the application of `node` was told of the bulletin it published.
 fn told(world: &World, node: usize, bulletin: BulletinNumber) -> Option<Published> {
     let wanted = world.ledger().id(bulletin);

@@ -132,12 +132,13 @@ pub struct World {
     checks: Checks,
     ledger: Ledger,
     blames: Vec<Blame>,
+    deaths: Vec<Blame>,
     trace: Trace,
     /// What is noted down to be looked at later, where that was asked for.
     tape: Option<Box<Tape>>,
 }
 
-/// A node closed a link because the other side broke the protocol, as it sees it.
+/// A node closed a link because the other side broke the protocol, as it sees it, or does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blame {
     /// When.
@@ -176,6 +177,7 @@ impl World {
             checks: Checks::default(),
             ledger: Ledger::default(),
             blames: Vec::new(),
+            deaths: Vec::new(),
             trace: Trace::default(),
             tape: None,
         };
@@ -416,7 +418,10 @@ impl World {
         match action {
             Action::Send { link, class, frame } => self.send(node, link, class, frame),
             Action::Dial(address) => self.dial(node, &address),
-            Action::Close { link, reason } => self.close(link, reason),
+            Action::Close { link, reason } => {
+                self.note_death(node, link, reason);
+                self.close(link, reason);
+            }
             Action::Verify { job, check } => {
                 let good = self.checks.holds(check);
                 self.feed(node, Event::Verified { job, good });

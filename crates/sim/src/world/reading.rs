@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::{Engine, Fill};
 use bruit_core::event::Notice;
-use bruit_core::id::NodeId;
+use bruit_core::id::{LinkId, NodeId};
 use bruit_core::identity::SecretKey;
+use bruit_core::link::CloseReason;
 use bruit_core::time::{Mono, Wall};
 use bruit_core::work::Stamp;
 
@@ -47,6 +48,20 @@ impl World {
     /// Every link that was closed because somebody is said to have broken the protocol.
     pub fn blames(&self) -> &[Blame] {
         &self.blames
+    }
+
+    /// Every link that was closed because somebody was taken for dead.
+    pub fn deaths(&self) -> &[Blame] {
+        &self.deaths
+    }
+
+    pub(super) fn note_death(&mut self, by: usize, link: LinkId, reason: CloseReason) {
+        let end = End::of(link);
+        let wire = self.wires.get(end.wire);
+        if let Some(wire) = wire.filter(|_| reason == CloseReason::Dead) {
+            let (at, whom) = (self.now, wire.ends(end.side).1);
+            self.deaths.push(Blame { at, by, whom });
+        }
     }
 
     /// Who got what.
