@@ -127,6 +127,7 @@ fn a_gateway_takes_the_file_of_the_original_and_ends_as_it_should() {
     );
     first.signal("TERM");
     assert_eq!(first.wait(), 0);
+    assert_eq!(first.json()["event"], "stopped");
 
     // It ends with its daemon, and says why.
     let (mut second, listen) = gateway(&daemon, &[]);
@@ -145,4 +146,34 @@ fn a_gateway_takes_the_file_of_the_original_and_ends_as_it_should() {
         (without.code, without.error()["code"].as_str()),
         (4, Some("unreachable"))
     );
+}
+
+#[test]
+fn a_daemon_runs_the_gateway_its_configuration_names() {
+    let daemons = network(2, 1);
+    let home = tempfile::tempdir().unwrap();
+    let (data, file) = (
+        home.path().join("data/bruit"),
+        home.path().join("config.toml"),
+    );
+    let text = format!(
+        "[network]\nprice = 0\n[node]\nlisten = \"127.0.0.1:0\"\nprofile = \"local\"\njoin = [{:?}]\n\
+         [gateways.voidphone]\nlisten = \"127.0.0.1:0\"\n",
+        daemons[0].address()
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut third = Daemon::start_in(home, data, &["--config", file.to_str().unwrap()]);
+    let ready = third.process.json();
+    assert_eq!(
+        (ready["event"].as_str(), ready["gateway"].as_str()),
+        (Some("ready"), Some("voidphone"))
+    );
+    third.wait_for_links(1);
+    let mut module = subscriber(&third, ready["listen"].as_str().unwrap());
+    daemons[1].json(&["pub", "voidphone/1337", "hello"]);
+    assert_eq!(accept(&mut module), b"hello");
+    third.process.signal("TERM");
+    assert_eq!(third.process.wait(), 0);
+    let mut rest = Vec::new();
+    assert!(matches!(module.read_to_end(&mut rest), Ok(0)), "{rest:?}");
 }

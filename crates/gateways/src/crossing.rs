@@ -52,6 +52,8 @@ pub enum Turn<T> {
 pub struct Crossing<T> {
     me: AuthorId,
     step: Duration,
+    /// Steps that the first waits where there are others.
+    lead: u32,
     others: Recent<AuthorId>,
     seen: Recent<ForeignId>,
     waiting: BTreeMap<ForeignId, (Instant, T)>,
@@ -64,6 +66,7 @@ impl<T> Crossing<T> {
         Self {
             me,
             step: STEP,
+            lead: 0,
             others: Recent::new(PRESENCE_KEEP, GATEWAYS_MAX),
             seen: Recent::new(keep, SEEN_MAX),
             waiting: BTreeMap::new(),
@@ -75,6 +78,14 @@ impl<T> Crossing<T> {
     #[must_use]
     pub const fn patient(mut self, step: Duration) -> Self {
         self.step = step;
+        self
+    }
+
+    /// Where there are others, the first waits a step as well: for networks through which an item that
+    /// another gateway brought out comes here before its bulletin does.
+    #[must_use]
+    pub const fn hesitant(mut self) -> Self {
+        self.lead = 1;
         self
     }
 
@@ -154,7 +165,10 @@ impl<T> Crossing<T> {
             .keys(now)
             .filter(|other| rank(other, id) < own)
             .count();
-        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        let lead = if self.others.is_empty() { 0 } else { self.lead };
+        let before = u32::try_from(before)
+            .unwrap_or(u32::MAX)
+            .saturating_add(lead);
         let max = WAIT_MAX.max(2 * self.step);
         self.step.saturating_mul(before).min(max)
     }
@@ -223,6 +237,22 @@ mod tests {
             assert!(second > 0 && third > 0);
             assert_eq!(first + second + third, 60);
         }
+    }
+
+    #[test]
+    fn a_hesitant_gateway_waits_where_there_are_others_and_only_there() {
+        let now = Instant::now();
+        let mut crossing = Crossing::new(author(1), Duration::from_mins(1)).hesitant();
+        assert_eq!(crossing.came(item(1), 'a', now), Turn::Now('a'));
+        crossing.present(author(2), now);
+        for n in 2..20 {
+            assert_eq!(crossing.came(item(n), 'b', now), Turn::Later);
+        }
+        let (first, second) = (
+            crossing.due(now + STEP).len(),
+            crossing.due(now + 2 * STEP).len(),
+        );
+        assert!(first > 0 && second > 0 && first + second == 18);
     }
 
     #[test]

@@ -137,10 +137,16 @@ fn text(row: &Row) -> String {
 fn nested(rows: &[Row]) -> Map<String, Json> {
     let mut root = Map::new();
     for row in rows {
-        let section = root
-            .entry(row.key.section)
-            .or_insert_with(|| Json::Object(Map::new()));
-        section[row.key.name] = serde_json::json!(row.value);
+        let mut section = &mut root;
+        for part in row.key.section.split('.') {
+            let inner = section
+                .entry(part)
+                .or_insert_with(|| Json::Object(Map::new()));
+            section = inner
+                .as_object_mut()
+                .expect("no key has the name of a section");
+        }
+        section.insert(row.key.name.to_owned(), serde_json::json!(row.value));
     }
     root
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::client::Client;
+use crate::commands::gateway::Within;
 use crate::config::flags::Flags;
 use crate::config::{Loaded, Sources, Value};
 use crate::descriptors;
@@ -105,8 +106,17 @@ impl Run {
         let ready = Ready::new(&node, &api)?;
         ready.print(global.json, &folder, &loaded);
         exercise.start(&node);
+        let gateways = Within::start(&node, &loaded.settings.gateways, global.json).await;
+        let gateways = match gateways {
+            Ok(gateways) => gateways,
+            Err(failure) => {
+                node.shutdown().await;
+                return Err(failure);
+            }
+        };
         let mut running = Running {
             node,
+            gateways,
             json: global.json,
             logs,
             sources,
@@ -114,6 +124,7 @@ impl Run {
         };
         let ended = running.until_stopped(&mut signals, &folder).await;
         let stopping = tokio::time::timeout(STOP_TIMEOUT, async {
+            running.gateways.stop().await;
             api.stop(API_PATIENCE).await;
             running.node.shutdown().await;
         });
@@ -303,6 +314,7 @@ fn network_flags(loaded: &Loaded) -> String {
 /// A daemon that is ready.
 struct Running {
     node: Node,
+    gateways: Within,
     json: bool,
     logs: Logs,
     sources: Sources,
@@ -337,6 +349,7 @@ impl Running {
                 biased;
                 signal = signals.next() => signal,
                 () = self.node.ended() => return Err(broken(folder)),
+                () = self.gateways.watch() => continue,
             };
             match signal {
                 Signal::Stop => return Ok(()),

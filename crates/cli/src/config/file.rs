@@ -9,6 +9,11 @@ use super::keys::{self, KEYS, Key};
 use super::problem::Problem;
 use super::value::{Kind, Value};
 
+/// Begins the sections of gateways.
+const GATEWAYS: &str = "gateways";
+/// Whether a gateway runs.
+const ENABLED: &str = "enabled";
+
 /// A value of the file and its line, from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -52,9 +57,29 @@ impl Reader<'_> {
         for (name, item) in table.iter() {
             let line = self.line_of(table, name);
             match item.as_table_like() {
+                Some(gateways) if name == GATEWAYS => self.gateways(gateways),
                 Some(section) if keys::sections().contains(&name) => self.section(name, section),
                 Some(_) => self.unknown_section(name, line),
                 None => self.outside(name, line),
+            }
+        }
+    }
+
+    /// `[gateways.NAME]`: the section alone says that the gateway runs.
+    fn gateways(&mut self, table: &dyn TableLike) {
+        for (name, item) in table.iter() {
+            let line = self.line_of(table, name);
+            let section = format!("{GATEWAYS}.{name}");
+            match (item.as_table_like(), keys::find(&section, ENABLED)) {
+                (Some(table), Some(key)) => {
+                    if !table.contains_key(ENABLED) {
+                        let value = Value::Switch(true);
+                        self.entries.push(Entry { key, value, line });
+                    }
+                    self.section(&section, table);
+                }
+                (Some(_), None) => self.unknown_section(&section, line),
+                (None, _) => self.outside(&section, line),
             }
         }
     }

@@ -2,11 +2,13 @@
 //! else must hold. The reader, the checks, `init` and `config show` all walk it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use bruit::{Acknowledge, NodeId, ParseAddressError, PeerSpec, Profile};
 use bruit_api::{Endpoint, Limits};
 use tracing_subscriber::EnvFilter;
 
+use super::gateways;
 use super::value::{Kind, Value};
 
 /// What is wrong with a text, and what to do about it.
@@ -30,15 +32,15 @@ pub(crate) struct Key {
     pub(crate) section: &'static str,
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// The flag of `bruit run` that sets it.
+    /// The flag of `bruit run` that sets it; empty when there is none.
     pub(crate) flag: &'static str,
     /// What it is, as comment in a configuration file.
     pub(crate) about: &'static str,
     /// An example where there is no default.
     pub(crate) example: &'static str,
     /// What must hold for each of its texts.
-    check: fn(&str) -> Result<(), Wrong>,
-    default: fn(&bruit::Config) -> Option<Value>,
+    pub(super) check: fn(&str) -> Result<(), Wrong>,
+    pub(super) default: fn(&bruit::Config) -> Option<Value>,
 }
 
 impl Key {
@@ -49,7 +51,8 @@ impl Key {
 
     /// The environment variable that sets it.
     pub(crate) fn variable(&self) -> String {
-        format!("BRUIT__{}__{}", self.section, self.name).to_ascii_uppercase()
+        let section = self.section.replace('.', "__").replace('-', "_");
+        format!("BRUIT__{section}__{}", self.name).to_ascii_uppercase()
     }
 
     /// Its default: what the library has.
@@ -79,6 +82,7 @@ impl std::fmt::Debug for Key {
 pub(crate) fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter()
         .find(|key| key.section == section && key.name == name)
+        .copied()
 }
 
 /// The names of the sections, in order.
@@ -108,8 +112,12 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-/// Every setting, sections together.
-pub(crate) static KEYS: [Key; 26] = [
+/// Every setting, sections together: the node's, then those of gateways.
+pub(crate) static KEYS: LazyLock<Vec<&'static Key>> =
+    LazyLock::new(|| NODE.iter().chain(&gateways::KEYS).collect());
+
+/// The settings of the node.
+static NODE: [Key; 26] = [
     Key {
         section: "network",
         name: "name",
@@ -388,7 +396,7 @@ pub(crate) static KEYS: [Key; 26] = [
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "one type for every check")]
-fn anything(_: &str) -> Result<(), Wrong> {
+pub(super) fn anything(_: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
@@ -417,6 +425,18 @@ fn socket_address(text: &str) -> Result<(), Wrong> {
         Err(_) => Err(Wrong::new(
             format!("`{text}` is no IP address with port"),
             "write \"0.0.0.0:7447\", or \"[::]:7447\" for IPv6 and IPv4",
+        )),
+    }
+}
+
+/// A host, which may be a name, and a port.
+pub(super) fn host_port(text: &str) -> Result<(), Wrong> {
+    let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match parts.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(Wrong::new(
+            format!("`{text}` is no address with port"),
+            "write it like \"127.0.0.1:7001\" or \"[::1]:7001\"",
         )),
     }
 }
@@ -491,7 +511,7 @@ fn acknowledge_word(text: &str) -> Result<(), Wrong> {
     Err(Wrong::new(what, format!("choose one of {words}")))
 }
 
-fn duration(text: &str) -> Result<(), Wrong> {
+pub(super) fn duration(text: &str) -> Result<(), Wrong> {
     let parsed = bruit_api::text::duration(text);
     parsed
         .map(drop)

@@ -5,6 +5,7 @@
 
 mod file;
 pub(crate) mod flags;
+mod gateways;
 pub(crate) mod keys;
 mod problem;
 mod value;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::folder::Folder;
+pub(crate) use gateways::Gateways;
 use keys::{KEYS, Key};
 pub(crate) use problem::{Problem, Problems};
 pub(crate) use value::Value;
@@ -144,7 +146,7 @@ fn from_text(key: &'static Key, origin: String, text: &str, layers: &mut Layers)
 }
 
 fn unknown_variable(variable: &str) -> Problem {
-    let known: Vec<_> = KEYS.iter().map(Key::variable).collect();
+    let known: Vec<_> = KEYS.iter().map(|key| key.variable()).collect();
     let near = keys::nearest(variable, known.iter().map(String::as_str));
     let path = variable
         .trim_start_matches(PREFIX)
@@ -175,8 +177,12 @@ impl Provider for Layer {
 
     fn data(&self) -> figment::error::Result<Map<figment::Profile, Dict>> {
         let value = figment::value::Value::serialize(&self.value)?;
+        // A section's name may have parts: each is within the one before it.
+        let parts = self.key.section.split('.').rev();
         let section = Dict::from([(self.key.name.to_owned(), value)]);
-        let root = Dict::from([(self.key.section.to_owned(), section.into())]);
+        let root = parts.fold(section, |inner, part| {
+            Dict::from([(part.to_owned(), inner.into())])
+        });
         Ok(figment::Profile::Default.collect(root))
     }
 }
@@ -189,12 +195,12 @@ fn defaults() -> Vec<Layer> {
             value: key.default()?,
         })
     };
-    KEYS.iter().filter_map(layer).collect()
+    KEYS.iter().copied().filter_map(layer).collect()
 }
 
 fn merge(layers: Vec<Layer>) -> Result<Loaded, Failure> {
     let mut values: Vec<(&'static Key, Option<Value>)> =
-        KEYS.iter().map(|key| (key, None)).collect();
+        KEYS.iter().copied().map(|key| (key, None)).collect();
     let mut figment = Figment::new();
     for layer in layers {
         for (key, value) in &mut values {
@@ -262,6 +268,7 @@ pub(crate) struct Settings {
     topology: Topology,
     api: Api,
     dashboard: Dashboard,
+    pub(crate) gateways: Gateways,
     pub(crate) access: Access,
     pub(crate) log: Log,
 }
@@ -525,7 +532,9 @@ pub(crate) fn template(set: &[(&str, String)]) -> String {
                 # `bruit config show --origin` shows what holds, and where it comes from.";
     let mut lines = vec![head.to_owned()];
     for section in keys::sections() {
-        lines.push(format!("\n[{section}]"));
+        // The section of a gateway alone would start it.
+        let comment = if section.contains('.') { "# " } else { "" };
+        lines.push(format!("\n{comment}[{section}]"));
         for key in KEYS.iter().filter(|key| key.section == section) {
             lines.extend(key.about.lines().map(|line| format!("# {line}")));
             lines.push(match set.iter().find(|(path, _)| *path == key.path()) {

@@ -51,6 +51,19 @@ fn samples(key: &Key) -> [String; 3] {
         "access.allow" | "access.deny" => {
             ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
         }
+        "topology.share" => ["true", "false", "true"].map(str::to_owned),
+        "gateways.voidphone.enabled" | "gateways.voidphone.notify_announcer" => {
+            ["true", "false", "true"].map(str::to_owned)
+        }
+        "gateways.voidphone.listen" | "gateways.voidphone.p2p" | "gateways.voidphone.join" => {
+            ["127.0.0.1:1", "localhost:2", "[::1]:3"].map(str::to_owned)
+        }
+        "gateways.voidphone.cache_size"
+        | "gateways.voidphone.degree"
+        | "gateways.voidphone.p2p_ttl" => ["11", "12", "13"].map(str::to_owned),
+        "gateways.voidphone.validation" | "gateways.voidphone.suppress" => {
+            ["2s", "3s", "1m"].map(str::to_owned)
+        }
         "log.level" => ["warn", "debug", "info,bruit=trace"].map(str::to_owned),
         other => panic!("{other} is new: give it samples"),
     };
@@ -70,7 +83,7 @@ fn row(loaded: &Loaded, key: &Key) -> Row {
 
 #[test]
 fn default_gives_way_to_file_to_environment_to_flag_for_every_key() {
-    for key in &KEYS {
+    for key in KEYS.iter().copied() {
         let [in_file, in_environment, in_flag] = samples(key);
         let value = |text: &str| Some(Value::from_text(key.kind, text).unwrap());
         let folder = tempfile::tempdir().unwrap();
@@ -108,6 +121,9 @@ fn default_gives_way_to_file_to_environment_to_flag_for_every_key() {
             "{key:?}"
         );
 
+        if key.flag.is_empty() {
+            continue;
+        }
         sources.flags = vec![(key.flag, in_flag.clone())];
         let found = row(&sources.load().unwrap(), key);
         let origin = format!("flag {}", key.flag);
@@ -129,12 +145,12 @@ fn every_key_has_its_flag_and_every_flag_its_key() {
         .collect();
     flags.push("--log".to_owned()); // a global one
     flags.sort_unstable();
-    let mut keys: Vec<_> = KEYS.iter().map(|key| key.flag.to_owned()).collect();
+    let with_flag = || KEYS.iter().filter(|key| !key.flag.is_empty());
+    let mut keys: Vec<_> = with_flag().map(|key| key.flag.to_owned()).collect();
     keys.sort_unstable();
     assert_eq!(flags, keys);
 
-    let words = KEYS
-        .iter()
+    let words = with_flag()
         .filter(|key| key.flag != "--log")
         .flat_map(|key| match key.kind {
             Kind::Switch => vec![key.flag.to_owned()],
@@ -147,7 +163,7 @@ fn every_key_has_its_flag_and_every_flag_its_key() {
         .into_iter()
         .map(|(flag, _)| flag)
         .collect();
-    assert_eq!(given.len(), KEYS.len());
+    assert_eq!(given.len(), keys.len());
     assert!(crate::args::Cli::command().find_subcommand("run").is_some());
 }
 
@@ -159,8 +175,10 @@ fn the_template_is_right_and_says_every_key() {
 
     // Its examples and defaults may be taken as they stand.
     let keys = |line: &str| {
-        KEYS.iter()
-            .any(|key| line.starts_with(&format!("# {} = ", key.name)))
+        line.starts_with("# [")
+            || KEYS
+                .iter()
+                .any(|key| line.starts_with(&format!("# {} = ", key.name)))
     };
     let lines = plain
         .lines()
@@ -181,7 +199,7 @@ fn the_template_is_right_and_says_every_key() {
 }
 
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
-const MISTAKES: [(&str, &str, usize, &str); 49] = [
+const MISTAKES: [(&str, &str, usize, &str); 53] = [
     // Sections and keys.
     (
         "[netwrok]\nname = 'a'",
@@ -252,6 +270,30 @@ const MISTAKES: [(&str, &str, usize, &str); 49] = [
         "log.levle",
         2,
         "did you mean level?",
+    ),
+    (
+        "[gateways.voidphon]\nlisten = 'a:1'",
+        "gateways.voidphon",
+        1,
+        "did you mean [gateways.voidphone]?",
+    ),
+    (
+        "[gateways.voidphone]\ncachesize = 3",
+        "gateways.voidphone.cachesize",
+        2,
+        "did you mean cache_size?",
+    ),
+    (
+        "[gateways]\nvoidphone = true",
+        "gateways.voidphone",
+        2,
+        "[gateways.voidphone]",
+    ),
+    (
+        "[gateways.voidphone]\nlisten = '7001'",
+        "gateways.voidphone.listen",
+        2,
+        "127.0.0.1:7001",
     ),
     // Kinds.
     (
@@ -536,4 +578,21 @@ fn a_secret_is_read_without_its_line_end_and_only_when_it_is_private() {
     );
     fs::write(&secret, "\n").unwrap();
     assert!(node().unwrap_err().message.contains("is empty"));
+}
+
+#[test]
+fn the_section_of_a_gateway_alone_says_that_it_runs() {
+    let voidphone = |text: &str| load(text).unwrap().settings.gateways.voidphone();
+    let default = bruit_gateways::voidphone::Config::default();
+    assert_eq!(voidphone(""), None);
+    assert_eq!(voidphone("[gateways.voidphone]"), Some(default.clone()));
+    assert_eq!(voidphone("[gateways.voidphone]\nenabled = false"), None);
+    let set = voidphone("[gateways.voidphone]\np2p = 'a:1'\nsuppress = '2m'\ndegree = 4");
+    let expected = bruit_gateways::voidphone::Config {
+        p2p: Some("a:1".into()),
+        suppress: std::time::Duration::from_mins(2),
+        degree: 4,
+        ..default
+    };
+    assert_eq!(set, Some(expected));
 }

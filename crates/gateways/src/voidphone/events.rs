@@ -76,11 +76,11 @@ pub(crate) enum Action {
     Unlisten(u16),
     /// Answer a question of the node.
     Answer(u64, Verdict),
-    /// Publish a post; it was announced by this module.
+    /// Publish a post, which this connection sent: it is read no further while many of its posts wait.
     Publish {
         post: Post,
         name: ForeignId,
-        announcer: Option<ConnId>,
+        sender: Option<ConnId>,
     },
     /// Tell whoever watches.
     Tell(Told),

@@ -1,6 +1,6 @@
 //! What keeps a quick sender from drowning a slow reader: bounds that make the one wait for the other.
 //!
-//! Invariant: a module is read no further while it has [`AHEAD_FRAMES_MAX`] frames or
+//! Invariant: a connection is read no further while it has [`AHEAD_FRAMES_MAX`] frames or
 //! [`AHEAD_BYTES_MAX`] bytes that are not worked off (handled, and published where they are), or while one
 //! that it fills the queue of has not read on.
 

@@ -92,7 +92,7 @@ impl Gateway {
             ballots: Ballots::new(settings.validation, u16::from_be_bytes([first, second])),
             peers: settings.rules.clone().map(|rules| Peers::new(rules, now)),
             known: Recent::new(settings.suppress, WORDS_MAX),
-            crossing: Crossing::new(settings.author, settings.suppress),
+            crossing: Crossing::new(settings.author, settings.suppress).hesitant(),
             chance,
             counters,
             actions: Vec::new(),
@@ -326,7 +326,7 @@ impl Gateway {
             Source::Peer(conn) => {
                 self.tell_peers(&word, Some(conn), now);
                 match self.crossing.came(word.name(), word, now) {
-                    Turn::Now(word) => self.publish(&word, None),
+                    Turn::Now(word) => self.publish(&word, Some(conn)),
                     Turn::Later => self.counters.count("waits_for_turn"),
                     Turn::Known => self.counters.count("crossed_already"),
                 }
@@ -336,14 +336,10 @@ impl Gateway {
         }
     }
 
-    fn publish(&mut self, word: &Word, announcer: Option<ConnId>) {
+    fn publish(&mut self, word: &Word, sender: Option<ConnId>) {
         self.counters.count("published");
         let (post, name) = (word.post(), word.name());
-        self.actions.push(Action::Publish {
-            post,
-            name,
-            announcer,
-        });
+        self.actions.push(Action::Publish { post, name, sender });
     }
 
     fn tell_peers(&mut self, word: &Word, from: Option<ConnId>, now: Instant) {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use bruit::{BulletinId, TopicId};
 
 use super::*;
+use crate::crossing::STEP;
 use crate::inside::Post;
 use crate::running::Detail;
 
@@ -236,22 +237,25 @@ fn a_bulletin_of_another_gateway_has_its_hops_left_and_its_id() {
 #[test]
 fn a_word_of_a_peer_crosses_once_however_many_gateways_and_peers_bring_it() {
     let mut worlds = [World::new(true), World::new(true)];
-    worlds[1].gateway.crossing = Crossing::new(author(2), 60 * S);
+    worlds[1].gateway.crossing = Crossing::new(author(2), 60 * S).hesitant();
     let now = worlds[0].now;
     for world in &mut worlds {
         world.now = now;
         world.handle(Event::Present(author(1)));
         world.handle(Event::Present(author(2)));
     }
+    for world in &mut worlds {
+        for conn in [100, 101, 102] {
+            assert_eq!(published(&world.peer_says(conn, 3, 0x4242, b"x")), []);
+        }
+    }
     let mut posts = Vec::new();
     for (at, world) in worlds.iter_mut().enumerate() {
-        for conn in [100, 101, 102] {
-            posts.extend(
-                published(&world.peer_says(conn, 3, 0x4242, b"x"))
-                    .into_iter()
-                    .map(|post| (at, post)),
-            );
-        }
+        posts.extend(
+            published(&world.later(STEP))
+                .into_iter()
+                .map(|post| (at, post)),
+        );
     }
     let [(first, post)] = posts.try_into().unwrap();
     let second = &mut worlds[1 - first];
@@ -265,22 +269,36 @@ fn a_word_of_a_peer_crosses_once_however_many_gateways_and_peers_bring_it() {
     assert_eq!(published(&second.later(5 * S)), []);
 }
 
+/// What a module of another gateway's node announced comes by the peers before its bulletin does.
+#[test]
+fn what_another_gateway_brought_out_does_not_come_back_in() {
+    let (mut near, mut far) = (World::new(true), World::new(true));
+    far.handle(Event::Present(author(2)));
+    near.handle(Event::Module(ConnId(1)));
+    let [post] = published(&near.announce(1, 4, b"x")).try_into().unwrap();
+    let said = Word::of(&item(&post, 2, 9), 7).0;
+    assert_eq!(published(&far.peer_says(100, 3, said.id, b"x")), []);
+    far.handle(Event::Heard {
+        item: item(&post, 2, 9),
+        data_type: 7,
+        is_past: false,
+    });
+    assert_eq!(published(&far.later(5 * S)), []);
+}
+
 #[test]
 fn the_second_gateway_takes_over_when_the_first_does_not_publish() {
     let mut crossed = 0;
     for id in 0..20 {
         let mut world = World::new(true);
         world.handle(Event::Present(author(2)));
-        let at_once = published(&world.peer_says(100, 3, id, b"x")).len();
-        let later = published(&world.later(crossing_step())).len();
-        assert_eq!(at_once + later, 1);
-        crossed += later;
+        world.peer_says(100, 3, id, b"x");
+        let first = published(&world.later(STEP)).len();
+        let second = published(&world.later(STEP)).len();
+        assert_eq!(first + second, 1);
+        crossed += second;
     }
     assert!((1..20).contains(&crossed), "{crossed} of 20 had to wait");
-}
-
-fn crossing_step() -> Duration {
-    crate::crossing::STEP
 }
 
 #[test]

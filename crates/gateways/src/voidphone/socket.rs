@@ -406,8 +406,8 @@ impl Driver {
             Action::Publish {
                 post,
                 name,
-                announcer,
-            } => self.publish(post, name, announcer),
+                sender: by,
+            } => self.publish(post, name, by),
             Action::Tell(told) => self.teller.tell(told),
         }
         None
@@ -432,8 +432,8 @@ impl Driver {
         None
     }
 
-    fn publish(&self, post: Post, name: ForeignId, announcer: Option<ConnId>) {
-        let conn = announcer.and_then(|conn| self.conns.get(&conn));
+    fn publish(&self, post: Post, name: ForeignId, sender: Option<ConnId>) {
+        let conn = sender.and_then(|conn| self.conns.get(&conn));
         let done = conn.map(|conn| Box::new(conn.gate.seat(post.body.len())) as Done);
         if !self.publisher.publish(post, Some(name), done) {
             self.counters.count("too_many_posts");

@@ -7,6 +7,7 @@ mod dave;
 mod p2p_messaging;
 mod simple;
 mod voidphone;
+mod within;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::signals::Stop;
 use beside::Beside;
+pub(crate) use within::Within;
 
 /// Run a gateway beside the daemon of the data folder: what is said in another system's network is heard
 /// in bruit, and the other way round. It ends with the daemon, or with Ctrl-C.
@@ -103,7 +105,7 @@ impl Gateway {
         loop {
             tokio::select! {
                 biased;
-                () = stop.asked() => return Ok(running.stop().await?),
+                () = stop.asked() => return end(running, global.json).await,
                 told = running.told() => match told {
                     Some(told) => print(&told, global.json)?,
                     None => return Ok(running.ended().await?),
@@ -111,6 +113,17 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Stops a gateway; its last line is what it counted.
+async fn end(running: Running, json: bool) -> Result<(), Failure> {
+    let counters = running.counters().clone();
+    running.stop().await?;
+    let all = counters.all().into_iter();
+    let last = all.fold(Told::new("stopped"), |told, (name, count)| {
+        told.number(name, count)
+    });
+    Ok(print(&last, json)?)
 }
 
 fn print_ready(running: &Running, json: bool) -> std::io::Result<()> {
