@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -24,6 +25,9 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(crate) const WAIT_MAX: Duration = Duration::from_mins(5);
 /// Most bytes of a topic's descriptor.
 const TOPIC_BYTES_MAX: usize = 1_024;
+/// The topic that gateways to the simple gossip carry out, and the most bytes of a message there.
+const SIMPLE_TOPIC: &str = "simple";
+const SIMPLE_BYTES_MAX: usize = 1_005;
 /// Most topics of one subscription.
 const TOPICS_MAX: usize = 256;
 
@@ -39,6 +43,7 @@ pub(crate) async fn publish(
 pub(crate) fn draft(mut body: Publish) -> Result<Draft, ApiError> {
     let contents = contents(body.body.take(), body.body_base64.take())?;
     topic(&body.topic)?;
+    sayable(&body.topic, &contents)?;
     let mut draft = Draft::new(&body.topic, contents);
     if let Some(ttl) = &body.ttl {
         draft = draft.ttl(duration("ttl", ttl)?);
@@ -92,6 +97,32 @@ pub(crate) fn topic(topic: &str) -> Result<(), ApiError> {
         ),
         "choose a shorter name, such as news",
     ))
+}
+
+/// Whether `contents` can be said where the topic leads: the simple gossip cuts what is longer than its
+/// datagrams, and goes deaf at a byte that is not ASCII.
+fn sayable(topic: &str, contents: &[u8]) -> Result<(), ApiError> {
+    if topic != SIMPLE_TOPIC {
+        return Ok(());
+    }
+    let (got, max) = (contents.len(), SIMPLE_BYTES_MAX);
+    if got > max {
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_big",
+            format!("a message of {got} bytes exceeds the {max} of the simple gossip"),
+            "shorten it, or publish it on another topic",
+        ));
+    }
+    if !contents.is_ascii() {
+        return Err(ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "not_ascii",
+            "the simple gossip takes ASCII alone",
+            "leave out other characters, or publish it on another topic",
+        ));
+    }
+    Ok(())
 }
 
 /// Bulletins as server-sent events. Each event's id is the cursor after it, so that a client that
