@@ -18,7 +18,7 @@ fn local() -> Config {
 }
 
 /// A line of nodes, each linked to the one before it.
-async fn line(configs: impl IntoIterator<Item = Config>) -> Vec<Node> {
+async fn line(configs: Vec<Config>) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::new();
     for config in configs {
         let join = nodes.last().map(|node| node.address().expect("reachable"));
@@ -66,7 +66,7 @@ fn pairs(topology: &Topology) -> BTreeSet<[bruit::NodeId; 2]> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_line_of_six_each_sees_every_link_and_the_whole_way_of_a_bulletin() {
-    let nodes = line((0..6).map(|_| local())).await;
+    let nodes = line((0..6).map(|_| local()).collect()).await;
     let first = topology(&nodes[0]).await;
     assert!(first.shared);
     assert_eq!((first.nodes.len(), first.links.len()), (6, 5), "{first:?}");
@@ -134,7 +134,7 @@ async fn who_does_not_share_is_neither_asked_nor_shown_and_passes_nothing_on() {
         share_topology: Some(share),
         ..local()
     };
-    let nodes = line([keep(true), keep(true), keep(false), keep(true)]).await;
+    let nodes = line(vec![keep(true), keep(true), keep(false), keep(true)]).await;
     let seen = topology(&nodes[0]).await;
     // The link to it is the other end's as well; what lies behind it is not seen.
     let link = |one: &Node, other: &Node| {

@@ -37,7 +37,7 @@ fn samples(key: &Key) -> [String; 3] {
         "seeds.addresses" => [1, 2, 3].map(|byte| format!("{}@127.0.0.1:{byte}", id(byte))),
         "liveness.misses" | "chatter.messages" => ["2", "3", "4"].map(str::to_owned),
         "node.profile" => ["lan", "local", "assignment"].map(str::to_owned),
-        "node.static" => ["true", "false", "true"].map(str::to_owned),
+        "node.static" | "topology.share" => ["true", "false", "true"].map(str::to_owned),
         "node.max_work" => ["10", "11", "12"].map(str::to_owned),
         "store.limit_bytes" => ["2000000", "3000000", "4000000"].map(str::to_owned),
         "letters.acknowledge" => ["everyone", "contacts", "nobody"].map(str::to_owned),
@@ -51,7 +51,6 @@ fn samples(key: &Key) -> [String; 3] {
         "access.allow" | "access.deny" => {
             ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
         }
-        "topology.share" => ["true", "false", "true"].map(str::to_owned),
         "gateways.voidphone.enabled" | "gateways.voidphone.notify_announcer" => {
             ["true", "false", "true"].map(str::to_owned)
         }

@@ -31,7 +31,7 @@ use crate::networks::{self, STORE_FILE};
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
-use crate::sharing::{FRAME_KIND, Post, Scout};
+use crate::sharing::{FRAME_KIND, Post, Scout, Scouting};
 use crate::store::{Place, Recovered, Store, StoreError, StoreEvent, StoreOptions};
 use crate::transport::{BindError, IrohConfig, IrohTransport, Transport};
 use crate::values::VALUES_TOPIC;
@@ -278,7 +278,7 @@ impl Node {
             orders,
             key: SecretKey::from_seed(parts.key.expose()),
             letters,
-            scout: scout.clone(),
+            scout,
             shares_topology: config.shares_topology(),
             epoch_us,
             bounds,
@@ -286,18 +286,24 @@ impl Node {
         let node = Self {
             inner: Arc::new(inner),
         };
-        tokio::spawn(clerk.run(node.downgrade(), node.inner.hub.tap()));
-        node.on_frame(FRAME_KIND, move |peer, _, body| scout.frame(peer, body));
-        tokio::spawn(scouting.run(node.downgrade()));
-        if config.discover {
-            let own = Own {
-                id,
-                network: *node.inner.network.id(),
-                listen: node.listen(),
-            };
-            discovery::start(node.downgrade(), own);
-        }
+        node.attend(clerk, scouting, config.discover);
         Ok(node)
+    }
+
+    /// Sets to work what stands beside the driver.
+    fn attend(&self, clerk: Clerk, scouting: Scouting, discovers: bool) {
+        tokio::spawn(clerk.run(self.downgrade(), self.inner.hub.tap()));
+        let scout = self.inner.scout.clone();
+        self.on_frame(FRAME_KIND, move |peer, _, body| scout.frame(peer, body));
+        tokio::spawn(scouting.run(self.downgrade()));
+        if discovers {
+            let own = Own {
+                id: self.inner.id,
+                network: *self.inner.network.id(),
+                listen: self.listen(),
+            };
+            discovery::start(self.downgrade(), own);
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod rounds;
 mod scout;
 mod waves;
 
-pub(crate) use self::scout::{Post, Scout, Sight, millis};
+pub(crate) use self::scout::{Post, Scout, Scouting, Sight, millis};
 pub(crate) use self::waves::{Delivery, Waves};
 
 /// The kind of the frames; applications that ride along take another.

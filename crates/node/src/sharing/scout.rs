@@ -68,9 +68,9 @@ pub(crate) struct Post {
 
 impl Scout {
     /// A scout, and the task to be spawned.
-    pub(crate) fn new(post: Post) -> (Self, Task) {
+    pub(crate) fn new(post: Post) -> (Self, Scouting) {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
-        let task = Task {
+        let task = Scouting {
             post,
             inputs,
             rounds: Rounds::default(),
@@ -211,7 +211,7 @@ impl OwnRound {
 }
 
 /// The life of a scout.
-pub(crate) struct Task {
+pub(crate) struct Scouting {
     post: Post,
     inputs: mpsc::Receiver<Input>,
     rounds: Rounds,
@@ -223,7 +223,7 @@ pub(crate) struct Task {
     looking: Vec<Looking>,
 }
 
-impl Task {
+impl Scouting {
     /// Runs until the node is gone.
     pub(crate) async fn run(mut self, node: WeakNode) {
         loop {
