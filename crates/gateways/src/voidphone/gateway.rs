@@ -188,8 +188,10 @@ impl Gateway {
             self.close(conn, "too_many_types");
             return;
         }
-        if let Some(types) = self.modules.get_mut(&conn) {
-            types.insert(data_type);
+        if let Some(types) = self.modules.get_mut(&conn)
+            && types.insert(data_type)
+        {
+            self.counters.count("subscribed");
         }
         if is_first {
             self.actions.push(Action::Listen(data_type));

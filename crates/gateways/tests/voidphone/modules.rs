@@ -57,6 +57,7 @@ async fn the_first_vote_decides_where_it_is_cast() {
     let (same, _, data) = two.notification().await;
     assert_eq!((same, data), (bad, b"bad".to_vec()));
     one.vote(bad, false).await;
+    middle.counts("rejected", 1).await;
     two.vote(bad, true).await;
     there.is_silent().await;
 
@@ -65,6 +66,7 @@ async fn the_first_vote_decides_where_it_is_cast() {
     let (good, _, _) = one.notification().await;
     two.notification().await;
     two.vote(good, true).await;
+    middle.counts("accepted", 1).await;
     one.vote(good, false).await;
     assert_eq!(there.accept().await, b"good");
     middle.counts("vote_late", 2).await;
