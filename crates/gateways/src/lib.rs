@@ -23,6 +23,7 @@ mod error;
 mod foreign;
 pub mod hex;
 mod inside;
+pub mod k98kurz;
 pub mod p2p_messaging;
 mod publisher;
 mod recent;

@@ -5,5 +5,6 @@
 
 mod common;
 mod dave;
+mod k98kurz;
 mod p2p_messaging;
 mod simple;

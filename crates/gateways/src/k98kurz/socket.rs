@@ -1,0 +1,242 @@
+//! Runs the node of k98kurz/gossip on a UDP socket and a node of bruit: a datagram is a message.
+//!
+//! A bulletin of theirs is a post on `k98kurz/TOPIC`, TOPIC being 64 hexadecimal digits, with its content as
+//! the body. Topics travel as hashes in bruit, so what goes out is what is on the topics of the configuration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bruit::{POST_TTL, TopicId};
+use bytes::Bytes;
+use tokio::net::UdpSocket;
+
+use super::codec::{Bulletin, DATAGRAM_BYTES_MAX, topic_id};
+use super::config::Config;
+use super::gateway::{Action, Event, Gateway, Now};
+use super::identity::{Address, Identity};
+use crate::bridge::{Bridge, Drops, FromInside, Making};
+use crate::counters::Counters;
+use crate::error::GatewayError;
+use crate::foreign::{ForeignId, System};
+use crate::hex;
+use crate::inside::{Inside, Item, Post, Since};
+use crate::running::{Running, Stop, Teller, Told};
+
+/// The topic on which nodes of theirs say that they are there.
+pub const BEACON: &[u8] = b"node beacon channel";
+/// Datagrams read before anything else is looked at.
+const READ_AT_ONCE: usize = 16;
+/// How often is told what was dropped.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Topics that were met and are remembered.
+const TOPICS_MAX: usize = 4_096;
+
+/// The topic in bruit of a topic of theirs.
+pub fn topic(theirs: &[u8; 32]) -> String {
+    format!("k98kurz/{}", hex::encode(theirs))
+}
+
+/// How a node of theirs is called in outputs.
+pub fn id(address: &Address) -> String {
+    format!("k98kurz:{}", hex::encode(address))
+}
+
+/// Starts a node with these keys that listens on `listen`. The beacon's topic is among those that go out.
+///
+/// # Errors
+/// When it cannot listen there, the bruit side has gone, or there is no randomness.
+pub async fn start(
+    inside: Arc<dyn Inside>,
+    listen: SocketAddr,
+    identity: Identity,
+    mut config: Config,
+) -> Result<Running, GatewayError> {
+    let cannot = |source| GatewayError::Listen {
+        address: listen.to_string(),
+        source,
+    };
+    let socket = UdpSocket::bind(listen).await.map_err(cannot)?;
+    let local = socket.local_addr().map_err(cannot)?;
+    let me = inside.author().await?;
+    // What is sealed with keys that others can guess is not sealed.
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| GatewayError::Config {
+        what: format!("the system gives no randomness: {error}"),
+        fix: "start it again when the system has come up".to_owned(),
+    })?;
+    config.topics.push(topic_id(BEACON));
+    let names: Vec<_> = config.topics.iter().map(topic).collect();
+    let since = Since::Last(POST_TTL);
+    let topics: Vec<_> = names.iter().map(|name| (name.as_str(), since)).collect();
+    let theirs = |theirs: &[u8; 32]| (TopicId::of(&topic(theirs)), *theirs);
+    let known = config.topics.iter().map(theirs).collect();
+    let gateway = Gateway::new(config, identity, me, seed);
+    let counters = gateway.counters().clone();
+    let bridge = Bridge::open(inside, "k98kurz", &topics, counters.clone()).await?;
+    let address = id(gateway.address());
+    let run = |stop, teller| {
+        let node = Node {
+            socket,
+            gateway,
+            bridge,
+            known,
+            counters: counters.clone(),
+            teller,
+        };
+        node.run(stop)
+    };
+    let running = Running::spawn("k98kurz", vec![local], counters.clone(), run);
+    Ok(running.known_as(address))
+}
+
+struct Node {
+    socket: UdpSocket,
+    gateway: Gateway,
+    bridge: Bridge<ForeignId>,
+    known: BTreeMap<TopicId, [u8; 32]>,
+    counters: Counters,
+    teller: Teller,
+}
+
+impl Node {
+    async fn run(mut self, mut stop: Stop) -> Result<(), GatewayError> {
+        let mut drops = Drops::new();
+        let actions = self.gateway.begin(moment());
+        self.act(actions);
+        loop {
+            let latest = Instant::now() + REPORT_EVERY;
+            let wake = self.gateway.next_wakeup().unwrap_or(latest).min(latest);
+            tokio::select! {
+                () = stop.asked() => return Ok(()),
+                readable = self.socket.readable() => if readable.is_ok() {
+                    self.read();
+                } else {
+                    self.counters.count("dropped_unreadable");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                },
+                from = self.bridge.next() => match from {
+                    Some(from) => self.on_inside(from),
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep_until(wake.into()) => {
+                    let actions = self.gateway.wake(moment());
+                    self.act(actions);
+                }
+            }
+            drops.report(&self.counters, &self.teller);
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+        for _ in 0..READ_AT_ONCE {
+            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else {
+                return;
+            };
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+            self.tell(Event::Datagram { from, bytes });
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let actions = self.gateway.handle(event, moment());
+        self.act(actions);
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send { to, bytes } => {
+                    if self.socket.try_send_to(&bytes, to).is_err() {
+                        self.counters.count("dropped_unsent");
+                    }
+                }
+                Action::Publish { id, bulletin } => self.publish(id, bulletin),
+                Action::Sent {
+                    topic: theirs,
+                    peers,
+                } => {
+                    let peers = u64::try_from(peers).unwrap_or(u64::MAX);
+                    let told = Told::new("out").text("topic", &topic(&theirs));
+                    self.teller.tell(told.number("peers", peers));
+                }
+                Action::Heard { from, words } => {
+                    let told = Told::new("message").text("from", &id(&from));
+                    let words = String::from_utf8_lossy(&words).into_owned();
+                    self.teller.tell(told.text("body", &words));
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, name: ForeignId, bulletin: Bulletin) {
+        let topic = topic(&bulletin.topic);
+        if self.known.len() < TOPICS_MAX {
+            self.known.insert(TopicId::of(&topic), bulletin.topic);
+        }
+        let told = Told::new("in").text("topic", &topic);
+        let post = Post {
+            topic,
+            body: Bytes::from(bulletin.content),
+            tag: name.tag(),
+            ttl: None,
+        };
+        if self.bridge.make(name, Making::Post(post)).is_ok() {
+            self.teller.tell(told);
+        } else {
+            self.tell(Event::NotPublished(name));
+        }
+    }
+
+    fn on_inside(&mut self, from: FromInside<ForeignId>) {
+        match from {
+            FromInside::Present { author, .. } => self.tell(Event::Present(author)),
+            FromInside::Item(item) => {
+                if let Some(event) = self.event_of(&item) {
+                    self.tell(event);
+                }
+            }
+            FromInside::Done { result: Ok(_), .. } => {}
+            FromInside::Done {
+                key,
+                result: Err(error),
+            } => {
+                self.teller
+                    .tell(Told::new("refused").text("reason", &error));
+                self.tell(Event::NotPublished(key));
+            }
+        }
+    }
+
+    fn event_of(&self, item: &Item) -> Option<Event> {
+        let topic = self.known.get(&item.topic).copied();
+        let content = item.body.to_vec();
+        if let Some(id) = ForeignId::of_tag(System::K98KURZ, &item.tag) {
+            return Some(Event::Crossed {
+                id,
+                topic,
+                content,
+                by: item.author,
+            });
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let made = Duration::from_millis(item.created_ms);
+        Some(Event::Native {
+            topic: topic?,
+            content,
+            age: now.unwrap_or_default().saturating_sub(made),
+        })
+    }
+}
+
+fn moment() -> Now {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = wall.unwrap_or_default().as_secs();
+    Now {
+        at: Instant::now(),
+        seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+    }
+}
