@@ -27,7 +27,7 @@ fn solve(nonce: u64, head: [u8; 3]) -> u64 {
             .chain_update(challenge.to_be_bytes());
         hash.finalize()[..3] == head
     };
-    (0..).find(is_solved).unwrap()
+    (0..u64::MAX).find(is_solved).unwrap()
 }
 
 fn peer_notification(ttl: u8, id: u16, data_type: u16, data: &[u8]) -> Vec<u8> {
