@@ -14,7 +14,6 @@
 
 mod bridge;
 mod budget;
-mod chance;
 mod counters;
 pub mod crossing;
 pub mod dave;
@@ -31,7 +30,6 @@ mod running;
 pub mod simple;
 pub mod voidphone;
 
-pub use chance::Chance;
 pub use counters::Counters;
 pub use error::GatewayError;
 pub use foreign::{ForeignId, System};

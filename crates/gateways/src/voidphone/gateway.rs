@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use bruit::{AuthorId, Verdict};
 use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 
 use super::ballots::{Ballot, Ballots, NoVote, Source};
 use super::codec::{Frame, NOTIFICATION_DATA_MAX, PEER_DATA_MAX};
 use super::events::{Action, ConnId, Event};
 use super::peers::{Deed, Peers, Rules};
 use super::word::{ANYWHERE, Word};
-use crate::chance::Chance;
 use crate::counters::Counters;
 use crate::crossing::{Crossing, Turn};
 use crate::foreign::ForeignId;
@@ -78,15 +79,15 @@ pub(crate) struct Gateway {
     peers: Option<Peers>,
     known: Recent<ForeignId, Known>,
     crossing: Crossing<Word>,
-    chance: Chance,
+    chance: ChaCha8Rng,
     counters: Counters,
     actions: Vec<Action>,
 }
 
 impl Gateway {
     pub(crate) fn new(settings: Settings, counters: Counters, now: Instant) -> Self {
-        let mut chance = Chance::new(settings.seed);
-        let [.., first, second] = chance.draw().to_be_bytes();
+        let mut chance = ChaCha8Rng::from_seed(settings.seed);
+        let [.., first, second] = chance.next_u64().to_be_bytes();
         Self {
             modules: BTreeMap::new(),
             ballots: Ballots::new(settings.validation, u16::from_be_bytes([first, second])),
@@ -200,7 +201,7 @@ impl Gateway {
 
     fn on_announce(&mut self, conn: ConnId, ttl: u8, data_type: u16, data: Bytes, now: Instant) {
         self.counters.count("announced");
-        let [.., first, second] = self.chance.draw().to_be_bytes();
+        let [.., first, second] = self.chance.next_u64().to_be_bytes();
         let word = Word {
             id: u16::from_be_bytes([first, second]),
             // 0 is without bound, 1 goes no further than here, and bruit is one hop.
@@ -478,7 +479,7 @@ impl Gateway {
         self.ask_or_pass(word, Source::Peer(conn), None, now);
     }
 
-    fn with_peers(&mut self, act: impl FnOnce(&mut Peers, &mut Chance)) {
+    fn with_peers(&mut self, act: impl FnOnce(&mut Peers, &mut ChaCha8Rng)) {
         if let Some(peers) = &mut self.peers {
             act(peers, &mut self.chance);
         }

@@ -12,10 +12,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng as _;
+
 use super::codec::Frame;
 use super::events::ConnId;
 use super::puzzle;
-use crate::chance::Chance;
+use crate::draw;
 use crate::recent::Recent;
 
 /// Connections that are not members yet.
@@ -252,7 +255,7 @@ impl Peers {
         &mut self,
         conn: ConnId,
         frame: &Frame,
-        chance: &mut Chance,
+        chance: &mut ChaCha8Rng,
         now: Instant,
     ) {
         match frame {
@@ -274,10 +277,16 @@ impl Peers {
         }
     }
 
-    fn on_hello(&mut self, conn: ConnId, address: SocketAddrV4, chance: &mut Chance, now: Instant) {
+    fn on_hello(
+        &mut self,
+        conn: ConnId,
+        address: SocketAddrV4,
+        chance: &mut ChaCha8Rng,
+        now: Instant,
+    ) {
         match self.conns.get_mut(&conn) {
             Some(peer) if peer.state == State::Silent => {
-                let nonce = chance.draw();
+                let nonce = chance.next_u64();
                 peer.state = State::Solves(nonce);
                 peer.until = Some(now + SOLVE_TIMEOUT);
                 peer.address = Some(address);
@@ -327,7 +336,7 @@ impl Peers {
         conn: ConnId,
         (nonce, challenge): (u64, u64),
         address: SocketAddrV4,
-        chance: &mut Chance,
+        chance: &mut ChaCha8Rng,
     ) {
         let Some(peer) = self.conns.get(&conn) else {
             return;
@@ -355,7 +364,7 @@ impl Peers {
 
     /// Whether there is a place for who wants to be `address`; a full view gives up one of those that
     /// came, never one that this gateway chose.
-    fn has_place(&mut self, conn: ConnId, address: SocketAddrV4, chance: &mut Chance) -> bool {
+    fn has_place(&mut self, conn: ConnId, address: SocketAddrV4, chance: &mut ChaCha8Rng) -> bool {
         let Some(peer) = self.conns.get(&conn) else {
             return false;
         };
@@ -380,7 +389,7 @@ impl Peers {
             .members()
             .filter(|(_, peer)| !peer.is_outbound)
             .map(|(conn, _)| conn);
-        let Some(given_up) = chance.some_of(inbound.collect(), 1).pop() else {
+        let Some(given_up) = draw::some(chance, inbound.collect(), 1).pop() else {
             self.deeds.push(Deed::Close(conn, "view_full"));
             return false;
         };
@@ -424,7 +433,7 @@ impl Peers {
         &mut self,
         conn: ConnId,
         peers: &[SocketAddrV4],
-        chance: &mut Chance,
+        chance: &mut ChaCha8Rng,
         now: Instant,
     ) {
         let Some(peer) = self.conns.get_mut(&conn) else {
@@ -439,8 +448,7 @@ impl Peers {
             }
         }
         let most = self.rules.cache_size / 2 + 1;
-        for address in chance
-            .some_of(peers.to_vec(), peers.len())
+        for address in draw::some(chance, peers.to_vec(), peers.len())
             .into_iter()
             .take(most)
         {
@@ -453,7 +461,7 @@ impl Peers {
         conn: ConnId,
         ttl: u16,
         address: SocketAddrV4,
-        chance: &mut Chance,
+        chance: &mut ChaCha8Rng,
         now: Instant,
     ) {
         let Some(peer) = self
@@ -519,20 +527,24 @@ impl Peers {
     }
 
     /// Sends `frame` to some members, but not to those at `except`.
-    fn tell(&mut self, frame: &Frame, except: &[SocketAddrV4], chance: &mut Chance) {
+    fn tell(&mut self, frame: &Frame, except: &[SocketAddrV4], chance: &mut ChaCha8Rng) {
         for conn in self.choose(except, chance) {
             self.deeds.push(Deed::Send(conn, frame.clone()));
         }
     }
 
-    fn choose(&self, except: &[SocketAddrV4], chance: &mut Chance) -> Vec<ConnId> {
+    fn choose(&self, except: &[SocketAddrV4], chance: &mut ChaCha8Rng) -> Vec<ConnId> {
         let mut by_address = BTreeMap::new();
         for (conn, peer) in self.members() {
             if let Some(address) = peer.address.filter(|address| !except.contains(address)) {
                 by_address.insert(address, conn);
             }
         }
-        chance.some_of(by_address.into_values().collect(), self.rules.degree)
+        draw::some(
+            chance,
+            by_address.into_values().collect(),
+            self.rules.degree,
+        )
     }
 
     // What the gateway asks.
@@ -547,7 +559,7 @@ impl Peers {
     pub(crate) fn targets(
         &mut self,
         from: Option<ConnId>,
-        chance: &mut Chance,
+        chance: &mut ChaCha8Rng,
         now: Instant,
     ) -> Vec<ConnId> {
         let from = from.and_then(|conn| self.conns.get(&conn)?.address);
@@ -559,12 +571,12 @@ impl Peers {
         targets
     }
 
-    fn ask_for_more(&mut self, chance: &mut Chance, now: Instant) {
+    fn ask_for_more(&mut self, chance: &mut ChaCha8Rng, now: Instant) {
         let ready = self
             .members()
             .filter(|(_, peer)| is_time(peer.asked, now))
             .map(|(conn, _)| conn);
-        let Some(conn) = chance.some_of(ready.collect(), 1).pop() else {
+        let Some(conn) = draw::some(chance, ready.collect(), 1).pop() else {
             return;
         };
         if let Some(peer) = self.conns.get_mut(&conn) {

@@ -1,5 +1,7 @@
 //! How the gateway is among peers; and what went wrong in the original does not here.
 
+use rand_core::SeedableRng as _;
+
 use super::*;
 
 const NONCE: u64 = 0x0102_0304_0506_0708;
@@ -22,7 +24,7 @@ fn rules(bootstrappers: &[u16], cache_size: usize) -> Rules {
 /// Peers, and the time and chance they are given.
 struct World {
     peers: Peers,
-    chance: Chance,
+    chance: ChaCha8Rng,
     now: Instant,
 }
 
@@ -31,7 +33,7 @@ impl World {
         let now = Instant::now();
         Self {
             peers: Peers::new(rules, now),
-            chance: Chance::new([7; 32]),
+            chance: ChaCha8Rng::from_seed([7; 32]),
             now,
         }
     }
