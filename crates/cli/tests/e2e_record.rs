@@ -94,7 +94,10 @@ fn what_a_daemon_was_told_leads_to_the_same_actions_again() {
     let error = done.error();
     assert_eq!((done.code, &error["code"]), (2, &"recording".into()));
     assert!(
-        error["message"].as_str().unwrap().contains("format 2"),
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("this program reads format 3"),
         "{error}"
     );
 }

@@ -36,7 +36,7 @@ fn usage_is_checked_before_anything_is_done() {
     let cases: &[Case<'_>] = &[
         (&["nonsense"], 2, "usage"),
         (&["run", "--nonsense"], 2, "usage"),
-        (&["run", "--seeds", "x"], 2, "usage"),
+        (&["run", "--seeds", "x"], 2, "config"),
         (&["pub"], 2, "usage"),
         (&["pub", "news"], 2, "usage"),
         (&["pub", "", "x"], 2, "usage"),
