@@ -4,6 +4,7 @@
 
 mod beside;
 mod dave;
+mod k98kurz;
 mod p2p_messaging;
 mod simple;
 mod voidphone;
@@ -46,6 +47,8 @@ enum Which {
     Dave(dave::Dave),
     /// Be a node of the simple gossip
     Simple(simple::Simple),
+    /// Be a node of k98kurz/gossip
+    K98kurz(k98kurz::K98kurz),
     /// Be a peer of the exercise of messages with seeds, or its seeds
     P2pMessaging(p2p_messaging::P2pMessaging),
 }
@@ -56,6 +59,7 @@ impl Which {
             Self::Voidphone(command) => command.start(inside).await,
             Self::Dave(command) => command.start(inside).await,
             Self::Simple(command) => command.start(inside).await,
+            Self::K98kurz(command) => command.start(inside, data).await,
             Self::P2pMessaging(command) => command.start(inside, data).await,
         }
     }
