@@ -17,7 +17,7 @@ struct Tool {
 /// Longest time for one run of the package manager.
 const INSTALL_TIMEOUT: Duration = Duration::from_mins(6);
 
-/// The kernel's packet filter, namespaces, the decoder of the wire vectors.
+/// The kernel's packet filter, namespaces, the decoder of the wire vectors, the tests of the Python client.
 const TOOLS: [Tool; 3] = [
     Tool {
         program: "nft",
@@ -29,7 +29,7 @@ const TOOLS: [Tool; 3] = [
     },
     Tool {
         program: "python3",
-        package: "python3-minimal",
+        package: "python3",
     },
 ];
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import re
 import sys
 import threading
-import time
 import unittest
 from pathlib import Path
 
@@ -61,9 +61,13 @@ class Blocking(unittest.TestCase):
         heard = self.first.subscribe("judged")
         for content in ("bad", "unknown", "fails", "good"):
             # An author whose bulletin was rejected is muted on the topic: each has one of its own.
-            bruit.Client(SECOND).publish("judged", content, author=self.author_for(content))
+            self.second.publish("judged", content, author=self.author_for(content))
         self.assertEqual(next(heard).content, b"good")
         self.assertEqual(sorted(asked), [b"bad", b"fails", b"good", b"unknown"])
+
+    def open(self, client: bruit.Client) -> bruit.Client:
+        self.addCleanup(client.close)
+        return client
 
     def author_for(self, content: str) -> str | None:
         return {"bad": "muted"}.get(content)
@@ -89,12 +93,12 @@ class Blocking(unittest.TestCase):
         self.assertEqual(sent.state, "acknowledged")
         letter = next(letter for letter in self.second.inbox() if letter.id == sent.id)
         self.assertEqual(letter.content, b"for you alone")
-        held = next(self.second.mail(with_held=True))
-        self.assertEqual(held.id, sent.id)
+        held = (letter.id for letter in self.second.mail(with_held=True))
+        self.assertIn(sent.id, held)
 
     def test_mistakes_are_told_apart(self) -> None:
         with self.assertRaises(bruit.Unauthorised):
-            bruit.Client(FIRST, token="no token").status()
+            self.open(bruit.Client(FIRST, token="no token")).status()
         with self.assertRaises(bruit.Disconnected):
             bruit.Client("/nonexistent", token="t").status()
         with self.assertRaises(bruit.Refused) as refused:
@@ -155,7 +159,8 @@ class Documents(unittest.TestCase):
     def test_the_models_are_those_of_the_nodes_description(self) -> None:
         import models as tool
 
-        document = bruit.Client(FIRST).request("GET", "/openapi.json")
+        with bruit.Client(FIRST) as node:
+            document = node.request("GET", "/openapi.json")
         written = (ROOT / "src/bruit/models.py").read_text()
         self.assertEqual(tool.write(document), written, "run tools/models.py")
 
@@ -164,7 +169,8 @@ class Documents(unittest.TestCase):
         blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
         self.assertEqual(len(blocks), 5)
         os.environ["BRUIT_DATA"] = FIRST
-        scope: dict[str, object] = {"somebody": bruit.Client(SECOND).identity().id}
+        with bruit.Client(SECOND) as second:
+            scope: dict[str, object] = {"somebody": second.identity().id}
         exec(blocks[0], scope)
         node = scope["node"]
         assert isinstance(node, bruit.Client)
@@ -172,6 +178,7 @@ class Documents(unittest.TestCase):
         exec(blocks[2], scope)
         exec(blocks[3].split("for letter")[0], scope)
         scope["judge"].stop()  # type: ignore[attr-defined]
+        node.close()
         for block in blocks:
             compile(re.sub(r"(?m)^", "    ", block).join(("async def check():\n", "")), "README", "exec")
 
@@ -199,5 +206,6 @@ class Bytes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    unittest.main(verbosity=1)
+    # What hangs says where.
+    faulthandler.dump_traceback_later(90, exit=True)
+    unittest.main()

@@ -33,7 +33,7 @@ fn the_python_client_does_all_it_says_and_its_models_are_those_of_the_node() {
     let first = Daemon::start(&args);
     let second = Daemon::start(&[&["--join", first.address()], &args[..]].concat());
     second.wait_for_links(1);
-    second.run(&["keys", "new", "muted"]).ok();
+    second.run(&["id", "keys", "new", "muted"]).ok();
     let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../clients/python");
     let done = Command::new("python3")
         .arg(client.join("tests/test_client.py"))

@@ -49,6 +49,14 @@ class Answer:
             return b""
         return self._read_chunks() if self._is_chunked else self._read_length()
 
+    def pause(self) -> float | None:
+        """Seconds to wait before asking again, when the node did nothing because too much was asked."""
+        if self.status != 429:
+            return None
+        after = self.headers.get("retry-after", "")
+        # The node counts within a second: its answer is in whole ones, and asking sooner costs little.
+        return min(float(after), 0.1) if after.isdigit() else 0.1
+
     def _read_head(self) -> bool:
         head, end, rest = self._waiting.partition(b"\r\n\r\n")
         if not end:

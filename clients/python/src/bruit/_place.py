@@ -37,10 +37,7 @@ class Place:
         try:
             if self.socket is None:
                 return socket.create_connection((self.host, self.port), timeout)
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(timeout)
-            _connect_unix(connection, self.socket)
-            return connection
+            return _connect_unix(self.socket, timeout)
         except OSError as error:
             raise Disconnected(self.why(error)) from error
 
@@ -50,16 +47,23 @@ class Place:
         return f"no node answers at {where}: {error}. Start one with `bruit run`."
 
 
-def _connect_unix(connection: socket.socket, path: Path) -> None:
+def _connect_unix(path: Path, timeout: float | None) -> socket.socket:
     """A path may be longer than a socket's name: then it is reached through its folder's descriptor."""
-    if len(os.fsencode(path)) <= 100:
-        connection.connect(str(path))
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
     try:
-        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
-    finally:
-        os.close(folder)
+        if len(os.fsencode(path)) <= 100:
+            connection.connect(str(path))
+            return connection
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+        finally:
+            os.close(folder)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _default_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from typing import Any, AsyncIterator, Awaitable, Callable, Optional, Union
 
 from . import _paths, models
@@ -12,8 +13,8 @@ from ._events import Event, Parser
 from ._http import Answer, request
 from ._model import decode
 from ._place import Place
-from .client import LOG, RETRY_S, SILENCE_S, TIMEOUT_S, _CHUNK, _log_gap
-from .errors import ApiError, BruitError, Disconnected, error_of
+from .client import LOG, PATIENCE_S, PAUSE_S, RETRY_S, SILENCE_S, TIMEOUT_S, _CHUNK, _log_gap
+from .errors import ApiError, BruitError, Disconnected, Refused, error_of
 
 #: What a validator says: accept, reject, or (None) ignore; now or later.
 Judge = Callable[[models.Bulletin], Union[Optional[bool], Awaitable[Optional[bool]]]]
@@ -108,7 +109,7 @@ class AsyncClient:
             try:
                 async for event in stream.events():
                     question = json.loads(event.data)
-                    verdict = await _verdict(judge, decode(models.Bulletin, question["bulletin"]))
+                    verdict = await _verdict(judge, decode(models.Bulletin, question))
                     await self._answer(question["question"], verdict)
             except (BruitError, OSError) as error:
                 LOG.warning("the validator is asked nothing for the moment: %s", error)
@@ -192,18 +193,28 @@ class AsyncClient:
         return await self._ask(None, method, path, body)
 
     async def _ask(self, kind: Any, method: str, path: str, body: Any = None) -> Any:
-        reader, writer = await _connect(self._place)
-        answer, content = Answer(), b""
-        try:
-            writer.write(request(method, path, self._place.token, body))
-            while not answer.is_complete:
-                content += answer.feed(await _receive(reader, TIMEOUT_S))
-        finally:
-            writer.close()
+        asked = request(method, path, self._place.token, body)
+        deadline = time.monotonic() + PATIENCE_S
+        answer, content = await self._exchange(asked)
+        while (pause := answer.pause()) is not None and time.monotonic() + pause < deadline:
+            await asyncio.sleep(pause)
+            answer, content = await self._exchange(asked)
         if answer.status >= 300:
             raise error_of(answer.status, content)
         value = json.loads(content) if content else None
         return value if kind is None else decode(kind, value)
+
+
+    async def _exchange(self, asked: bytes) -> tuple[Answer, bytes]:
+        reader, writer = await _connect(self._place)
+        answer, content = Answer(), b""
+        try:
+            writer.write(asked)
+            while not answer.is_complete:
+                content += answer.feed(await _receive(reader, TIMEOUT_S))
+        finally:
+            writer.close()
+        return answer, content
 
 
 class _Stream:
@@ -217,7 +228,18 @@ class _Stream:
 
     @classmethod
     async def open(cls, place: Place, path: str) -> _Stream:
-        """Opens it; the request is accepted when this returns."""
+        """Opens it, again for a while when too much was asked before; it stands when this returns."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await cls._open_once(place, path)
+            except Refused as error:
+                if error.status != 429 or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_S)
+
+    @classmethod
+    async def _open_once(cls, place: Place, path: str) -> _Stream:
         stream = cls(path, *await _connect(place))
         try:
             stream._writer.write(request("GET", path, place.token))

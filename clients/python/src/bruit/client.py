@@ -15,11 +15,15 @@ from ._events import Event, Parser
 from ._http import Answer, request
 from ._model import decode
 from ._place import Place
-from .errors import ApiError, BruitError, Disconnected, error_of
+from .errors import ApiError, BruitError, Disconnected, Refused, error_of
 
 LOG = logging.getLogger("bruit")
 #: Seconds an answer may take, besides what the request itself waits for.
 TIMEOUT_S = 60.0
+#: Seconds for which a request is made again that came too soon after others.
+PATIENCE_S = 10.0
+#: Seconds between such tries.
+PAUSE_S = 0.1
 #: Seconds between two tries to reach a node that broke off, at first and at most.
 RETRY_S = (0.2, 5.0)
 #: Seconds without a word after which a stream is taken for dead: the node sends one every 15.
@@ -94,7 +98,7 @@ class Client:
         warning is logged.
         """
         path = _paths.subscribe(topics, since, cursor)
-        stream = _Stream(self._place, path)
+        stream = _Stream.open(self._place, path)
         return self._bulletins(stream, topics, reconnect, on_gap)
 
     def _bulletins(
@@ -209,7 +213,7 @@ class Client:
 
     def mail(self, with_held: bool = False) -> Iterator[models.ReceivedLetter]:
         """Letters as they come; with `with_held` those that are there first. It ends with the connection."""
-        stream = _Stream(self._place, _paths.mail(with_held))
+        stream = _Stream.open(self._place, _paths.mail(with_held))
         return (decode(models.ReceivedLetter, json.loads(event.data)) for event in stream)
 
     # What there is to see.
@@ -239,14 +243,18 @@ class Client:
 
     def _ask(self, kind: Any, method: str, path: str, body: Any = None) -> Any:
         asked = request(method, path, self._place.token, body)
+        deadline = time.monotonic() + PATIENCE_S
         with self._lock:
-            status, answer = self._exchange(asked)
-        if status >= 300:
-            raise error_of(status, answer)
-        value = json.loads(answer) if answer else None
+            answer, content = self._exchange(asked)
+            while (pause := answer.pause()) is not None and time.monotonic() + pause < deadline:
+                time.sleep(pause)
+                answer, content = self._exchange(asked)
+        if answer.status >= 300:
+            raise error_of(answer.status, content)
+        value = json.loads(content) if content else None
         return value if kind is None else decode(kind, value)
 
-    def _exchange(self, asked: bytes) -> tuple[int, bytes]:
+    def _exchange(self, asked: bytes) -> tuple[Answer, bytes]:
         """One request and its answer. The node closes what was silent for a while: that is noticed before
         anything is sent, so that nothing is asked for twice."""
         if self._connection is not None and _is_closed(self._connection):
@@ -263,7 +271,7 @@ class Client:
             connection.close()
             raise
         self._connection = connection
-        return answer.status, content
+        return answer, content
 
 
 class _Stream:
@@ -273,27 +281,34 @@ class _Stream:
         self.path = path
         self._connection = place.connect(SILENCE_S)
         self._answer, self._parser = Answer(), Parser()
-        self._events: list[Event] = []
         try:
             self._connection.sendall(request("GET", path, place.token))
+            content = b""
             while self._answer.status == 0:
-                self._take()
+                content += self._take()
             if self._answer.status >= 300:
-                self._refuse()
+                while not self._answer.is_complete:
+                    content += self._take()
+                raise error_of(self._answer.status, content)
+            self._events = self._parser.feed(content)
         except BaseException:
             self.close()
             raise
 
-    def _refuse(self) -> None:
-        content = b""
-        while not self._answer.is_complete:
-            content += self._answer.feed(_receive(self._connection))
-        raise error_of(self._answer.status, content)
+    @classmethod
+    def open(cls, place: Place, path: str) -> _Stream:
+        """Opens it; again for a while when too much was asked before."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return cls(place, path)
+            except Refused as error:
+                if error.status != 429 or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_S)
 
-    def _take(self) -> None:
-        body = self._answer.feed(_receive(self._connection))
-        if self._answer.status < 300:
-            self._events += self._parser.feed(body)
+    def _take(self) -> bytes:
+        return self._answer.feed(_receive(self._connection))
 
     def __iter__(self) -> Iterator[Event]:
         while True:
@@ -301,7 +316,7 @@ class _Stream:
             yield from events
             if self._answer.is_complete:
                 return
-            self._take()
+            self._events = self._parser.feed(self._take())
 
     def close(self) -> None:
         """Ends it; whoever waits for the next event is told."""
@@ -318,7 +333,7 @@ class Validator:
     def __init__(self, place: Place, topic: str, timeout: str, judge: Judge) -> None:
         self._place, self._path, self._judge = place, _paths.questions(topic, timeout), judge
         self._is_stopped = threading.Event()
-        self._stream = _Stream(place, self._path)
+        self._stream = _Stream.open(place, self._path)
         self._thread = threading.Thread(target=self._run, name=f"bruit validator of {topic}", daemon=True)
         self._thread.start()
 
@@ -332,12 +347,15 @@ class Validator:
         self._thread.join()
 
     def _run(self) -> None:
-        client = _client_at(self._place)
+        with _client_at(self._place) as client:
+            self._ask(client)
+
+    def _ask(self, client: Client) -> None:
         while not self._is_stopped.is_set():
             try:
                 for event in self._stream:
                     question = json.loads(event.data)
-                    verdict = verdict_of(self._judge, decode(models.Bulletin, question["bulletin"]))
+                    verdict = verdict_of(self._judge, decode(models.Bulletin, question))
                     _answer(client, question["question"], verdict)
             except (BruitError, OSError) as error:
                 if not self._is_stopped.is_set():
@@ -375,7 +393,7 @@ def _again(place: Place, path: str, stopped: threading.Event | None = None) -> _
     pause, longest = RETRY_S
     while True:
         try:
-            return _Stream(place, path)
+            return _Stream.open(place, path)
         except Disconnected as error:
             if stopped is not None and stopped.is_set():
                 raise
