@@ -191,8 +191,8 @@ mod tests {
     fn what_does_not_work_yet_is_unknown() {
         let lines = [
             "bruit pub --mode fast news x",
-            "bruit gateway dave",
-            "bruit top",
+            "bruit relay",
+            "bruit doctor",
         ];
         for line in lines {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();

@@ -20,11 +20,15 @@ mod secrecy;
 mod signals;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use args::{Cli, Command};
 use failure::Failure;
+
+/// How long a command that failed waits for its threads to end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -44,8 +48,13 @@ fn main() -> ExitCode {
     let done = match runtime {
         Ok(runtime) => {
             let done = runtime.block_on(commands::run(cli));
-            // Reading standard input blocks a thread that nothing ends.
-            runtime.shutdown_background();
+            // What still runs says its last words before the error does, which is the last line. Reading
+            // standard input blocks a thread that nothing ends: that is not waited for.
+            runtime.shutdown_timeout(if done.is_ok() {
+                Duration::ZERO
+            } else {
+                LAST_WORDS
+            });
             done
         }
         Err(error) => Err(Failure::usage(

@@ -71,8 +71,16 @@ impl Screen {
         }
     }
 
+    /// What was written, a blank for each command to the terminal: words are moved to their places.
     fn seen(&self) -> String {
-        String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+        let seen = self.seen.lock().unwrap();
+        let text = String::from_utf8_lossy(&seen);
+        let mut parts = text.split("\u{1b}[");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let rest = part.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+            text + " " + rest.get(1..).unwrap_or_default()
+        })
     }
 
     #[track_caller]
