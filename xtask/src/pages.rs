@@ -54,7 +54,8 @@ pub(crate) fn check(workspace: &Workspace, build: Build) -> Outcome {
     if build == Build::Missing && program.exists() {
         return run(workspace, &python, &program);
     }
-    let build = "build --quiet --package bruit-cli --locked";
+    // All of the workspace, as the tests are built: for one package alone its dependencies would be made anew.
+    let build = "build --quiet --workspace --bins --locked";
     println!("$ cargo {build}");
     match execute(workspace.cargo().args(build.split(' '))) {
         Outcome::Ok(_) => run(workspace, &python, &program),
