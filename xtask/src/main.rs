@@ -5,11 +5,13 @@
 //! check is said to be skipped, never passed over.
 
 mod cargo;
+mod contract;
 #[cfg(test)]
 mod map;
 mod nightly;
 mod pages;
 mod policy;
+mod python;
 #[cfg(test)]
 mod reach;
 mod report;
@@ -29,6 +31,7 @@ Usage: cargo xtask <COMMAND>
 Commands:
   test     Runs every check: formatting, lints, tests, documentation, licences
   nightly  Runs the long forms, some hours; `nightly --help` names them
+  contract Holds a node, as the tests built it, to the description of its API
   pages    Looks at the dashboard in a browser, as `test` does
   vendor   Fetches the dashboard's libraries anew as `xtask/vendor.toml` names them; needs npm
 
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
             print!("{}", nightly::help());
             ExitCode::SUCCESS
         }
+        ["contract"] => told(|workspace| Ok(test::contract(workspace))),
         ["pages"] => told(|workspace| Ok(test::dashboard(workspace))),
         ["vendor"] => told(vendor::run),
         ["nightly", ref steps @ ..] => told(|workspace| nightly::run(workspace, steps)),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cargo::Workspace;
+use crate::contract;
 use crate::pages::{self, Build};
 use crate::policy::{Policy, Tree};
 use crate::report::{Outcome, Report, Row};
@@ -33,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace) -> Report {
     report.push(timed("dashboard", || {
         pages::check(workspace, Build::Missing)
     }));
+    report.push(timed("API contract", || contract::check(workspace)));
     report.push(timed("doc tests", || steps.doc_tests()));
     report.push(timed("rustdoc", || steps.rustdoc()));
     report.push(timed("licences, bans, sources", || steps.dependencies()));
@@ -46,6 +48,13 @@ pub(crate) fn dashboard(workspace: &Workspace) -> Report {
     report.push(timed("dashboard", || {
         pages::check(workspace, Build::Always)
     }));
+    report
+}
+
+/// Holds a node, as the tests built it, to the description of its API alone.
+pub(crate) fn contract(workspace: &Workspace) -> Report {
+    let mut report = Report::default();
+    report.push(timed("API contract", || contract::check(workspace)));
     report
 }
 
