@@ -116,6 +116,14 @@ impl Screen {
     }
 }
 
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 #[test]
 fn top_draws_the_node_and_chat_takes_words_and_both_leave_the_terminal_as_it_was() {
     let daemon = Daemon::start(&["--price", "0"]);
