@@ -230,6 +230,21 @@ fn p99_ms(got: &[Got], sent: &[Instant], range: std::ops::Range<u64>) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_of_a_hundred_that_stop_reading_cost_the_others_nothing_and_learn_what_they_missed() {
+    for _ in 0..RUNS {
+        let (before, during) = serve_a_hundred().await;
+        if during <= 2.0 * before {
+            return;
+        }
+    }
+    panic!("the ninety get theirs later by more than twice in each of {RUNS} runs");
+}
+
+/// Time the scheduler gets: what else runs on the machine makes a run slower, never quicker.
+const RUNS: usize = 3;
+
+/// Serves a hundred of whom ten stop reading; answers the 99th percentile of the delays of the others in
+/// milliseconds, before and while the ten do not read.
+async fn serve_a_hundred() -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let node = node().await;
     let (server, socket, token) = server(&node, folder.path()).await;
@@ -290,14 +305,17 @@ async fn ten_of_a_hundred_that_stop_reading_cost_the_others_nothing_and_learn_wh
     }
     let before = calmest_p99_ms(&got, &sent, 0..QUIET);
     let during = calmest_p99_ms(&got, &sent, QUIET..total);
-    println!("p99 {before:.2} ms while all read, {during:.2} ms while ten do not");
-    // A scheduler's turn is no slowness of ours.
-    assert!(
-        during <= 2.0 * before + 10.0,
-        "{during} ms after {before} ms"
+    let (whole_before, whole_during) = (
+        p99_ms(&got, &sent, 0..QUIET),
+        p99_ms(&got, &sent, QUIET..total),
+    );
+    println!(
+        "p99 {before:.2} ms while all read, {during:.2} ms while ten do not, each in its calmest window; \
+         {whole_before:.2} and {whole_during:.2} ms over all"
     );
     server.stop(Duration::from_secs(1)).await;
     node.shutdown().await;
+    (before, during)
 }
 
 /// The socket's other words.
