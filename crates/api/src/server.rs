@@ -169,7 +169,7 @@ impl ServeError {
             Self::Bind {
                 endpoint: Endpoint::Tcp(_),
                 ..
-            } => "choose another port with --api 127.0.0.1:PORT, or 0 for any free one".to_owned(),
+            } => "choose another port, with --api or --dashboard 127.0.0.1:PORT, or 0 for any free one".to_owned(),
             Self::Bind {
                 endpoint: Endpoint::Unix(path),
                 ..
