@@ -94,11 +94,13 @@ impl Station {
 
     /// A module that subscribed to `data_type`, with the node listening.
     pub(crate) async fn subscriber(&self, data_type: u16) -> Raw {
+        let before = self.gateway.counters().get("subscribed");
         let mut module = self.module().await;
         module.notify(data_type).await;
+        // The node may have listened before, for another module.
+        self.counts("subscribed", before + 1).await;
         if self.gateway.listen().len() > 1 {
             // With peers everything is heard anyway, and a validator is not seen from outside.
-            self.counts("subscribed", 1).await;
             tokio::time::sleep(Duration::from_millis(100)).await;
             return module;
         }
