@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tracing::warn;
 
@@ -44,9 +45,8 @@ impl Cabinet {
         let wrong = |error: redb::Error| StoreError::from_redb(error, &path);
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        let database = builder
-            .create_file(file)
-            .map_err(|error| wrong(error.into()))?;
+        let database = FileBackend::new(file).and_then(|file| builder.create_with_backend(file));
+        let database = database.map_err(|error| wrong(error.into()))?;
         let records = read(&database).map_err(wrong)?;
         let place = Some((database, path));
         Ok((Self { place }, records))

@@ -67,7 +67,7 @@ impl FileMedium {
             .create(true)
             .truncate(true)
             .open(&new)?;
-        let database = builder.create_file(file.try_clone()?)?;
+        let database = builder.create_with_backend(FileBackend::new(file.try_clone()?)?)?;
         let filled = pour(&database);
         drop(database);
         if let Err(error) = filled.and_then(|()| Ok(file.sync_all()?)) {
