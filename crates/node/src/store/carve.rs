@@ -13,6 +13,7 @@
 use std::io;
 
 use super::medium::Medium;
+use super::pack;
 use super::rows::{self, LONG_KEY_BYTES};
 use super::seal::Sealed;
 use super::{Known, StoredBulletin};
@@ -75,6 +76,10 @@ fn bodies(leaf: &[u8], visit: &mut impl FnMut(Row)) {
     each_row::<SHORT_KEY_BYTES>(leaf, |key, row| {
         let seq = u64::from_le_bytes(*key);
         if let Some(body) = rows::sealed_body(seq, row) {
+            visit(Row::Body(body));
+            return;
+        }
+        for body in pack::entries(row).filter_map(|entry| entry.body()) {
             visit(Row::Body(body));
         }
     });

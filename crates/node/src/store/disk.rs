@@ -3,38 +3,36 @@
 //! The only index by id is in memory: on disk it would be the one tree with random keys, and with
 //! it a batch of n bulletins would rewrite up to n pages more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use bruit_core::id::{BulletinId, NetworkId};
+use bruit_core::id::{BulletinId, NetworkId, TopicId};
 use bytes::Bytes;
 use redb::{
     Builder, Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction,
 };
 
+use super::bodies::Reading;
 use super::check;
 use super::files;
+use super::lists::Lists;
 use super::medium::Medium;
 use super::recover::recover;
-use super::rows::{self, LONG_KEY_BYTES};
+use super::rows::LONG_KEY_BYTES;
 use super::salvage;
 use super::scan::{self, Read, Scan};
 use super::schema::{self, Found, SCHEMA, SEQ_RESERVE};
 use super::tables::{self, Change, Changes};
+use super::tidy::{self, Limits};
 use super::{Mended, Recovered, StoreError, StoreOptions, StoredBulletin, Write};
 
-/// Bodies by arrival.
-pub(super) const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Known ids by end of validity.
 pub(super) const SEEN: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
     TableDefinition::new("seen");
-/// Arrivals by topic.
-pub(super) const TOPICS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], u64> =
-    TableDefinition::new("topics");
 /// Versions of named values, under the keys of `SEEN`.
 pub(super) const VERSIONS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], &[u8]> =
     TableDefinition::new("versions");
@@ -65,6 +63,7 @@ pub(super) struct Disk {
     reserved: AtomicU64,
     /// What was held when it was opened, about.
     held_bytes: u64,
+    limits: Limits,
 }
 
 /// Arrival numbers by id.
@@ -74,11 +73,19 @@ pub(super) struct Index {
     pub(super) held: HashMap<BulletinId, u64>,
     /// Of bodies that were evicted, until their ids are purged.
     pub(super) gone: HashMap<BulletinId, u64>,
+    /// Of the bodies on disk, by topic.
+    pub(super) lists: Lists,
+    /// Packs of which something may be packed again.
+    pub(super) wasted: BTreeSet<u64>,
 }
 
 impl Index {
     fn take(&mut self, changes: Changes) {
-        for (id, change) in changes {
+        for listing in changes.lists {
+            self.lists.take(listing);
+        }
+        self.wasted.extend(changes.wasted);
+        for (id, change) in changes.ids {
             self.held.remove(&id);
             self.gone.remove(&id);
             match change {
@@ -87,6 +94,11 @@ impl Index {
                 Change::Forgotten => None,
             };
         }
+    }
+
+    /// Whether the body of `id` lies under `seq`.
+    fn is_held(&self, id: &BulletinId, seq: u64) -> bool {
+        self.held.get(id) == Some(&seq)
     }
 
     /// The arrival of a body, held or gone.
@@ -190,6 +202,7 @@ impl Disk {
             index: RwLock::new(index),
             reserved: AtomicU64::new(recovered.next_seq.saturating_add(SEQ_RESERVE)),
             held_bytes,
+            limits: Limits::of(options),
         };
         Ok((disk, recovered))
     }
@@ -208,7 +221,7 @@ impl Disk {
         match mended {
             Ok((mended, database, index)) => {
                 *view = View::Live(database);
-                *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+                *self.index_mut() = index;
                 Ok(mended)
             }
             Err(error) => {
@@ -261,10 +274,9 @@ impl Disk {
                 Write::Put(bulletin) => Some(bulletin.id),
                 _ => None,
             })
-            .filter(|id| matches!(changes.get(id), Some(Change::Held(_))))
+            .filter(|id| matches!(changes.ids.get(id), Some(Change::Held(_))))
             .collect();
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.take(changes);
+        self.index_mut().take(changes);
         Ok(stored)
     }
 
@@ -281,11 +293,38 @@ impl Disk {
             set_aside = Some(schema::reserve(&transaction, top_seq)?);
         }
         let changes = tables::apply(&transaction, &self.index(), batch)?;
+        tidy::pack_batch(&transaction, self.limits)?;
         transaction.commit()?;
         if let Some(reserved) = set_aside {
             self.reserved.store(reserved, Ordering::Relaxed);
         }
         Ok(changes)
+    }
+
+    /// Takes one step towards packs without waste, in a transaction of its own. Answers whether there was
+    /// one to take.
+    ///
+    /// # Errors
+    /// As [`Disk::apply`]; what was stored is still there.
+    pub(super) fn tidy(&self) -> Result<bool, StoreError> {
+        let view = self.view();
+        let View::Live(database) = &*view else {
+            return Ok(false);
+        };
+        // The writer alone changes it, and this is the writer.
+        let mut wasted = std::mem::take(&mut self.index_mut().wasted);
+        let done = guarded(|| {
+            let database = database.get()?;
+            let step = tidy::plan(&database.begin_read()?, &mut wasted, self.limits)?;
+            let Some(step) = step else { return Ok(false) };
+            let transaction = begin(database)?;
+            let is_held = |id: &BulletinId, seq| self.index().is_held(id, seq);
+            tidy::take(&transaction, &step, self.limits, is_held)?;
+            transaction.commit()?;
+            Ok(true)
+        });
+        self.index_mut().wasted = wasted;
+        done.map_err(|error| self.explain(error))
     }
 
     /// Runs `read` over what is committed. While the writer deals with a failed write, waits.
@@ -337,11 +376,7 @@ impl Disk {
         let Some(seq) = self.seq_of(id) else {
             return Ok(Body::None);
         };
-        let read = self.read(|transaction| {
-            let bodies = transaction.open_table(BODIES)?;
-            let row = bodies.get(seq)?;
-            Ok(row.and_then(|row| rows::sealed_body(seq, row.value())))
-        });
+        let read = self.read(|transaction| Reading::open(transaction)?.body(seq));
         let bulletin = read?.filter(|bulletin| bulletin.id == *id && self.vouches(bulletin));
         Ok(match bulletin {
             Some(bulletin) => Body::Whole(bulletin.bytes),
@@ -356,7 +391,16 @@ impl Disk {
     /// # Errors
     /// As [`Disk::read`].
     pub(super) fn page(&self, scan: &Scan) -> Result<Read, StoreError> {
-        let mut read = self.read(|transaction| scan::page(transaction, scan))?;
+        let mut read = match &scan.topics {
+            None => self.read(|transaction| {
+                let is_held = |id: &BulletinId, seq| self.index().is_held(id, seq);
+                scan::page_of_all(transaction, scan, is_held)
+            }),
+            Some(topics) => {
+                let listed = scan::listed(&self.index().lists, scan, topics);
+                self.read(|transaction| scan::page_of_listed(transaction, scan, &listed))
+            }
+        }?;
         read.page.rows.retain(|bulletin| {
             let is_whole = self.vouches(bulletin);
             if !is_whole {
@@ -365,6 +409,13 @@ impl Disk {
             is_whole
         });
         Ok(read)
+    }
+
+    /// How many bulletins of `topic` are on disk, and of `waiting` that are not yet.
+    pub(super) fn count(&self, topic: &TopicId, waiting: &[u64]) -> u64 {
+        let lists = &self.index().lists;
+        let waiting = waiting.iter().filter(|seq| !lists.contains(topic, **seq));
+        (lists.count(topic) + waiting.count()) as u64
     }
 
     /// Whether `bulletin` is one of the network this store is for.
@@ -453,6 +504,10 @@ impl Disk {
         })
         .and_then(|()| database.close())
         .map_err(|error| self.explain(error))
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {

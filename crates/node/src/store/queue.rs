@@ -286,6 +286,18 @@ impl WriteQueue {
         })
     }
 
+    /// Whether the writer sleeps.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().idle
+    }
+
+    /// Whether there is something to write, or the writer is to end.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let state = self.state();
+        state.stop || !state.writes.is_empty()
+    }
+
     /// Notes that `batch` is on disk.
     pub(super) fn written(&self, batch: &Batch) {
         let mut state = self.state();

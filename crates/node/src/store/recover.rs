@@ -3,14 +3,15 @@
 //! Every row of what is read here has to be whole: otherwise the store is mended first.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bruit_core::id::BulletinId;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::disk::{Index, META, SEEN, TOPICS, VERSIONS, begin};
+use super::bodies;
+use super::disk::{Index, META, SEEN, VERSIONS, begin};
 use super::files::FileTables;
-use super::rows::{self, LONG_KEY_BYTES};
+use super::lists::Listing;
+use super::rows;
 use super::seal::Sealed;
 use super::{KnownFile, Recovered};
 
@@ -23,9 +24,11 @@ pub(super) fn recover(
     next_seq: u64,
 ) -> Result<(Recovered, Index), redb::Error> {
     let transaction = database.begin_read()?;
-    let mut index = Index::default();
+    let mut index = Index {
+        wasted: bodies::all_wasted(&transaction)?,
+        ..Index::default()
+    };
     let mut seen = Vec::new();
-    let mut listed = Sum::default();
     let versions = transaction.open_table(VERSIONS)?;
     for row in transaction.open_table(SEEN)?.iter()? {
         let (key, row) = row?;
@@ -39,22 +42,13 @@ pub(super) fn recover(
         }
         if let Some(held) = &known.held {
             index.held.insert(known.id, held.seq);
-            let key = rows::topic_key(&held.topic, held.seq);
-            listed.add(&key, known.created.as_millis());
+            let listing = Listing::Add(held.topic, held.seq, known.created);
+            index.lists.take(listing);
         }
         index
             .gone
             .extend(rows::gone_seq(value).map(|seq| (known.id, seq)));
         seen.push(known);
-    }
-    for row in transaction.open_table(TOPICS)?.iter()? {
-        let (key, created) = row?;
-        listed.remove(key.value(), created.value());
-    }
-    if listed != Sum::default() {
-        return Err(redb::Error::Corrupted(
-            "the lists of topics are wrong".to_owned(),
-        ));
     }
     let mut meta = BTreeMap::new();
     for row in transaction.open_table(META)?.iter()? {
@@ -94,25 +88,4 @@ fn recover_files(database: &Database, index: &Index) -> Result<Vec<KnownFile>, r
 
 fn broken(what: &str) -> redb::Error {
     redb::Error::Corrupted(format!("the row of {what} is not as it was written"))
-}
-
-/// What two sets have in common whatever their order: the lists of topics say nothing that the rows
-/// of known ids do not, and have no seals of their own.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Sum(u64);
-
-impl Sum {
-    fn add(&mut self, key: &[u8; LONG_KEY_BYTES], created_ms: u64) {
-        self.0 = self.0.wrapping_add(Self::hash(key, created_ms));
-    }
-
-    fn remove(&mut self, key: &[u8; LONG_KEY_BYTES], created_ms: u64) {
-        self.0 = self.0.wrapping_sub(Self::hash(key, created_ms));
-    }
-
-    fn hash(key: &[u8; LONG_KEY_BYTES], created_ms: u64) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (key, created_ms).hash(&mut hasher);
-        hasher.finish()
-    }
 }

@@ -10,7 +10,6 @@
 //!                                         [created: 8][seq: 8]                           its body is gone
 //!                                         [created: 8][seq: 8][size: 4][stamp bits: 1][topic: 32]
 //! versions key [expires: 8][id: 32] value [value key: 16][seq: 8][clears: 1]
-//! topics   key [topic: 32][seq: 8]  value [created: 8]
 //! ```
 //!
 //! In `bodies`, `seen` and `versions` each value is followed by its seal, see `seal.rs`.
@@ -39,33 +38,33 @@ const HELD_BYTES: usize = 8 + 8 + 4 + 1 + 32;
 const VERSION_BYTES: usize = 16 + 8 + 1;
 
 /// Takes a row apart from its front; `None` once it is too short.
-struct Cut<'a>(&'a [u8]);
+pub(super) struct Cut<'a>(pub(super) &'a [u8]);
 
 impl Cut<'_> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*head)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
-    fn wall(&mut self) -> Option<Wall> {
+    pub(super) fn wall(&mut self) -> Option<Wall> {
         self.number().map(Wall::from_millis)
     }
 }
 
 /// Writes a row from its front into a slice of the right length.
-struct Fill<'a>(&'a mut [u8]);
+pub(super) struct Fill<'a>(pub(super) &'a mut [u8]);
 
 impl Fill<'_> {
-    fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         let row = std::mem::take(&mut self.0);
         let (head, rest) = row.split_at_mut(bytes.len());
         head.copy_from_slice(bytes);
@@ -85,18 +84,6 @@ fn long_key(head: &[u8], tail: &[u8]) -> [u8; LONG_KEY_BYTES] {
 /// The key of a known id.
 pub(super) fn seen_key(expires: Wall, id: &BulletinId) -> [u8; LONG_KEY_BYTES] {
     long_key(&expires.as_millis().to_be_bytes(), id.as_bytes())
-}
-
-/// The key of a bulletin in its topic's list.
-pub(super) fn topic_key(topic: &TopicId, seq: u64) -> [u8; LONG_KEY_BYTES] {
-    long_key(topic.as_bytes(), &seq.to_be_bytes())
-}
-
-/// The arrival number in a key of `topics`.
-pub(super) fn seq_of_topic_key(key: &[u8; LONG_KEY_BYTES]) -> u64 {
-    let mut seq = [0; 8];
-    seq.copy_from_slice(&key[32..]);
-    u64::from_be_bytes(seq)
 }
 
 /// The value of a known id that has a body.
@@ -367,12 +354,5 @@ mod tests {
             assert_eq!(version(&value[..VERSION_BYTES - 1]), None);
         }
         assert_eq!(version(&[2; VERSION_BYTES]), None);
-    }
-
-    #[test]
-    fn keys_sort_by_their_numbers() {
-        let topic = TopicId::from_bytes([2; 32]);
-        assert!(topic_key(&topic, 255) < topic_key(&topic, 256));
-        assert_eq!(seq_of_topic_key(&topic_key(&topic, 256)), 256);
     }
 }

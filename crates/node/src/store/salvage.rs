@@ -13,9 +13,11 @@ use redb::{
     TableDefinition, Value, WriteTransaction,
 };
 
+use super::bodies::{BODIES, Bodies as BodyTables, PACKS};
 use super::carve::{Row, carve};
-use super::disk::{BODIES, META, Open, SEEN, TOPICS, VERSIONS, begin, builder, guarded};
+use super::disk::{META, Open, SEEN, VERSIONS, begin, builder, guarded};
 use super::medium::Medium;
+use super::pack;
 use super::rows::{self, LONG_KEY_BYTES};
 use super::schema::{self, Found, SCHEMA, SEQ_RESERVE};
 use super::seal::Sealed;
@@ -243,9 +245,8 @@ impl Bodies<'_, '_> {
 
 /// The tables of a new store.
 struct Pour<'a> {
-    bodies: Table<'a, u64, &'static [u8]>,
+    bodies: BodyTables<'a>,
     seen: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
-    topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
     versions: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
 }
@@ -253,9 +254,8 @@ struct Pour<'a> {
 impl<'a> Pour<'a> {
     fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
-            bodies: transaction.open_table(BODIES)?,
+            bodies: BodyTables::open(transaction)?,
             seen: transaction.open_table(SEEN)?,
-            topics: transaction.open_table(TOPICS)?,
             versions: transaction.open_table(VERSIONS)?,
             meta: transaction.open_table(META)?,
         })
@@ -282,8 +282,14 @@ impl<'a> Pour<'a> {
             failed: Ok(()),
         };
         if let Some(old) = old {
+            // A row of its own goes before one in a pack.
             old.each(BODIES, |seq, row| {
                 if let Some(body) = old.body(seq, row) {
+                    bodies.save(&body);
+                }
+            });
+            old.each(PACKS, |_, pack| {
+                for body in pack::entries(pack).filter_map(|entry| entry.body()) {
                     bodies.save(&body);
                 }
             });
@@ -354,12 +360,7 @@ impl<'a> Pour<'a> {
     }
 
     fn body(&mut self, body: &StoredBulletin) -> Result<(), redb::Error> {
-        let mut row = vec![0; rows::sealed_body_len(body)];
-        rows::write_sealed_body(body, &mut row);
-        self.bodies.insert(body.seq, row.as_slice())?;
-        let created = body.created.as_millis();
-        self.topics
-            .insert(&rows::topic_key(&body.topic, body.seq), created)?;
+        self.bodies.put(body)?;
         let value = rows::held_value(body.created, &Held::of(body));
         self.seen(&rows::seen_key(body.expires, &body.id), &value)
     }

@@ -4,15 +4,13 @@
 //! reader or memory for long. What still waits for the disk is part of the answer: whoever reads on
 //! from live delivery finds no gap.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use bruit_core::id::TopicId;
+use bruit_core::id::{BulletinId, TopicId};
 use bruit_core::time::Wall;
 use redb::ReadTransaction;
 
-use super::disk::{BODIES, TOPICS};
-use super::{StoredBulletin, rows};
+use super::StoredBulletin;
+use super::bodies::Reading;
+use super::lists::{Listed, Lists};
 
 /// Most bytes of bodies on one page; a page always has room for one bulletin.
 const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -124,105 +122,65 @@ impl PageBuilder {
     }
 }
 
-/// One page of `scan` from disk.
-pub(super) fn page(transaction: &ReadTransaction, scan: &Scan) -> Result<Read, redb::Error> {
+/// One page of `scan`, which names no topics, from disk; `is_held` tells whether a number is where the
+/// body of an id lies.
+///
+/// # Errors
+/// Damage of pages, or input or output.
+pub(super) fn page_of_all(
+    transaction: &ReadTransaction,
+    scan: &Scan,
+    is_held: impl Fn(&BulletinId, u64) -> bool,
+) -> Result<Read, redb::Error> {
+    let mut page = PageBuilder::new(scan);
     let Some(first) = scan.after_seq.checked_add(1) else {
-        return Ok(Read::default());
+        return Ok(page.read());
     };
-    match &scan.topics {
-        None => page_of_all(transaction, scan, first),
-        Some(topics) => page_of_topics(transaction, scan, topics, first),
-    }
-}
-
-fn page_of_all(
-    transaction: &ReadTransaction,
-    scan: &Scan,
-    first: u64,
-) -> Result<Read, redb::Error> {
-    let mut page = PageBuilder::new(scan);
     let mut last = scan.after_seq;
-    for row in transaction.open_table(BODIES)?.range(first..)? {
-        if !page.visit(last) {
-            break;
+    Reading::open(transaction)?.each(first, |lying| {
+        let goes_on = page.visit(last);
+        if goes_on {
+            last = lying.seq();
+            let body = lying.body();
+            if body.as_ref().is_none_or(|body| is_held(&body.id, last)) {
+                page.take(scan, last, body);
+            }
         }
-        let (seq, row) = row?;
-        last = seq.value();
-        page.take(scan, last, rows::sealed_body(last, row.value()));
-    }
+        goes_on
+    })?;
     Ok(page.read())
 }
 
-/// Merges the lists of `topics`, which are sorted by arrival each.
-fn page_of_topics(
+/// One page of `scan` from disk: the bodies that `listed` names.
+///
+/// # Errors
+/// Damage of pages, or input or output.
+pub(super) fn page_of_listed(
     transaction: &ReadTransaction,
     scan: &Scan,
-    topics: &[TopicId],
-    first: u64,
+    listed: &Listed,
 ) -> Result<Read, redb::Error> {
-    let arrivals = transaction.open_table(TOPICS)?;
-    let bodies = transaction.open_table(BODIES)?;
-    let mut lists = Vec::with_capacity(topics.len());
-    let mut heads = BinaryHeap::with_capacity(topics.len());
-    let mut topics = topics.to_vec();
-    topics.sort_unstable();
-    topics.dedup();
-    for (number, topic) in topics.iter().enumerate() {
-        let ends = rows::topic_key(topic, first)..=rows::topic_key(topic, u64::MAX);
-        let range = ends.start()..=ends.end();
-        let mut entries = arrivals.range::<&[u8; rows::LONG_KEY_BYTES]>(range)?;
-        if let Some(entry) = entries.next() {
-            let (key, created) = entry?;
-            heads.push(Reverse((
-                rows::seq_of_topic_key(key.value()),
-                number,
-                created.value(),
-            )));
-        }
-        lists.push(entries);
-    }
+    let bodies = Reading::open(transaction)?;
     let mut page = PageBuilder::new(scan);
     let mut last = scan.after_seq;
-    while let Some(Reverse((seq, number, created))) = heads.pop() {
+    for seq in &listed.seqs {
         if !page.visit(last) {
-            break;
+            return Ok(page.read());
         }
-        last = seq;
-        if Wall::from_millis(created) >= scan.since {
-            let row = bodies.get(seq)?;
-            let body = row.and_then(|row| rows::sealed_body(seq, row.value()));
-            page.take(scan, seq, body);
-        }
-        if let Some(entry) = lists[number].next() {
-            let (key, created) = entry?;
-            heads.push(Reverse((
-                rows::seq_of_topic_key(key.value()),
-                number,
-                created.value(),
-            )));
-        }
+        last = *seq;
+        page.take(scan, last, bodies.body(last)?);
     }
+    page.page.next = listed.next;
     Ok(page.read())
 }
 
-/// How many bulletins of `topic` are on disk, and of `waiting` that are not yet: by their keys alone.
-pub(super) fn count(
-    transaction: &ReadTransaction,
-    topic: &TopicId,
-    waiting: &[u64],
-) -> Result<u64, redb::Error> {
-    let arrivals = transaction.open_table(TOPICS)?;
-    let ends = rows::topic_key(topic, 0)..=rows::topic_key(topic, u64::MAX);
-    let range = ends.start()..=ends.end();
-    let mut count = 0;
-    for entry in arrivals.range::<&[u8; rows::LONG_KEY_BYTES]>(range)? {
-        entry?;
-        count += 1;
-    }
-    for seq in waiting {
-        count += u64::from(arrivals.get(&rows::topic_key(topic, *seq))?.is_none());
-    }
-    Ok(count)
+/// The part of `lists` that a page of `scan` is made of.
+pub(super) fn listed(lists: &Lists, scan: &Scan, topics: &[TopicId]) -> Listed {
+    let Some(first) = scan.after_seq.checked_add(1) else {
+        return Listed::default();
+    };
+    let bounds = (scan.limit(), PAGE_VISITS_MAX);
+    lists.merged(topics, first, scan.since, bounds)
 }
 
 /// `page` with those of `waiting` that it lacks. Both match the scan and are sorted by arrival.

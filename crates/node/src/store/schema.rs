@@ -8,8 +8,10 @@ use redb::{
     TableDefinition, TableError, TableHandle, WriteTransaction,
 };
 
-use super::disk::{BODIES, META, SEEN, TOPICS, VERSIONS, begin};
+use super::bodies::{self, BODIES, Bodies};
+use super::disk::{META, SEEN, VERSIONS, begin};
 use super::files::FileTables;
+use super::rows::LONG_KEY_BYTES;
 use super::seal::{SEAL_BYTES, Sealed};
 
 /// What makes the file a store of ours: the table's name, and in it the schema and the first free
@@ -24,7 +26,11 @@ type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
 /// 2: an evicted bulletin's row keeps its arrival; what 1 wrote is read as it is.
 /// 3: the table of versions, which 2 had no use for.
 /// 4: every row has a seal; the tables of large contents are made where there are none.
-const STEPS: [Step; 3] = [|_| Ok(()), |_| Ok(()), seal_rows];
+/// 5: packs; bodies move there by and by. The lists of topics are in memory.
+const STEPS: [Step; 4] = [|_| Ok(()), |_| Ok(()), seal_rows, drop_lists];
+
+/// What had the lists of topics before schema 5.
+const TOPICS: TableDefinition<'_, &[u8; LONG_KEY_BYTES], u64> = TableDefinition::new("topics");
 
 /// The schema this program writes, and the newest it reads.
 pub(super) const SCHEMA: u64 = 1 + STEPS.len() as u64;
@@ -109,15 +115,14 @@ pub(super) fn prepare(database: &Database, found: Found) -> Result<u64, redb::Er
         note(&transaction, SCHEMA_NOTE, SCHEMA)?;
     }
     let last = {
-        transaction.open_table(TOPICS)?;
         transaction.open_table(META)?;
+        Bodies::open(&transaction)?;
         FileTables::open(&transaction)?;
         // A crash left them without their ids.
         let seen = transaction.open_table(SEEN)?;
         let mut versions = transaction.open_table(VERSIONS)?;
         versions.retain(|key, _| matches!(seen.get(key), Ok(Some(_)) | Err(_)))?;
-        let bodies = transaction.open_table(BODIES)?;
-        bodies.last()?.map_or(0, |(seq, _)| seq.value())
+        bodies::last_seq(&transaction)?
     };
     let next_seq = noted_in(&transaction, NEXT_SEQ_NOTE)?
         .unwrap_or(1)
@@ -231,6 +236,12 @@ fn seal_rows(transaction: &WriteTransaction) -> Result<(), redb::Error> {
         let sealed = sealed(meta.get(key.as_str())?, Sealed::Meta, key.as_bytes());
         meta.insert(key.as_str(), sealed.as_slice())?;
     }
+    Ok(())
+}
+
+/// To schema 5.
+fn drop_lists(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    transaction.delete_table(TOPICS)?;
     Ok(())
 }
 

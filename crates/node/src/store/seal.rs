@@ -11,6 +11,8 @@ pub(super) const SEAL_BYTES: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sealed {
     Bodies,
+    Packs,
+    Waste,
     Seen,
     Versions,
     Meta,
@@ -28,6 +30,8 @@ impl Sealed {
             Self::Meta => 2,
             Self::Bruit => 3,
             Self::Versions => 4,
+            Self::Packs => 5,
+            Self::Waste => 6,
         };
         let length = u8::try_from(key.len()).expect("keys of ours are short");
         let mut hasher = blake3::Hasher::new();

@@ -4,14 +4,17 @@
 //! may be repeated. A row that cannot be read is no obstacle to replacing or removing it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use bruit_core::id::{BulletinId, TopicId};
 use bruit_core::time::Wall;
 use bytes::Bytes;
 use redb::{ReadableTable, Table, TableError, WriteTransaction};
 
-use super::disk::{BODIES, Index, META, SEEN, TOPICS, VERSIONS};
+use super::bodies::Bodies;
+use super::disk::{Index, META, SEEN, VERSIONS};
 use super::files::FileTables;
+use super::lists::Listing;
 use super::rows::{self, LONG_KEY_BYTES};
 use super::seal::Sealed;
 use super::{Held, StoredBulletin, Write};
@@ -27,7 +30,14 @@ pub(super) enum Change {
 }
 
 /// What a batch changed.
-pub(super) type Changes = BTreeMap<BulletinId, Change>;
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) ids: BTreeMap<BulletinId, Change>,
+    /// Of the lists of topics, in order.
+    pub(super) lists: Vec<Listing>,
+    /// Packs that hold more in vain.
+    pub(super) wasted: BTreeSet<u64>,
+}
 
 /// What is known of a body without reading it.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +60,15 @@ pub(super) fn apply(
     let mut tables = Tables::open(transaction, index)?;
     tables.note_lost(batch)?;
     batch.iter().try_for_each(|write| tables.apply(write))?;
-    Ok(tables.changes)
+    let mut changes = mem::take(&mut tables.changes);
+    changes.wasted = tables.bodies.into_wasted();
+    Ok(changes)
 }
 
 /// The open tables of one transaction.
 struct Tables<'a> {
-    bodies: Table<'a, u64, &'static [u8]>,
+    bodies: Bodies<'a>,
     seen: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
-    topics: Table<'a, &'static [u8; LONG_KEY_BYTES], u64>,
     versions: Table<'a, &'static [u8; LONG_KEY_BYTES], &'static [u8]>,
     meta: Table<'a, &'static str, &'static [u8]>,
     files: FileTables<'a>,
@@ -70,14 +81,13 @@ struct Tables<'a> {
 impl<'a> Tables<'a> {
     fn open(transaction: &'a WriteTransaction, index: &'a Index) -> Result<Self, TableError> {
         Ok(Self {
-            bodies: transaction.open_table(BODIES)?,
+            bodies: Bodies::open(transaction)?,
             seen: transaction.open_table(SEEN)?,
-            topics: transaction.open_table(TOPICS)?,
             versions: transaction.open_table(VERSIONS)?,
             meta: transaction.open_table(META)?,
             files: FileTables::open(transaction)?,
             index,
-            changes: Changes::new(),
+            changes: Changes::default(),
             lost: BTreeMap::new(),
         })
     }
@@ -123,7 +133,7 @@ impl<'a> Tables<'a> {
 
     /// Arrival number of the body of `id`, as this batch has left it.
     fn seq(&self, id: &BulletinId) -> Option<u64> {
-        match self.changes.get(id) {
+        match self.changes.ids.get(id) {
             Some(Change::Held(seq)) => Some(*seq),
             Some(Change::Gone(_) | Change::Forgotten) => None,
             None => self.index.held.get(id).copied(),
@@ -132,7 +142,7 @@ impl<'a> Tables<'a> {
 
     /// Whether `id` arrived once, as this batch has left it.
     fn has_arrived(&self, id: &BulletinId) -> bool {
-        match self.changes.get(id) {
+        match self.changes.ids.get(id) {
             Some(change) => !matches!(change, Change::Forgotten),
             None => self.index.arrival(id).is_some(),
         }
@@ -145,21 +155,17 @@ impl<'a> Tables<'a> {
         {
             self.remove_body(&bulletin.id)?;
         }
-        self.write_body(bulletin)?;
-        self.topics.insert(
-            &rows::topic_key(&bulletin.topic, bulletin.seq),
-            bulletin.created.as_millis(),
-        )?;
-        self.changes.insert(bulletin.id, Change::Held(bulletin.seq));
+        self.bodies.put(bulletin)?;
+        self.write_held(bulletin)?;
+        let listing = Listing::Add(bulletin.topic, bulletin.seq, bulletin.created);
+        self.changes.lists.push(listing);
+        let change = Change::Held(bulletin.seq);
+        self.changes.ids.insert(bulletin.id, change);
         Ok(())
     }
 
-    /// Writes the body's row and the id's.
-    fn write_body(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
-        let len = rows::sealed_body_len(bulletin);
-        let mut row = self.bodies.insert_reserve(bulletin.seq, len)?;
-        rows::write_sealed_body(bulletin, row.as_mut());
-        drop(row);
+    /// Writes the row of an id whose body is there.
+    fn write_held(&mut self, bulletin: &StoredBulletin) -> Result<(), redb::Error> {
         let value = rows::held_value(bulletin.created, &Held::of(bulletin));
         self.write_seen(bulletin.expires, &bulletin.id, &value)
     }
@@ -191,17 +197,19 @@ impl<'a> Tables<'a> {
     ) -> Result<(), redb::Error> {
         let Some(head) = self
             .seq(id)
-            .map(|seq| self.head(seq))
+            .map(|seq| self.bodies.head(seq))
             .transpose()?
             .flatten()
         else {
             return Ok(());
         };
-        self.write_body(&StoredBulletin {
+        let bulletin = StoredBulletin {
             stamp_bits,
             bytes: bytes.clone(),
             ..head
-        })
+        };
+        self.bodies.replace(&bulletin)?;
+        self.write_held(&bulletin)
     }
 
     fn evict(&mut self, id: &BulletinId) -> Result<(), redb::Error> {
@@ -209,7 +217,7 @@ impl<'a> Tables<'a> {
         if let Some(body) = self.remove_body(id)? {
             let gone = rows::gone_value(body.created, body.seq);
             self.write_seen(body.expires, id, &gone)?;
-            self.changes.insert(*id, Change::Gone(body.seq));
+            self.changes.ids.insert(*id, Change::Gone(body.seq));
         }
         Ok(())
     }
@@ -220,7 +228,7 @@ impl<'a> Tables<'a> {
         let key = rows::seen_key(expires, id);
         self.seen.remove(&key)?;
         self.versions.remove(&key)?;
-        self.changes.insert(*id, Change::Forgotten);
+        self.changes.ids.insert(*id, Change::Forgotten);
         Ok(())
     }
 
@@ -237,17 +245,17 @@ impl<'a> Tables<'a> {
         let Some(seq) = self.seq(id) else {
             return Ok(None);
         };
-        self.changes.insert(*id, Change::Forgotten);
+        self.changes.ids.insert(*id, Change::Forgotten);
         let entry = self.entry(id, seq)?;
         self.bodies.remove(seq)?;
         if let Some(entry) = &entry {
-            self.topics.remove(&rows::topic_key(&entry.topic, seq))?;
+            self.changes.lists.push(Listing::Remove(entry.topic, seq));
         }
         Ok(entry)
     }
 
     fn entry(&self, id: &BulletinId, seq: u64) -> Result<Option<Entry>, redb::Error> {
-        if let Some(head) = self.head(seq)?.filter(|head| head.id == *id) {
+        if let Some(head) = self.bodies.head(seq)?.filter(|head| head.id == *id) {
             return Ok(Some(Entry {
                 seq,
                 topic: head.topic,
@@ -260,13 +268,6 @@ impl<'a> Tables<'a> {
         }
         let found = self.walk(&BTreeSet::from([*id]))?;
         Ok(found.get(id).copied())
-    }
-
-    /// The row of the body under `seq` without its bytes, where it can be read.
-    fn head(&self, seq: u64) -> Result<Option<StoredBulletin>, redb::Error> {
-        let row = self.bodies.get(seq)?;
-        let head = row.and_then(|row| rows::sealed_head(seq, row.value()).map(|(head, _)| head));
-        Ok(head)
     }
 
     /// Looks up what `batch` gives up, all in one walk: the row of an id lies under the end of its

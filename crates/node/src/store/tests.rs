@@ -7,8 +7,9 @@ mod migration;
 mod model;
 mod power_cut;
 mod room;
+mod tidy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, channel};
 
 use bruit_core::id::ValueKey;
@@ -77,17 +78,24 @@ fn bulletin(number: u64, seq: u64, size: usize) -> StoredBulletin {
     }
 }
 
+/// A store that packs soon, and little at a time.
 fn options() -> StoreOptions {
     StoreOptions {
+        pack_rows: 8,
+        pack_bytes_max: 2_000,
         full_retry: Duration::from_millis(10),
         ..StoreOptions::default()
     }
 }
 
 fn open(place: &Place) -> (Store, Recovered, Receiver<StoreEvent>) {
+    open_with(place, options())
+}
+
+fn open_with(place: &Place, options: StoreOptions) -> (Store, Recovered, Receiver<StoreEvent>) {
     let (sender, events) = channel();
     let (store, recovered) =
-        Store::open(place, options(), move |event| drop(sender.send(event))).unwrap();
+        Store::open(place, options, move |event| drop(sender.send(event))).unwrap();
     (store, recovered, events)
 }
 
@@ -585,6 +593,7 @@ fn failed_read_ends_writing_and_not_reading() {
         ..options()
     };
     let (store, _, events) = open_faulty_with(&faulty, uncached);
+    store.settle();
     faulty.fail_next_read();
     store.load(vec![id(50)]).unwrap();
     let mut failures = 0;

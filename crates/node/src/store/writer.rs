@@ -1,7 +1,8 @@
 //! The thread that empties the queue of writes.
 //!
 //! It takes everything that waits, commits it as one transaction and reports exactly that. An idle
-//! store writes at once; under load, batches form by themselves while a sync runs.
+//! store writes at once; under load, batches form by themselves while a sync runs. Between batches it packs
+//! what it wrote.
 //!
 //! Invariant: an id is reported as synced only after the sync that covers it returned well.
 
@@ -17,6 +18,9 @@ use super::lock::FolderLock;
 use super::queue::{Batch, Health, WriteQueue};
 use super::{Events, Stats, StoreError, StoreEvent, StoreOptions, Write};
 
+/// Steps of packing between two batches when the next one waits: each gains a pack, all of them twice what
+/// a batch takes.
+const TIDY_STEPS_MAX: u32 = 8;
 /// Databases mended in a life.
 const MENDED_MAX: u32 = 3;
 
@@ -77,11 +81,17 @@ impl Shared {
 
     /// The writer's life: returns once stopped, with the error that kept the last writes from disk.
     pub(super) fn run_writer(&self) -> Result<(), StoreError> {
-        if let Err(error) = self.disk.compact() {
-            self.disk.freeze();
-            self.give_up(error, Vec::new());
-        }
-        while let Some(batch) = self.queue.next_batch() {
+        let mut is_compact = false;
+        loop {
+            // What was given up is gone first.
+            let is_tidy = self.tidy();
+            if is_tidy && !is_compact {
+                is_compact = true;
+                self.compact();
+            }
+            let Some(batch) = self.queue.next_batch() else {
+                break;
+            };
             self.write(batch);
         }
         let (health, top_seq) = self.queue.close();
@@ -139,6 +149,47 @@ impl Shared {
                     return self.give_up(error, batch.writes);
                 }
             }
+        }
+    }
+
+    /// Makes the file smaller, where that is worth it.
+    fn compact(&self) {
+        if let Err(error) = self.disk.compact() {
+            self.disk.freeze();
+            self.give_up(error, Vec::new());
+        }
+    }
+
+    /// Packs bodies: as far as there is something to do while nobody waits, and a bounded part otherwise.
+    /// Answers whether that was all.
+    fn tidy(&self) -> bool {
+        for steps in 0_u32.. {
+            if steps >= TIDY_STEPS_MAX && self.queue.is_waited_for() {
+                break;
+            }
+            match self.disk.tidy() {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(error) => {
+                    self.untidied(error);
+                    break;
+                }
+            }
+        }
+        false
+    }
+
+    /// After a failure that cost nothing: what is stored is where it was.
+    fn untidied(&self, error: StoreError) {
+        let goes_on = if matches!(error, StoreError::Corrupt { .. }) {
+            self.mend().is_ok()
+        } else {
+            self.disk.freeze();
+            // Without room bodies lie where they are, until the next time.
+            error.is_full() && self.disk.thaw(0).is_ok()
+        };
+        if !goes_on {
+            self.give_up(error, Vec::new());
         }
     }
 

@@ -13,7 +13,7 @@ fn measure_writes_and_recovery() {
         ("256 B", 100_000_u32, 256, 1),
         ("1 KiB", 100_000, 1_024, 100_001),
     ] {
-        let (store, _, events) = open(&place);
+        let (store, _, events) = open_with(&place, StoreOptions::default());
         let started = Instant::now();
         for number in first..first + u64::from(count) {
             let write = Write::Put(bulletin(number, number, size));
@@ -59,7 +59,10 @@ fn measure_writes_and_recovery() {
         )
         .unwrap();
         let started = Instant::now();
-        let (_store, recovered, _events) = open(&Place::Folder(crashed.path().to_owned()));
+        let (_store, recovered, _events) = open_with(
+            &Place::Folder(crashed.path().to_owned()),
+            StoreOptions::default(),
+        );
         println!(
             "{label}: {} rows, {} MiB, recovered after a crash in {:?}",
             recovered.seen.len(),
@@ -83,7 +86,7 @@ fn full_file_system_keeps_what_waits_and_resumes_by_itself() {
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![1; 4 << 20]).unwrap();
     let place = Place::Folder(folder.clone());
-    let (store, recovered, events) = open(&place);
+    let (store, recovered, events) = open_with(&place, StoreOptions::default());
     let mut seq = recovered.next_seq;
     let mut put = || {
         let result = store.submit(Write::Put(bulletin(seq, seq, 50_000)));
@@ -118,6 +121,6 @@ fn full_file_system_keeps_what_waits_and_resumes_by_itself() {
     assert!(matches!(next(&events), StoreEvent::Recovered));
     assert!(matches!(next(&events), StoreEvent::Synced { .. }));
     store.shutdown().unwrap();
-    let (_store, recovered, _events) = open(&place);
+    let (_store, recovered, _events) = open_with(&place, StoreOptions::default());
     assert_eq!(recovered.seen.len(), acknowledged + 1);
 }

@@ -5,6 +5,7 @@ use redb::{Builder, TableDefinition};
 use super::super::faults::{Faulty, Operation, Platter};
 use super::*;
 use crate::store::disk::Disk;
+use crate::store::seal::Sealed;
 
 const BRUIT: TableDefinition<'_, &str, u64> = TableDefinition::new("bruit");
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
@@ -23,16 +24,25 @@ const VERSION: Version = Version {
 /// Bodies of an old store.
 const BODIES_N: u64 = 40;
 
-/// A store as the program of schema 1, 2 or 3 wrote it: rows without seals; before 2, what was evicted
-/// had no arrival; before 3, nothing had a version.
+/// A store as the program of an older schema wrote it: with lists of topics and without packs; before 4,
+/// rows without seals; before 3, nothing had a version; before 2, what was evicted had no arrival.
 fn old_store(schema: u64) -> Faulty {
     let faulty = Faulty::default();
     let database = Builder::new().create_with_backend(faulty.clone()).unwrap();
     let transaction = database.begin_write().unwrap();
+    let close = |table: Sealed, key: &[u8], value: &[u8]| match schema {
+        1..4 => value.to_vec(),
+        _ => table.close(key, value),
+    };
+    for (name, number) in [("schema", schema), ("next_seq", 77)] {
+        if schema < 4 {
+            let mut bruit = transaction.open_table(BRUIT).unwrap();
+            bruit.insert(name, number).unwrap();
+        } else {
+            schema::note(&transaction, name, number).unwrap();
+        }
+    }
     {
-        let mut bruit = transaction.open_table(BRUIT).unwrap();
-        bruit.insert("schema", schema).unwrap();
-        bruit.insert("next_seq", 77).unwrap();
         let mut bodies = transaction.open_table(BODIES).unwrap();
         let mut seen = transaction.open_table(SEEN).unwrap();
         let mut topics = transaction.open_table(TOPICS).unwrap();
@@ -40,11 +50,15 @@ fn old_store(schema: u64) -> Faulty {
             let body = bulletin(number, number, 300);
             let mut row = vec![0; rows::body_len(&body)];
             rows::write_body(&body, &mut row);
+            let row = close(Sealed::Bodies, &number.to_be_bytes(), &row);
             bodies.insert(number, row.as_slice()).unwrap();
             let value = rows::held_value(body.created, &Held::of(&body));
-            seen.insert(&rows::seen_key(body.expires, &body.id), value.as_slice())
-                .unwrap();
-            let key = rows::topic_key(&body.topic, number);
+            let key = rows::seen_key(body.expires, &body.id);
+            let value = close(Sealed::Seen, &key, &value);
+            seen.insert(&key, value.as_slice()).unwrap();
+            let mut key = [0; 40];
+            key[..32].copy_from_slice(body.topic.as_bytes());
+            key[32..].copy_from_slice(&number.to_be_bytes());
             topics.insert(&key, body.created.as_millis()).unwrap();
         }
         let gone = bulletin(50, 50, 0);
@@ -53,18 +67,17 @@ fn old_store(schema: u64) -> Faulty {
             1 => created,
             _ => rows::gone_value(gone.created, gone.seq).to_vec(),
         };
-        seen.insert(&rows::seen_key(gone.expires, &gone.id), value.as_slice())
-            .unwrap();
+        let key = rows::seen_key(gone.expires, &gone.id);
+        let value = close(Sealed::Seen, &key, &value);
+        seen.insert(&key, value.as_slice()).unwrap();
         if schema > 2 {
             let mut versions = transaction.open_table(VERSIONS).unwrap();
-            let value = rows::version_value(&VERSION);
-            versions
-                .insert(&rows::seen_key(gone.expires, &gone.id), value.as_slice())
-                .unwrap();
+            let value = close(Sealed::Versions, &key, &rows::version_value(&VERSION));
+            versions.insert(&key, value.as_slice()).unwrap();
         }
         let mut meta = transaction.open_table(META).unwrap();
-        meta.insert("horizon", [0, 0, 0, 0, 0, 0, 0, 9].as_slice())
-            .unwrap();
+        let value = close(Sealed::Meta, b"horizon", &[0, 0, 0, 0, 0, 0, 0, 9]);
+        meta.insert("horizon", value.as_slice()).unwrap();
     }
     transaction.commit().unwrap();
     drop(database);
@@ -123,7 +136,7 @@ fn stores_of_every_older_schema_are_read_whole() {
 #[test]
 fn a_migration_that_loses_its_power_anywhere_is_finished_by_the_next_start() {
     let mut dice = Dice::new(7);
-    for old in [1, 2, 3] {
+    for old in 1..schema::SCHEMA {
         let faulty = old_store(old);
         let mut platter = Platter::new(faulty.bytes());
         drop(try_open(&faulty).unwrap());
@@ -148,7 +161,7 @@ fn a_migration_that_loses_its_power_anywhere_is_finished_by_the_next_start() {
 /// TESTS.md D7.
 #[test]
 fn a_migration_whose_disk_fails_anywhere_is_refused_and_finished_later() {
-    for old in [1, 2, 3] {
+    for old in 1..schema::SCHEMA {
         let faulty = old_store(old);
         for luck in 0.. {
             let faulty = Faulty::with_bytes(faulty.bytes());

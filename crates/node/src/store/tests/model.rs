@@ -45,6 +45,7 @@ impl Pair {
                 let batch = self.batch();
                 self.disk.apply(&batch, self.top_seq).unwrap();
                 self.model.apply_all(&batch);
+                self.tidy().unwrap();
             }
         }
     }
@@ -60,16 +61,23 @@ impl Pair {
         writes
     }
 
+    /// Packs bodies, as far as chance will have it.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        while self.dice.below(4) > 0 && self.disk.tidy()? {}
+        Ok(())
+    }
+
     /// The disk fails somewhere in a batch: it is there, or it is not.
     fn fail(&mut self) {
         let batch = self.batch();
         self.faulty.fail_after(self.dice.below(30));
         let applied = self.disk.apply(&batch, self.top_seq);
+        let applied = applied.and_then(|_| self.tidy());
         self.faulty.fail_after(u64::MAX);
         let mut after = self.model.clone();
         after.apply_all(&batch);
         match applied {
-            Ok(_) => self.model = after,
+            Ok(()) => self.model = after,
             Err(error) => {
                 self.failures += 1;
                 assert!(matches!(error, StoreError::Io { .. }), "{error}");
@@ -86,6 +94,7 @@ impl Pair {
         let begun = self.faulty.log().len();
         let batch = self.batch();
         self.disk.apply(&batch, self.top_seq).unwrap();
+        self.tidy().unwrap();
         let log = self.faulty.log();
         let ends =
             begun + usize::try_from(self.dice.below((log.len() - begun + 1) as u64)).unwrap();
