@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! files    key [id: 32]            value [manifest: 38][bit for each chunk: 0..=128]
-//! chunks   key [id: 32][index: 4]  value [chunk with its proof: 0..]
+//! chunks   key [id: 32][index: 4]        value [chunk with its proof: 0..]
+//!              [id: 32][2³¹ + index: 4]        [the rest of it]?
 //! ```
+//!
+//! A row of the database takes 1, 2, 4 or 8 pages. A chunk with its proof is a little longer than one page or
+//! four; what goes beyond lies apart, with the like of it.
 //!
 //! Unlike those of bulletins the keys do not rise with time: a chunk may be stored before its manifest is, and
 //! next to 16 KiB of bytes a page more does not count. The chunks of one content lie side by side.
@@ -19,6 +23,14 @@ use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, TableError, W
 
 /// Bytes of a key of `chunks`.
 const CHUNK_KEY_BYTES: usize = 36;
+
+/// Bytes of a page of the database.
+const PAGE_BYTES: usize = 4_096;
+/// What the database needs of a row's pages for its key, its length, and what a page is (redb 4,
+/// `docs/design.md`, "Leaf").
+const ROW_OVERHEAD_BYTES: usize = CHUNK_KEY_BYTES + 8;
+/// Added to the index of a chunk for the rest of it. A content has 1,024 chunks at most.
+const REST: u32 = 1 << 31;
 
 /// Contents by the id of their manifest.
 const FILES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("files");
@@ -73,7 +85,13 @@ impl<'a> FileTables<'a> {
         let Some(mut file) = self.read_file(id)? else {
             return Ok(());
         };
-        self.chunks.insert(&chunk_key(id, index), piece)?;
+        let (first, rest) = piece.split_at(first_len(piece.len()));
+        self.chunks.insert(&chunk_key(id, index), first)?;
+        if rest.is_empty() {
+            self.chunks.remove(&chunk_key(id, index | REST))?;
+        } else {
+            self.chunks.insert(&chunk_key(id, index | REST), rest)?;
+        }
         if file.have.set(index) {
             self.write_file(id, &file.manifest, &file.have)?;
         }
@@ -138,8 +156,22 @@ pub(super) fn piece(
     index: u32,
 ) -> Result<Option<Bytes>, redb::Error> {
     let chunks = transaction.open_table(CHUNKS)?;
-    let row = chunks.get(&chunk_key(id, index))?;
-    Ok(row.map(|row| Bytes::copy_from_slice(row.value())))
+    let Some(first) = chunks.get(&chunk_key(id, index))? else {
+        return Ok(None);
+    };
+    let rest = chunks.get(&chunk_key(id, index | REST))?;
+    let rest = rest.as_ref().map_or(&[][..], |rest| rest.value());
+    Ok(Some([first.value(), rest].concat().into()))
+}
+
+/// How many of `len` bytes fill 1, 2, 4 or more pages; all where they do not fill one.
+fn first_len(len: usize) -> usize {
+    let filled = |pages: usize| pages * PAGE_BYTES - ROW_OVERHEAD_BYTES;
+    let powers = (0..).map(|power| filled(1 << power));
+    powers
+        .take_while(|filled| *filled <= len)
+        .last()
+        .unwrap_or(len)
 }
 
 fn chunk_key(id: &BulletinId, index: u32) -> [u8; CHUNK_KEY_BYTES] {
@@ -157,4 +189,16 @@ fn known(id: BulletinId, row: &[u8]) -> Result<KnownFile, redb::Error> {
         Some(KnownFile { id, manifest, have })
     };
     read().ok_or_else(|| redb::Error::Corrupted("a row of files is none".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fill_pages_lies_apart() {
+        let lens = [0, 4_051, 4_052, 4_200, 8_147, 8_148, 16_339, 16_340, 16_900];
+        let first = [0, 4_051, 4_052, 4_052, 4_052, 8_148, 8_148, 16_340, 16_340];
+        assert_eq!(lens.map(first_len), first);
+    }
 }

@@ -208,3 +208,46 @@ fn power_cut_at_any_operation_leaves_no_bit_without_its_chunk() {
     }
     assert_eq!(safe, last);
 }
+
+/// Chunks of 16 KiB took two times what they are: a proof made each longer than four pages.
+#[test]
+fn chunks_take_little_more_than_they_are() {
+    for (total, size) in [(4 << 20, 16_384), (200_000, 4_096)] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Folder(folder.path().to_owned());
+        let (store, _, events) = open_with(&place, StoreOptions::default());
+        let content: Vec<u8> = (0..total).map(|at: u32| at.to_be_bytes()[3]).collect();
+        let mut outline = Outline::new(total).unwrap();
+        content.chunks(size).for_each(|chunk| outline.add(chunk));
+        let tree = outline.finish().unwrap();
+        let manifest = *tree.manifest();
+        let id = id(1);
+        store.submit(Write::File { id, manifest }).unwrap();
+        let all: Vec<_> = (0..)
+            .zip(content.chunks(size))
+            .map(|(index, bytes)| {
+                encode_to_bytes(&tree.piece(index, Bytes::copy_from_slice(bytes)))
+            })
+            .collect();
+        for (index, piece) in (0..).zip(&all) {
+            let piece = piece.clone();
+            store.submit(Write::Chunk { id, index, piece }).unwrap();
+        }
+        let last = store.submit(Write::Put(bulletin(1, 1, 200))).unwrap();
+        synced(&events, last);
+        store.shutdown().unwrap();
+        let len = std::fs::metadata(folder.path().join(STORE_FILE))
+            .unwrap()
+            .len();
+        println!("{} KiB for {} KiB", len >> 10, total >> 10);
+        let (store, _, _events) = open(&place);
+        for (index, piece) in (0..).zip(&all) {
+            assert_eq!(
+                block_on(store.chunk(id, index)).unwrap().as_ref(),
+                Some(piece)
+            );
+        }
+        // What is free beside it is that of any small store.
+        assert!(len < u64::from(total) * 13 / 10 + (512 << 10), "{len}");
+    }
+}
