@@ -6,8 +6,11 @@
 //! - a bulletin's content must be the one that was paid for, and is passed on once, whatever its nonce;
 //! - expiry is heeded on the way in and in what is kept;
 //! - what cannot be opened or read is counted, and ends nothing.
+//!
+//! Every gateway makes the same bulletin of theirs from one of bruit's, to the byte, so that their nodes, which
+//! know a bulletin by its header, hear it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -50,7 +53,9 @@ const HOLD: Duration = Duration::from_secs(1);
 /// Bulletins that wait to go out; more are dropped, and counted.
 pub const OUTGOING_MAX: usize = 1_024;
 /// Bulletins older than this are not sent out when the gateway hears of them: it was away.
-const OLD: Duration = Duration::from_mins(1);
+const OLD_S: u32 = 60;
+/// Bulletins that are paid for before anything else is looked at.
+const OUT_AT_ONCE: usize = 4;
 
 /// Both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +82,8 @@ pub enum Event {
         topic: [u8; 32],
         /// Its contents.
         content: Vec<u8>,
-        /// How old it is.
-        age: Duration,
+        /// When it was made, in seconds since 1970.
+        made: u32,
     },
     /// A bulletin that a gateway made of one of theirs.
     Crossed {
@@ -137,6 +142,15 @@ pub enum Action {
     },
 }
 
+/// A bulletin of bruit's that is to go out.
+#[derive(Debug)]
+struct Outgoing {
+    due: Instant,
+    topic: [u8; 32],
+    content: Vec<u8>,
+    made: u32,
+}
+
 /// The node.
 #[derive(Debug)]
 pub struct Gateway {
@@ -148,7 +162,7 @@ pub struct Gateway {
     bulletins: Recent<ForeignId>,
     held: Vec<Bulletin>,
     crossing: Crossing<Bulletin>,
-    outgoing: Vec<(Instant, [u8; 32], Vec<u8>)>,
+    outgoing: VecDeque<Outgoing>,
     counters: Counters,
     actions: Vec<Action>,
 }
@@ -163,7 +177,7 @@ impl Gateway {
             bulletins: Recent::new(REMEMBER, SEEN_MAX),
             held: Vec::new(),
             crossing: Crossing::new(me, REMEMBER),
-            outgoing: Vec::new(),
+            outgoing: VecDeque::new(),
             counters: Counters::default(),
             actions: Vec::new(),
             config,
@@ -189,8 +203,8 @@ impl Gateway {
             Event::Native {
                 topic,
                 content,
-                age,
-            } => self.on_native(topic, content, age, now),
+                made,
+            } => self.on_native(topic, content, made, now),
             Event::Crossed {
                 id,
                 topic,
@@ -209,19 +223,20 @@ impl Gateway {
         for (id, bulletin) in self.crossing.due(now.at) {
             self.publish(id, bulletin);
         }
-        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.outgoing)
-            .into_iter()
-            .partition(|(due, _, _)| *due <= now.at);
-        self.outgoing = later;
-        for (_, topic, content) in due {
-            self.send_out(topic, content, now);
+        let is_due = |first: &Outgoing| first.due <= now.at;
+        for _ in 0..OUT_AT_ONCE {
+            if self.outgoing.front().is_some_and(is_due)
+                && let Some(outgoing) = self.outgoing.pop_front()
+            {
+                self.send_out(outgoing, now);
+            }
         }
         std::mem::take(&mut self.actions)
     }
 
     /// When to be woken; none when nothing waits.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        let outgoing = self.outgoing.iter().map(|(due, _, _)| *due).min();
+        let outgoing = self.outgoing.front().map(|first| first.due);
         let nexts = [outgoing, self.crossing.next_wakeup()];
         nexts.into_iter().flatten().min()
     }
@@ -411,10 +426,10 @@ impl Gateway {
 
     // From bruit's network.
 
-    fn on_native(&mut self, topic: [u8; 32], content: Vec<u8>, age: Duration, now: Now) {
+    fn on_native(&mut self, topic: [u8; 32], content: Vec<u8>, made: u32, now: Now) {
         let id = name(&topic, &content);
         self.crossing.crossed(id, None, now.at);
-        if age > OLD {
+        if now.seconds > made.saturating_add(OLD_S) {
             return;
         }
         if content.len() > CONTENT_BYTES_MAX {
@@ -425,14 +440,28 @@ impl Gateway {
             self.counters.count("dropped_outgoing_full");
         } else {
             self.bulletins.insert(id, (), now.at);
-            self.outgoing.push((now.at + HOLD, topic, content));
+            self.outgoing.push_back(Outgoing {
+                due: now.at + HOLD,
+                topic,
+                content,
+                made,
+            });
         }
     }
 
-    fn send_out(&mut self, topic: [u8; 32], content: Vec<u8>, now: Now) {
-        let start = self.rng.next_u32() & 0xffff;
+    /// Time and first nonce are the bulletin's own, so that other gateways make the same of it.
+    fn send_out(&mut self, outgoing: Outgoing, now: Now) {
+        let Outgoing {
+            topic,
+            content,
+            made,
+            ..
+        } = outgoing;
+        // As the original, it begins to count somewhere in the first 65,536.
+        let [first, second, ..] = content_id(&content);
+        let start = u16::from_be_bytes([first, second]).into();
         let bits = self.config.bulletin_difficulty;
-        let bulletin = Bulletin::make(topic, content, now.seconds, start, bits);
+        let bulletin = Bulletin::make(topic, content, made, start, bits);
         self.hold(bulletin.clone(), now);
         let peers = self.spread(&bulletin, None, now);
         self.counters.count("crossed_out");

@@ -222,12 +222,10 @@ impl Node {
                 by: item.author,
             });
         }
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let made = Duration::from_millis(item.created_ms);
         Some(Event::Native {
             topic: topic?,
             content,
-            age: now.unwrap_or_default().saturating_sub(made),
+            made: u32::try_from(item.created_ms / 1_000).unwrap_or(u32::MAX),
         })
     }
 }

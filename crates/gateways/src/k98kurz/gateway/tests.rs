@@ -87,11 +87,11 @@ fn a_bulletin_is_passed_on_to_the_others_and_crosses_once() {
 #[test]
 fn a_bulletin_of_bruit_goes_out_to_all_and_does_not_come_back() {
     let mut gateway = gateway();
-    let (topic, content, age) = (topic_id(b"t"), b"native".to_vec(), Duration::ZERO);
+    let (topic, content) = (topic_id(b"t"), b"native".to_vec());
     let native = Event::Native {
         topic,
         content,
-        age,
+        made: SECONDS,
     };
     assert!(gateway.handle(native.clone(), now()).is_empty());
     let later = Now {
@@ -109,6 +109,62 @@ fn a_bulletin_of_bruit_goes_out_to_all_and_does_not_come_back() {
     assert!(back.is_empty(), "{back:?}");
     assert!(gateway.handle(native, now()).is_empty());
     assert_eq!(gateway.counters().get("dropped_out_duplicate"), 1);
+}
+
+#[test]
+fn gateways_make_the_same_bulletin_of_one_of_bruit() {
+    let mut out = [1, 2].map(|n| {
+        let config = Config {
+            join: vec![(*identity(3).address(), address(3))],
+            ..Config::default()
+        };
+        let mut gateway = Gateway::new(config, identity(n), author(n), [n; 32]);
+        let native = Event::Native {
+            topic: topic_id(b"t"),
+            content: b"native".to_vec(),
+            made: SECONDS - u32::from(n % 2),
+        };
+        // They hear of it at different times.
+        let at = Now {
+            seconds: SECONDS + u32::from(n),
+            ..now()
+        };
+        let made = Event::Native {
+            topic: topic_id(b"u"),
+            content: b"native".to_vec(),
+            made: SECONDS - 1,
+        };
+        gateway.handle(made, at);
+        gateway.handle(native, at);
+        let later = Now {
+            at: gateway.next_wakeup().unwrap() + HOLD,
+            seconds: SECONDS + 7,
+        };
+        sent(&gateway.wake(later))
+    });
+    assert_eq!(out[0].remove(0), out[1].remove(0));
+    assert_ne!(out[0], out[1], "another time is another bulletin");
+}
+
+#[test]
+fn what_goes_out_is_paid_for_a_few_at_a_time() {
+    let mut gateway = gateway();
+    for n in 0..10 {
+        let native = Event::Native {
+            topic: topic_id(b"t"),
+            content: vec![n],
+            made: SECONDS,
+        };
+        gateway.handle(native, now());
+    }
+    let mut rounds = 0;
+    while let Some(at) = gateway.next_wakeup() {
+        let seconds = SECONDS + 1;
+        let at = at.max(Instant::now() + HOLD);
+        assert!(sent(&gateway.wake(Now { at, seconds })).len() <= 2 * OUT_AT_ONCE);
+        rounds += 1;
+    }
+    assert_eq!((rounds, gateway.counters().get("crossed_out")), (3, 10));
 }
 
 #[test]
