@@ -16,6 +16,7 @@ mod bridge;
 mod budget;
 mod counters;
 pub mod crossing;
+mod datagrams;
 pub mod dave;
 mod draw;
 mod error;

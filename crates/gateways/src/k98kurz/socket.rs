@@ -18,6 +18,7 @@ use super::gateway::{Action, Event, Gateway, Now};
 use super::identity::{Address, Identity};
 use crate::bridge::{Bridge, Drops, FromInside, Making};
 use crate::counters::Counters;
+use crate::datagrams::Datagrams;
 use crate::error::GatewayError;
 use crate::foreign::{ForeignId, System};
 use crate::hex;
@@ -26,8 +27,6 @@ use crate::running::{Running, Stop, Teller, Told};
 
 /// The topic on which nodes of theirs say that they are there.
 pub const BEACON: &[u8] = b"node beacon channel";
-/// Datagrams read before anything else is looked at.
-const READ_AT_ONCE: usize = 16;
 /// How often is told what was dropped.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Topics that were met and are remembered.
@@ -57,7 +56,7 @@ pub async fn start(
         address: listen.to_string(),
         source,
     };
-    let socket = UdpSocket::bind(listen).await.map_err(cannot)?;
+    let socket = Arc::new(UdpSocket::bind(listen).await.map_err(cannot)?);
     let local = socket.local_addr().map_err(cannot)?;
     let me = inside.author().await?;
     // What is sealed with keys that others can guess is not sealed.
@@ -76,9 +75,11 @@ pub async fn start(
     let counters = gateway.counters().clone();
     let bridge = Bridge::open(inside, "k98kurz", &topics, counters.clone()).await?;
     let address = id(gateway.address());
+    let datagrams = Datagrams::read(Arc::clone(&socket), DATAGRAM_BYTES_MAX, counters.clone());
     let run = |stop, teller| {
         let node = Node {
             socket,
+            datagrams,
             gateway,
             bridge,
             known,
@@ -92,7 +93,8 @@ pub async fn start(
 }
 
 struct Node {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
+    datagrams: Datagrams,
     gateway: Gateway,
     bridge: Bridge<ForeignId>,
     known: BTreeMap<TopicId, [u8; 32]>,
@@ -110,12 +112,9 @@ impl Node {
             let wake = self.gateway.next_wakeup().unwrap_or(latest).min(latest);
             tokio::select! {
                 () = stop.asked() => return Ok(()),
-                readable = self.socket.readable() => if readable.is_ok() {
-                    self.read();
-                } else {
-                    self.counters.count("dropped_unreadable");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                },
+                Some((from, bytes)) = self.datagrams.next() => {
+                    self.tell(Event::Datagram { from, bytes });
+                }
                 from = self.bridge.next() => match from {
                     Some(from) => self.on_inside(from),
                     None => return Ok(()),
@@ -126,18 +125,6 @@ impl Node {
                 }
             }
             drops.report(&self.counters, &self.teller);
-        }
-    }
-
-    fn read(&mut self) {
-        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
-        for _ in 0..READ_AT_ONCE {
-            let Ok((length, from)) = self.socket.try_recv_from(&mut buffer) else {
-                return;
-            };
-            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-            let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-            self.tell(Event::Datagram { from, bytes });
         }
     }
 
