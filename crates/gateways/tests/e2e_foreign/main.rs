@@ -6,5 +6,7 @@
 mod common;
 mod dave;
 mod k98kurz;
+mod load;
 mod p2p_messaging;
 mod simple;
+mod voidphone;

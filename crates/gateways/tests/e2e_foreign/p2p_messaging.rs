@@ -10,8 +10,10 @@ use bruit_gateways::Running;
 use bruit_gateways::p2p_messaging::config::{Config, Role};
 use bruit_gateways::p2p_messaging::pickle;
 use bruit_gateways::p2p_messaging::socket::{self, TOPIC};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::common::{Foreign, listen, next, node, until};
+use crate::load::{Load, MADE};
 
 fn port(address: &str) -> &str {
     address.rsplit_once(':').unwrap().1
@@ -235,33 +237,16 @@ fn ask_quietly(to: &str, bytes: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_numbers_a_second_cross_or_are_counted_as_dropped() {
-    const SECONDS: u64 = 3;
     let a = node(&[]).await;
     let gate = gateway(&a, quick(&[])).await;
     let to = gate.listen()[0];
-    let sending = tokio::task::spawn_blocking(move || {
-        let start = Instant::now();
-        let mut said = 0_u64;
-        for tick in 0..SECONDS * 100 {
-            for _ in 0..10 {
-                let mut stream = TcpStream::connect(to).unwrap();
-                write!(stream, "1133:8101:1795168660:{said}").unwrap();
-                said += 1;
-            }
-            let due = Duration::from_millis((tick + 1) * 10);
-            std::thread::sleep(due.saturating_sub(start.elapsed()));
-        }
-        said
+    let load = Load::send("p2p-messaging", async |n| {
+        let mut stream = tokio::net::TcpStream::connect(to).await.unwrap();
+        let said = format!("1133:8101:1795168660:{n}");
+        stream.write_all(said.as_bytes()).await.unwrap();
     });
-    let said = sending.await.unwrap();
-    let counters = gate.counters().clone();
-    let count = |what| counters.get(what);
-    until("every number crossed or was counted", async || {
-        let ended = count("published") + count("refused_inside") + count("dropped_publishing_full");
-        (ended >= said).then_some(())
-    })
-    .await;
-    assert_eq!(count("messages_in"), said, "none was lost");
-    println!("of {said} numbers {} were published", count("published"));
-    assert!(count("published") >= said / 2);
+    let load = load.await;
+    load.settles(gate.counters(), &MADE).await;
+    let heard = gate.counters().get("messages_in");
+    assert_eq!(heard, load.sent, "none was lost");
 }
