@@ -132,6 +132,17 @@ impl Foreign {
         }
     }
 
+    /// What it dies of.
+    pub(crate) fn dies(&mut self) -> String {
+        loop {
+            let line = self.lines.recv_timeout(SOON);
+            let line = line.expect("a foreign peer does not die");
+            if let Some(rest) = line.strip_prefix("died") {
+                return rest.trim_start().to_owned();
+            }
+        }
+    }
+
     /// Whether it still runs.
     pub(crate) fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
