@@ -76,8 +76,9 @@ pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use files::{File, FileError};
 pub use hub::{From, Incoming, Subscription, Topics};
 pub use letters::{
-    Acknowledge, Contact, ContactsError, LETTER_CODE_HONOURED, LETTER_TTL, LetterDraft,
-    LetterState, ReceivedLetter, Recipient, SendError, SentLetter,
+    Acknowledge, Contact, ContactsError, Courier, ForeignName, LETTER_CODE_HONOURED, LETTER_TTL,
+    LetterDraft, LetterState, ParseForeignNameError, Posting, ReceivedLetter, Recipient, SendError,
+    SentForeign, SentLetter,
 };
 pub use node::{
     AuthorKey, Boosted, Bound, Discouraged, Figures, Followed, Following, Held, Imported, Mail,

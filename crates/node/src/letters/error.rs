@@ -61,6 +61,23 @@ pub enum SendError {
         /// How long was waited.
         waited: Duration,
     },
+    /// No gateway at this node goes there.
+    #[error("no gateway at this node goes to {system}")]
+    NoGateway {
+        /// The system.
+        system: String,
+    },
+    /// No gateway took the letter.
+    #[error("the letter to {to} was not taken: {why}")]
+    NotTaken {
+        /// Whom it is for.
+        to: String,
+        /// Why, in the gateway's words.
+        why: String,
+    },
+    /// Too many gateways take letters.
+    #[error("too many gateways take letters here already")]
+    TooManyGateways,
     /// The node has stopped.
     #[error("the node has stopped")]
     Closed,
@@ -78,6 +95,9 @@ impl SendError {
             Self::Store(_) => "store_failed",
             Self::Expired { .. } => "expired",
             Self::Timeout { .. } => "timeout",
+            Self::NoGateway { .. } => "no_gateway",
+            Self::NotTaken { .. } => "not_taken",
+            Self::TooManyGateways => "too_many_gateways",
             Self::Closed => "closed",
         }
     }
@@ -97,6 +117,11 @@ impl SendError {
             Self::Timeout { .. } => {
                 "wait longer, or look later: `bruit outbox`; it goes on without you"
             }
+            Self::NoGateway { system } => {
+                return format!("start one beside the daemon: `bruit gateway {system}`").into();
+            }
+            Self::NotTaken { .. } => "see what the gateway prints, and send it again",
+            Self::TooManyGateways => "stop some of them",
             Self::Closed => "start the node again",
         };
         fix.into()

@@ -8,6 +8,7 @@ mod clerk;
 mod contacts;
 mod desk;
 mod error;
+mod foreign;
 mod note;
 mod records;
 mod sealing;
@@ -20,6 +21,8 @@ pub(crate) use contacts::Contacts;
 pub use contacts::{Contact, ContactsError};
 pub(crate) use desk::{Desk, Rules, Sealing, check};
 pub use error::SendError;
+pub(crate) use foreign::Couriers;
+pub use foreign::{Courier, ForeignName, ParseForeignNameError, Posting, SentForeign};
 
 /// How long letters are taken that are made for a delivery code which was rotated away.
 pub const LETTER_CODE_HONOURED: std::time::Duration = desk::HONOURED;

@@ -7,6 +7,7 @@ use bruit_core::letters::LetterId;
 use bytes::Bytes;
 
 use super::LetterState;
+use super::foreign::ForeignName;
 use super::records::{Incoming, Outgoing};
 
 /// How long a letter lives unless its draft says otherwise.
@@ -154,6 +155,8 @@ pub struct ReceivedLetter {
     pub id: LetterId,
     /// Who wrote it.
     pub from: AuthorId,
+    /// Who wrote it in another system, by the word of a gateway at this node; `from` is the node then.
+    pub foreign: Option<ForeignName>,
     /// Whom of us it is for.
     pub to: AuthorId,
     /// What it says.
@@ -165,11 +168,12 @@ pub struct ReceivedLetter {
 }
 
 impl ReceivedLetter {
-    pub(crate) fn of(letter: &Incoming) -> Self {
+    pub(crate) fn of(letter: &Incoming, foreign: Option<&ForeignName>) -> Self {
         Self {
             number: letter.number,
             id: letter.id,
             from: letter.from,
+            foreign: foreign.cloned(),
             to: letter.to,
             body: letter.body.clone(),
             created_ms: letter.created.as_millis(),
@@ -183,6 +187,7 @@ impl std::fmt::Debug for ReceivedLetter {
         f.debug_struct("ReceivedLetter")
             .field("id", &self.id)
             .field("from", &self.from)
+            .field("foreign", &self.foreign)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }

@@ -73,6 +73,14 @@ pub(crate) struct Incoming {
     pub(crate) received: Wall,
 }
 
+/// A letter of another system, to this node: its `from` is the node itself, whose gateway says who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Foreign {
+    /// Who.
+    pub(crate) name: String,
+    pub(crate) letter: Incoming,
+}
+
 /// A letter that came: it is not delivered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seen {
@@ -129,6 +137,7 @@ pub(crate) enum Record {
     Owed(Owed),
     Own(OwnBoxes),
     Known(Known),
+    Foreign(Foreign),
 }
 
 /// Where a record lies: its kind and what names it.
@@ -138,7 +147,10 @@ impl Record {
     pub(crate) fn key(&self) -> Key {
         match self {
             Self::Out(out) => key(0, &[out.id.as_bytes()]),
-            Self::In(letter) => key(1, &[&letter.number.to_be_bytes()]),
+            // Both are in the inbox, by their numbers.
+            Self::In(letter) | Self::Foreign(Foreign { letter, .. }) => {
+                key(1, &[&letter.number.to_be_bytes()])
+            }
             Self::Seen(seen) => key(2, &[seen.from.as_bytes(), seen.id.as_bytes()]),
             Self::Owed(owed) => key(3, &[owed.id.as_bytes()]),
             Self::Own(own) => key(4, &[own.identity.as_bytes()]),

@@ -160,7 +160,9 @@ impl Node {
 
     async fn inbox_after(&self, after: u64) -> Result<Vec<ReceivedLetter>, SendError> {
         let job = move |work: &mut Work<'_>| {
-            let letters = work.desk.inbox(after).map(ReceivedLetter::of);
+            let name = |number| work.desk.foreign(number);
+            let letters = work.desk.inbox(after);
+            let letters = letters.map(|letter| ReceivedLetter::of(letter, name(letter.number)));
             letters.collect()
         };
         Ok(self.inner.letters.ask(job).await?.0)

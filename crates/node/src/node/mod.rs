@@ -5,6 +5,7 @@ mod carry;
 mod errands;
 mod figures;
 mod files;
+mod foreign;
 mod letters;
 mod publish;
 mod start;
@@ -36,7 +37,7 @@ use crate::driver::{FrameListener, Order};
 use crate::hub::{From, Hub, Subscription, Topics};
 use crate::keyring::Keyring;
 use crate::keys::DataFolder;
-use crate::letters::Letters;
+use crate::letters::{Couriers, Letters};
 use crate::looks::{Look, Looks};
 use crate::moments::Moments;
 use crate::reach::Addresses;
@@ -83,6 +84,7 @@ struct Inner {
     orders: mpsc::Sender<Order>,
     key: SecretKey,
     letters: Letters,
+    couriers: Couriers,
     scout: Scout,
     shares_topology: bool,
     /// When the node started, in microseconds since 1970.
@@ -378,6 +380,7 @@ impl Node {
 
     /// Says goodbye to the neighbours, syncs the store and stops. Takes at most two seconds.
     pub async fn shutdown(&self) {
+        self.inner.couriers.close();
         self.inner.letters.stop().await;
         let (done, stopped) = oneshot::channel();
         if self.order(Order::Shutdown(done)).await {

@@ -25,7 +25,7 @@ use crate::driver::{BOOK, Driver, FrameListener, HORIZON, State};
 use crate::hub::Hub;
 use crate::keyring::Keyring;
 use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, KeyName, Secret};
-use crate::letters::{Cabinet, Clerk, Contacts, Desk, Letters};
+use crate::letters::{Cabinet, Clerk, Contacts, Couriers, Desk, Letters};
 use crate::moments::Moments;
 use crate::networks::{self, STORE_FILE};
 use crate::publishing::Publishing;
@@ -278,6 +278,7 @@ impl Node {
             orders,
             key: SecretKey::from_seed(parts.key.expose()),
             letters,
+            couriers: Couriers::default(),
             scout,
             shares_topology: config.shares_topology(),
             epoch_us,

@@ -80,18 +80,33 @@ impl Desk {
             created: letter.created,
             received: now,
         };
+        self.keep(Record::In(incoming.clone()));
+        self.put(incoming);
+    }
+
+    /// Puts a letter that has the next number into the inbox; the oldest make room for it.
+    pub(super) fn put(&mut self, incoming: Incoming) {
         self.next_number += 1;
         self.inbox_bytes += incoming.body.len();
-        self.keep(Record::In(incoming.clone()));
         self.steps.push(Step::Arrived(Box::new(incoming.clone())));
         self.inbox.insert(incoming.number, incoming);
         while self.inbox.len() > INBOX_MAX || self.inbox_bytes > INBOX_BYTES_MAX {
-            let Some((_, oldest)) = self.inbox.pop_first() else {
+            let Some(oldest) = self.inbox.keys().next().copied() else {
                 return;
             };
-            self.inbox_bytes -= oldest.body.len();
-            self.changes.push(Change::drop(&Record::In(oldest)));
+            self.drop_letter(oldest);
         }
+    }
+
+    /// Drops the letter of this number; answers whether there was one.
+    pub(super) fn drop_letter(&mut self, number: u64) -> bool {
+        self.foreign.remove(&number);
+        let Some(letter) = self.inbox.remove(&number) else {
+            return false;
+        };
+        self.inbox_bytes -= letter.body.len();
+        self.changes.push(Change::drop(&Record::In(letter)));
+        true
     }
 
     /// Whether the enclosed acknowledgement is to be published; then it is, after a while.
@@ -157,15 +172,8 @@ impl Desk {
     /// Removes a letter from the inbox; answers whether it was there.
     pub(crate) fn remove(&mut self, id: &LetterId) -> bool {
         let found = self.inbox.values().find(|letter| letter.id == *id);
-        let Some(letter) = found
-            .map(|letter| letter.number)
-            .and_then(|number| self.inbox.remove(&number))
-        else {
-            return false;
-        };
-        self.inbox_bytes -= letter.body.len();
-        self.changes.push(Change::drop(&Record::In(letter)));
-        true
+        let number = found.map(|letter| letter.number);
+        number.is_some_and(|number| self.drop_letter(number))
     }
 }
 

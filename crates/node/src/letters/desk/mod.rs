@@ -7,6 +7,7 @@
 //! Invariant: a letter that was not opened and checked changes nothing.
 
 mod boxes;
+mod foreign;
 mod incoming;
 mod outgoing;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use bruit_core::time::Wall;
 use bytes::Bytes;
 
 use super::Acknowledge;
+use super::foreign::ForeignName;
 use super::records::{
     Change, Incoming, Key, Known, LetterState, Outgoing, Owed, OwnBoxes, Record, Seen,
 };
@@ -136,6 +138,8 @@ pub(crate) struct Desk {
     searches: BTreeMap<AuthorId, Search>,
     inbox: BTreeMap<u64, Incoming>,
     inbox_bytes: usize,
+    /// Who wrote those of other systems, by their numbers.
+    foreign: BTreeMap<u64, ForeignName>,
     next_number: u64,
     seen: BTreeMap<(AuthorId, LetterId), Seen>,
     owed: BTreeMap<BulletinId, Owed>,
@@ -170,6 +174,7 @@ impl Desk {
             searches: BTreeMap::new(),
             inbox: BTreeMap::new(),
             inbox_bytes: 0,
+            foreign: BTreeMap::new(),
             next_number: 1,
             seen: BTreeMap::new(),
             owed: BTreeMap::new(),
@@ -187,11 +192,8 @@ impl Desk {
     fn restore(&mut self, record: Record) {
         match record {
             Record::Out(out) => self.restore_out(out),
-            Record::In(letter) => {
-                self.next_number = self.next_number.max(letter.number + 1);
-                self.inbox_bytes += letter.body.len();
-                self.inbox.insert(letter.number, letter);
-            }
+            Record::In(letter) => self.restore_in(letter),
+            Record::Foreign(foreign) => self.restore_foreign(foreign),
             Record::Seen(seen) => {
                 self.seen.insert((seen.from, seen.id), seen);
             }
@@ -205,6 +207,12 @@ impl Desk {
                 self.known.insert(known.identity, known);
             }
         }
+    }
+
+    fn restore_in(&mut self, letter: Incoming) {
+        self.next_number = self.next_number.max(letter.number + 1);
+        self.inbox_bytes += letter.body.len();
+        self.inbox.insert(letter.number, letter);
     }
 
     /// What is to be kept from now on. To be taken, and on disk, before the steps are.

@@ -60,9 +60,7 @@ impl Desk {
         if open.count() >= OPEN_MAX {
             return Err(SendError::Full { max: OPEN_MAX });
         }
-        let mut id = [0; 32];
-        rng.fill_bytes(&mut id);
-        let id = LetterId::from_bytes(id);
+        let id = Self::draw_id(rng);
         let out = Outgoing {
             id,
             purpose,

@@ -659,3 +659,41 @@ fn tables_are_bounded() {
     }
     assert!(desk.identities[&me].boxes.addresses.len() <= 8);
 }
+
+#[test]
+fn letters_of_other_systems_push_out_each_other_alone_and_outlive_a_crash() {
+    let mut world = World::new(1, Acknowledge::Everyone);
+    let own = world.send(0, 0, "of bruit");
+    world.wait(HOUR, HOUR);
+    let name: ForeignName = "k98kurz:8a88".parse().unwrap();
+    let deliver = |world: &mut World, bytes: usize, count: usize| {
+        let (desk, rng) = (&mut world.persons[0].desk, &mut world.rng);
+        for _ in 0..count {
+            let body = Bytes::from(vec![7; bytes]);
+            desk.deliver_foreign(name.clone(), body, START, rng);
+        }
+        world.settle();
+    };
+    let counts = |world: &World| {
+        let desk = &world.persons[0].desk;
+        let inbox: Vec<_> = desk.inbox(0).collect();
+        let foreign = inbox
+            .iter()
+            .filter(|letter| desk.foreign(letter.number) == Some(&name));
+        assert_eq!(inbox[0].id, own, "a letter of bruit's stays");
+        let bytes: usize = inbox.iter().map(|letter| letter.body.len()).sum();
+        assert_eq!(desk.inbox_bytes, bytes);
+        (inbox.len(), foreign.count())
+    };
+    deliver(&mut world, 3, foreign::FOREIGN_MAX + 2);
+    let full = (foreign::FOREIGN_MAX + 1, foreign::FOREIGN_MAX);
+    assert_eq!(counts(&world), full);
+    world.crash(0);
+    assert_eq!(counts(&world), full);
+    let large = foreign::FOREIGN_BYTES_MAX / 100;
+    deliver(&mut world, large, 101);
+    assert_eq!(counts(&world), (101, 100));
+    let last = world.persons[0].desk.inbox(0).last().unwrap().id;
+    assert!(world.persons[0].desk.remove(&last));
+    assert_eq!(counts(&world), (100, 99));
+}
