@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 CHECKS = "status_code_conformance,content_type_conformance,response_schema_conformance,not_a_server_error"
-ENDLESS = r"/v1/(subscribe|validate$|follow|letters/mail|ws|logs)"
+ENDLESS = r"/v1/(subscribe|validate$|follow|letters/mail|letters/foreign$|ws|logs)"
 # Seconds for what is drawn after every parameter had its edges, and for one request.
 FUZZING_S, REQUEST_S = "20", "30"
 

@@ -126,7 +126,7 @@ impl From<SendError> for ApiError {
             "too_big" => StatusCode::PAYLOAD_TOO_LARGE,
             "ttl" => StatusCode::BAD_REQUEST,
             "price_too_low" => StatusCode::PAYMENT_REQUIRED,
-            "queue_full" => StatusCode::TOO_MANY_REQUESTS,
+            "queue_full" | "too_many_gateways" => StatusCode::TOO_MANY_REQUESTS,
             "store_failed" => StatusCode::INTERNAL_SERVER_ERROR,
             "timeout" => StatusCode::GATEWAY_TIMEOUT,
             "closed" => StatusCode::SERVICE_UNAVAILABLE,

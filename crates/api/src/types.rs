@@ -1,6 +1,7 @@
 //! The JSON bodies of the API, and of every command's `--json`: keys are promises.
 
 mod figures;
+mod foreign;
 mod letters;
 mod socket;
 mod tokens;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::text;
 
 pub use self::figures::{Defence, Discouraged, LogFilter, LogLine, Refused, Series};
+pub use self::foreign::{DeliverLetter, DeliveredLetter, Posted, Posting};
 pub use self::letters::{
     Contact, ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter,
 };

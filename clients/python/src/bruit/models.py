@@ -169,6 +169,14 @@ class Delivered(Model):
 
 
 @dataclass(frozen=True)
+class DeliveredLetter(Model):
+    """A letter that is in the inbox now."""
+
+    id: str
+    """Its id."""
+
+
+@dataclass(frozen=True)
 class Discouraged(Model):
     """Who is not linked with for a while: a node by its `id`, or a place by its `address`."""
 
@@ -447,6 +455,28 @@ class Peer(Model):
 
 
 @dataclass(frozen=True)
+class Posted(Model):
+    """`POST /v1/letters/foreign/{posting}`: what became of it."""
+
+    refused: Optional[str] = None
+    """Why it was not taken; none when it is on its way."""
+
+
+@dataclass(frozen=True)
+class Posting(Content, Model):
+    """A letter that a gateway is to take to its system."""
+
+    posting: int
+    """The number to answer to."""
+    to: str
+    """Whom it is for: the system, a colon, and how they are called there."""
+    body: Optional[str] = None
+    """The contents as text."""
+    body_base64: Optional[str] = None
+    """The contents in base64."""
+
+
+@dataclass(frozen=True)
 class Price(Model):
     """What a bulletin costs."""
 
@@ -529,7 +559,7 @@ class ReceivedLetter(Content, Model):
     created_ms: int
     """When it was written, by the sender's clock."""
     from_: str
-    """Who wrote it."""
+    """Who wrote it: a key, or somebody in another system, as a gateway at this node says."""
     id: str
     """Its id, which its sender sees as well."""
     received_ms: int

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use bruit::{AuthorId, LETTER_CODE_HONOURED, LetterDraft, LetterState, Mail};
+use bruit::{AuthorId, ForeignName, LETTER_CODE_HONOURED, LetterDraft, LetterState, Mail};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,6 +24,11 @@ pub(crate) async fn send(
     Body(mut body): Body<SendLetter>,
 ) -> Result<Json<SentLetter>, ApiError> {
     let contents = contents(body.body.take(), body.body_base64.take())?;
+    if let Ok(to) = body.to.parse()
+        && !is_contact(&app, &body.to).await?
+    {
+        return send_foreign(&app, to, &body, contents).await;
+    }
     let mut draft = LetterDraft::new(recipient(&app, &body.to).await?, contents);
     if let Some(ttl) = &body.ttl {
         draft = draft.ttl(duration("ttl", ttl)?);
@@ -37,6 +43,22 @@ pub(crate) async fn send(
         draft = draft.wait_timeout(duration("timeout", timeout)?.min(WAIT_MAX));
     }
     Ok(Json(app.node.send(draft).await?.into()))
+}
+
+/// Sends a letter by a gateway, which has no choices to make.
+async fn send_foreign(
+    app: &App,
+    to: ForeignName,
+    body: &SendLetter,
+    contents: Bytes,
+) -> Result<Json<SentLetter>, ApiError> {
+    if body.ttl.is_some() || body.author.is_some() || body.wait.as_deref() == Some("acknowledged") {
+        return Err(ApiError::bad_request(
+            "a letter to another system has no life, author or acknowledgement",
+            "leave out ttl, author and wait",
+        ));
+    }
+    Ok(Json(app.node.send_foreign(to, contents).await?.into()))
 }
 
 fn wait(word: &str) -> Result<LetterState, ApiError> {
@@ -157,6 +179,15 @@ pub(crate) async fn remove_contact(
     Ok(Json(contact.into()))
 }
 
+/// Whether a contact is called so.
+async fn is_contact(app: &App, text: &str) -> Result<bool, ApiError> {
+    let contacts = app.node.contacts().await?;
+    let mut names = contacts
+        .iter()
+        .filter_map(|contact| contact.name.as_deref());
+    Ok(names.any(|name| name == text))
+}
+
 /// Whom a text means: a contact by name, a whole id, or the beginning of one that is known here.
 async fn recipient(app: &App, text: &str) -> Result<AuthorId, ApiError> {
     let contacts = app.node.contacts().await?;
@@ -170,7 +201,9 @@ async fn recipient(app: &App, text: &str) -> Result<AuthorId, ApiError> {
     let members = app.node.members().await;
     let mut known: Vec<_> = contacts.iter().map(|contact| contact.id).collect();
     known.extend(members.iter().map(|member| member.id.as_author()));
-    known.extend(app.node.inbox().await?.iter().map(|letter| letter.from));
+    let inbox = app.node.inbox().await?;
+    let inbox = inbox.iter().filter(|letter| letter.foreign.is_none());
+    known.extend(inbox.map(|letter| letter.from));
     known.extend(app.node.authors().into_iter().map(|key| key.id));
     let fix = "give the whole id, or the name of a contact: `bruit contacts list`";
     one_of(text, known, "node, author or contact known here", fix)

@@ -4,6 +4,7 @@ pub(crate) mod bulletins;
 pub(crate) mod bundles;
 pub(crate) mod figures;
 pub(crate) mod files;
+pub(crate) mod foreign;
 pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod peers;
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     /// Whether the configuration names nobody to link to.
     pub(crate) alone: bool,
     pub(crate) questions: validate::Questions,
+    pub(crate) postings: foreign::Postings,
     /// Seats for streams of events.
     streams: Arc<Semaphore>,
     /// Turns true when the server stops: streams end then.
@@ -123,6 +125,7 @@ impl App {
             refused: Refusals::default(),
             alone: keys.alone,
             questions: validate::Questions::default(),
+            postings: foreign::Postings::default(),
             streams: Arc::new(Semaphore::new(limits.streams)),
             closing,
         }))

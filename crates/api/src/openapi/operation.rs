@@ -270,6 +270,7 @@ fn about(path: &str, name: &str) -> &'static str {
         (path, "name") if path.starts_with("/v1/keys") => "the key's name",
         (_, "name") => "the value's name; slashes may stand in it",
         (_, "question") => "the number of a question",
+        (_, "posting") => "the number of a letter to another system",
         (_, "file") => "the name of a file",
         _ => "",
     }

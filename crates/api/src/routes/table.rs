@@ -10,15 +10,16 @@ use super::Access::{Admin, Open, Publish as Speak, Read};
 use super::Verb::{Delete, Get, Post, Put};
 use super::{Route, route};
 use crate::handlers::{
-    bulletins, bundles, figures, files, keys, letters, peers, state, tokens, topology, validate,
-    values, ws,
+    bulletins, bundles, figures, files, foreign, keys, letters, peers, state, tokens, topology,
+    validate, values, ws,
 };
 use crate::openapi::Kind::{Flag, Number, OneOf, Text, Texts, Time, Word};
 use crate::types::{
-    Answer, Ask, Boost, Bring, Brought, Bulletin, Bundle, Contact, Defence, Health, Identity, Join,
-    Kept, Link, Linked, Listed, Lock, LogFilter, LogLine, MakeToken, NewLink, NewToken, Paid,
-    Publish, Published, PutValue, Question, ReceivedLetter, Removed, Rotate, Rotated, SendLetter,
-    SentLetter, Series, TokenEntry, Told, Unlock, Unlocked, WholeValue,
+    Answer, Ask, Boost, Bring, Brought, Bulletin, Bundle, Contact, Defence, DeliverLetter,
+    DeliveredLetter, Health, Identity, Join, Kept, Link, Linked, Listed, Lock, LogFilter, LogLine,
+    MakeToken, NewLink, NewToken, Paid, Posted, Posting, Publish, Published, PutValue, Question,
+    ReceivedLetter, Removed, Rotate, Rotated, SendLetter, SentLetter, Series, TokenEntry, Told,
+    Unlock, Unlocked, WholeValue,
 };
 use crate::{openapi, ui};
 
@@ -334,6 +335,50 @@ pub(super) static TABLE: &[Route] = {
                     .query("all", "first those that are there", Flag)
                     .streams::<ReceivedLetter>("each event is a letter")
                     .fails(&LETTERS)
+            },
+        ),
+        route(
+            Post,
+            "/v1/letters/foreign",
+            Speak,
+            |verb| on(verb, foreign::deliver),
+            |it| {
+                it.named(
+                    "deliver",
+                    "Puts a letter from another system into the inbox: for gateways",
+                )
+                .takes::<DeliverLetter>()
+                .answers::<DeliveredLetter>()
+                .fails(&[413, 422, 500])
+            },
+        ),
+        route(
+            Get,
+            "/v1/letters/foreign",
+            Speak,
+            |verb| on(verb, foreign::postings),
+            |it| {
+                it.named(
+                    "carry",
+                    "Takes the letters to another system, for as long as the stream is read: for gateways",
+                )
+                .needs("system", "the system, such as k98kurz", Text)
+                .streams::<Posting>("each event, named `letter`, is a letter and the number to answer to")
+            },
+        ),
+        route(
+            Post,
+            "/v1/letters/foreign/{posting}",
+            Speak,
+            |verb| on(verb, foreign::posted),
+            |it| {
+                it.named(
+                    "posted",
+                    "Says that such a letter is on its way, or why not",
+                )
+                .takes::<Posted>()
+                .answers::<Posted>()
+                .fails(&[404])
             },
         ),
         route(

@@ -144,11 +144,16 @@ impl Request<'_> {
             .replace("{*name}", "a/b")
             .replace("{*file}", "none.js")
             .replace("{question}", "1")
+            .replace("{posting}", "1")
             .replace("{name}", "nobody");
         let body = match route.path {
             "/v1/bulletins" => r#"{"topic":"news","body":"hello"}"#.to_owned(),
             "/v1/letters" => format!(r#"{{"to":"{id}","body":"hello"}}"#),
-            "/v1/letters/rotate" | "/v1/keys/{name}/lock" | "/v1/sessions" => "{}".to_owned(),
+            "/v1/letters/foreign" => r#"{"from":"k98kurz:8a88","body":"hello"}"#.to_owned(),
+            "/v1/letters/foreign/{posting}"
+            | "/v1/letters/rotate"
+            | "/v1/keys/{name}/lock"
+            | "/v1/sessions" => "{}".to_owned(),
             // Another than the one that is not there.
             "/v1/letters/contacts" => format!(r#"{{"id":"{}"}}"#, "08".repeat(32)),
             "/v1/values" => r#"{"name":"n","body":"hello"}"#.to_owned(),
@@ -165,6 +170,7 @@ impl Request<'_> {
         };
         let query = match route.path {
             "/v1/subscribe" | "/v1/validate" => "?topic=news",
+            "/v1/letters/foreign" if route.method == Method::GET => "?system=k98kurz",
             path if route.method == Method::GET && path.starts_with("/v1/values/") => {
                 "?timeout=10ms"
             }

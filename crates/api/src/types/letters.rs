@@ -9,8 +9,8 @@ use super::Body;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendLetter {
-    /// Whom it is for: a node's id, an author's key, the beginning of one that is known here, or a
-    /// contact's name.
+    /// Whom it is for: a node's id, an author's key, the beginning of one that is known here, a
+    /// contact's name, or somebody in another system, such as `k98kurz:8a88e3dd…`.
     pub to: String,
     /// What it says, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,12 +78,27 @@ impl From<bruit::SentLetter> for SentLetter {
     }
 }
 
+impl From<bruit::SentForeign> for SentLetter {
+    /// A gateway has put it on its way: nothing more will be known of it.
+    fn from(letter: bruit::SentForeign) -> Self {
+        Self {
+            id: letter.id.to_string(),
+            to: letter.to.to_string(),
+            from: letter.from.to_string(),
+            state: bruit::LetterState::Published.as_str().to_owned(),
+            created_ms: letter.created_ms,
+            expires_ms: letter.created_ms,
+            attempts: 1,
+        }
+    }
+}
+
 /// A letter to us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceivedLetter {
     /// Its id, which its sender sees as well.
     pub id: String,
-    /// Who wrote it.
+    /// Who wrote it: a key, or somebody in another system, as a gateway at this node says.
     pub from: String,
     /// Whom of us it is for.
     pub to: String,
@@ -98,9 +113,10 @@ pub struct ReceivedLetter {
 
 impl From<bruit::ReceivedLetter> for ReceivedLetter {
     fn from(letter: bruit::ReceivedLetter) -> Self {
+        let from = letter.foreign.map(|name| name.to_string());
         Self {
             id: letter.id.to_string(),
-            from: letter.from.to_string(),
+            from: from.unwrap_or_else(|| letter.from.to_string()),
             to: letter.to.to_string(),
             body: Body::of(&letter.body),
             created_ms: letter.created_ms,
