@@ -24,6 +24,7 @@ mod foreign;
 pub mod hex;
 mod inside;
 pub mod k98kurz;
+mod mailbag;
 pub mod p2p_messaging;
 mod publisher;
 mod recent;
@@ -34,7 +35,9 @@ pub mod voidphone;
 pub use counters::Counters;
 pub use error::GatewayError;
 pub use foreign::{ForeignId, System};
-pub use inside::{Answer, Asked, Heard, Inside, InsideError, Item, Post, Since};
+pub use inside::{
+    Answer, Asked, ForeignLetter, Heard, Inside, InsideError, Item, Post, Posting, Since,
+};
 pub use publisher::{Done, Publisher, Unpublished};
 pub use recent::Recent;
 pub use running::{Detail, Running, Stop, Teller, Told};

@@ -3,15 +3,20 @@
 //! There are two of it: [`bruit::Node`] in the same process, and the daemon of a data folder through its
 //! local API, in the command.
 
+mod letters;
 mod node;
 
 use std::fmt;
 use std::time::Duration;
 
-use bruit::{AuthorId, BulletinId, PublishError, TopicId, Topics, ValueAddress, Verdict};
+use bruit::{
+    AuthorId, BulletinId, PublishError, SendError, TopicId, Topics, ValueAddress, Verdict,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+
+pub use letters::{ForeignLetter, Posting};
 
 /// What comes of asking the bruit side.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, InsideError>>;
@@ -117,6 +122,13 @@ pub trait Inside: Send + Sync + 'static {
 
     /// The contents of the value at `address`, looked for within `timeout`; none when nobody had it.
     fn get(&self, address: ValueAddress, timeout: Duration) -> Answer<'_, Option<Bytes>>;
+
+    /// Puts a letter from the foreign system into the node's inbox.
+    fn deliver(&self, letter: ForeignLetter) -> Answer<'_, ()>;
+
+    /// The letters that are sent from the node to somebody in `system`, for as long as the stream is held. It ends
+    /// with the node.
+    fn carry(&self, system: &'static str) -> Answer<'_, BoxStream<'static, Posting>>;
 }
 
 /// Why the bruit side did not do what it was asked.
@@ -144,6 +156,12 @@ impl InsideError {
     /// Whether the node has gone, so that nothing will succeed any more.
     pub fn is_gone(&self) -> bool {
         matches!(self.code.as_str(), "closed" | "unreachable")
+    }
+}
+
+impl From<SendError> for InsideError {
+    fn from(error: SendError) -> Self {
+        Self::new(error.code(), error.to_string(), error.fix())
     }
 }
 

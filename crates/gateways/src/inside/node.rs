@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use bruit::store::StoreError;
 use bruit::{
-    AuthorId, Draft, From as Start, Incoming, Node, Put, Received, Topics, Validator, ValueAddress,
+    AuthorId, Draft, ForeignName, From as Start, Incoming, Node, Put, Received, Topics, Validator,
+    ValueAddress,
 };
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 
-use super::{Answer, Asked, Heard, Inside, InsideError, Item, Post, Since};
+use super::{Answer, Asked, ForeignLetter, Heard, Inside, InsideError, Item, Post, Posting, Since};
 
 /// The name of the author key that signs unless another is named.
 const DEFAULT_AUTHOR: &str = "default";
@@ -98,6 +99,30 @@ impl Inside for Node {
                 InsideError::new(error.code(), error.to_string(), error.fix())
             })?;
             Ok(value.map(|value| value.body))
+        }
+        .boxed()
+    }
+
+    fn deliver(&self, letter: ForeignLetter) -> Answer<'_, ()> {
+        async move {
+            let from = letter.from.parse::<ForeignName>();
+            let from = from.map_err(|error| InsideError::new("bad_name", error.to_string(), ""))?;
+            Self::deliver(self, from, letter.body).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn carry(&self, system: &'static str) -> Answer<'_, BoxStream<'static, Posting>> {
+        async move {
+            let courier = Self::carry(self, system)?;
+            let postings = stream::unfold(courier, async |mut courier| {
+                let posting = courier.next().await?;
+                let (to, body) = (posting.to.to_string(), posting.body.clone());
+                let posting = Posting::new(to, body, move |taken| posting.answer(taken));
+                Some((posting, courier))
+            });
+            Ok(postings.boxed())
         }
         .boxed()
     }

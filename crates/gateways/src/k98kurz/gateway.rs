@@ -46,6 +46,8 @@ pub const CONTENT_BYTES_MAX: usize = DATAGRAM_BYTES_MAX
     - SEAL_BYTES
     - 1
     - super::codec::BULLETIN_HEADER_BYTES;
+/// Bytes of the longest words.
+pub const WORDS_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - MESSAGE_HEADER_BYTES - SEAL_BYTES;
 /// Headers in one answer.
 const HEADERS_MAX: usize = 64;
 /// A bulletin of bruit's does not go out at once, so that other gateways have it before they hear it.
@@ -96,13 +98,6 @@ pub enum Event {
         /// Who signed it.
         by: AuthorId,
     },
-    /// Words for a node of theirs.
-    Words {
-        /// Whom to.
-        to: Address,
-        /// What.
-        words: Vec<u8>,
-    },
     /// What was to be published could not be.
     NotPublished(ForeignId),
     /// Another gateway is there.
@@ -139,6 +134,31 @@ pub enum Action {
         from: Address,
         /// What.
         words: Vec<u8>,
+    },
+}
+
+/// Why words are not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSaid {
+    /// Nobody knows where the node is.
+    #[error("the gateway has not heard of that node since it was started; name it with --join")]
+    UnknownNode,
+    /// The address is no key, so that nothing can be sealed to it.
+    #[error("that address is no key")]
+    NoKey,
+    /// It would be read as something else.
+    #[error(
+        "a message there must not be empty, nor begin with a byte from 0 to 10: those are operations"
+    )]
+    Operation,
+    /// A datagram has no room for it.
+    #[error("a message of {got} bytes exceeds {max}")]
+    TooLong {
+        /// Its bytes.
+        got: usize,
+        /// Most bytes.
+        max: usize,
     },
 }
 
@@ -211,7 +231,6 @@ impl Gateway {
                 content,
                 by,
             } => self.on_crossed(id, topic, &content, by, now),
-            Event::Words { to, words } => self.on_words(to, words, now),
             Event::NotPublished(id) => self.crossing.failed(&id),
             Event::Present(author) => self.crossing.present(author, now.at),
         }
@@ -232,6 +251,33 @@ impl Gateway {
             }
         }
         std::mem::take(&mut self.actions)
+    }
+
+    /// Says words to a node of theirs.
+    ///
+    /// # Errors
+    /// When it cannot be done: the sender's to know.
+    pub fn say_words(
+        &mut self,
+        to: &Address,
+        words: &[u8],
+        now: Now,
+    ) -> Result<Vec<Action>, NotSaid> {
+        let said = Said::decode(words).map_err(|_| NotSaid::Operation)?;
+        if !matches!(said, Said::Words(_)) {
+            return Err(NotSaid::Operation);
+        }
+        let (got, max) = (words.len(), WORDS_BYTES_MAX);
+        if got > max {
+            return Err(NotSaid::TooLong { got, max });
+        }
+        let at = *self.peers.get(to).ok_or(NotSaid::UnknownNode)?;
+        self.say(*to, at, &said, now);
+        let actions = std::mem::take(&mut self.actions);
+        self.counters.count("letters_out");
+        (!actions.is_empty())
+            .then_some(actions)
+            .ok_or(NotSaid::NoKey)
     }
 
     /// When to be woken; none when nothing waits.
@@ -483,13 +529,6 @@ impl Gateway {
             return;
         }
         self.crossing.crossed(id, Some(by), now.at);
-    }
-
-    fn on_words(&mut self, to: Address, words: Vec<u8>, now: Now) {
-        match self.peers.get(&to) {
-            Some(at) => self.say(to, *at, &Said::Words(words), now),
-            None => self.counters.count("dropped_unknown_node"),
-        }
     }
 }
 

@@ -22,11 +22,14 @@ use crate::datagrams::Datagrams;
 use crate::error::GatewayError;
 use crate::foreign::{ForeignId, System};
 use crate::hex;
-use crate::inside::{Inside, Item, Post, Since};
+use crate::inside::{ForeignLetter, Inside, Item, Post, Posting, Since};
+use crate::mailbag::Mailbag;
 use crate::running::{Running, Stop, Teller, Told};
 
 /// The topic on which nodes of theirs say that they are there.
 pub const BEACON: &[u8] = b"node beacon channel";
+/// What the names of nodes of theirs begin with in bruit.
+const SCHEME: &str = "k98kurz:";
 /// How often is told what was dropped.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Topics that were met and are remembered.
@@ -39,7 +42,7 @@ pub fn topic(theirs: &[u8; 32]) -> String {
 
 /// How a node of theirs is called in outputs.
 pub fn id(address: &Address) -> String {
-    format!("k98kurz:{}", hex::encode(address))
+    format!("{SCHEME}{}", hex::encode(address))
 }
 
 /// Starts a node with these keys that listens on `listen`. The beacon's topic is among those that go out.
@@ -73,6 +76,7 @@ pub async fn start(
     let known = config.topics.iter().map(theirs).collect();
     let gateway = Gateway::new(config, identity, me, seed);
     let counters = gateway.counters().clone();
+    let mailbag = Mailbag::open(Arc::clone(&inside), "k98kurz", counters.clone()).await?;
     let bridge = Bridge::open(inside, "k98kurz", &topics, counters.clone()).await?;
     let address = id(gateway.address());
     let datagrams = Datagrams::read(Arc::clone(&socket), DATAGRAM_BYTES_MAX, counters.clone());
@@ -82,6 +86,7 @@ pub async fn start(
             datagrams,
             gateway,
             bridge,
+            mailbag,
             known,
             counters: counters.clone(),
             teller,
@@ -97,6 +102,7 @@ struct Node {
     datagrams: Datagrams,
     gateway: Gateway,
     bridge: Bridge<ForeignId>,
+    mailbag: Mailbag,
     known: BTreeMap<TopicId, [u8; 32]>,
     counters: Counters,
     teller: Teller,
@@ -115,6 +121,10 @@ impl Node {
                 Some((from, bytes)) = self.datagrams.next() => {
                     self.tell(Event::Datagram { from, bytes });
                 }
+                posting = self.mailbag.next() => match posting {
+                    Some(posting) => self.on_posting(posting),
+                    None => return Ok(()),
+                },
                 from = self.bridge.next() => match from {
                     Some(from) => self.on_inside(from),
                     None => return Ok(()),
@@ -152,10 +162,32 @@ impl Node {
                 }
                 Action::Heard { from, words } => {
                     let told = Told::new("message").text("from", &id(&from));
-                    let words = String::from_utf8_lossy(&words).into_owned();
-                    self.teller.tell(told.text("body", &words));
+                    let text = String::from_utf8_lossy(&words).into_owned();
+                    self.teller.tell(told.text("body", &text));
+                    self.mailbag.deliver(ForeignLetter {
+                        from: id(&from),
+                        body: words.into(),
+                    });
                 }
             }
+        }
+    }
+
+    fn on_posting(&mut self, posting: Posting) {
+        let address = posting
+            .to
+            .strip_prefix(SCHEME)
+            .and_then(hex::decode_exactly);
+        let Some(to) = address else {
+            posting.answer(Err("an address there has 64 hexadecimal digits".to_owned()));
+            return;
+        };
+        match self.gateway.say_words(&to, &posting.body, moment()) {
+            Ok(actions) => {
+                self.act(actions);
+                posting.answer(Ok(()));
+            }
+            Err(error) => posting.answer(Err(error.to_string())),
         }
     }
 

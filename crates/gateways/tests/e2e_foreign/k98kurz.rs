@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bruit::{Draft, Filter, Node};
+use bruit::{Draft, Filter, ForeignName, Node, Wanted};
 use bruit_gateways::k98kurz::codec::{Bulletin, Message, Said, topic_id};
 use bruit_gateways::k98kurz::config::Config;
 use bruit_gateways::k98kurz::identity::{Address, Identity};
@@ -379,6 +379,80 @@ async fn what_a_node_of_theirs_missed_is_given_to_it_when_it_asks() {
     asker.tell(&format!("ask 4 {to} {}", &headers[..128]));
     let given = asker.said("got 5");
     assert_eq!(given, format!("{headers}{}", hex::encode(b"missed")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_are_letters_in_the_inbox_and_letters_are_words() {
+    let Some(mut person) = foreign(41, "words") else {
+        return;
+    };
+    let (a, gate_key) = (node(&[]).await, hex::encode(key(1).address()));
+    let b = node(&[&a]).await;
+    let gate = gateway(&a, 1, &[]).await;
+    let name = format!("k98kurz:{}", person.address.split_once('@').unwrap().0);
+    let to: ForeignName = name.parse().unwrap();
+    // Nobody has heard of it.
+    let unknown = a.send_foreign(to.clone(), "who are you").await;
+    assert!(
+        unknown
+            .unwrap_err()
+            .to_string()
+            .contains("has not heard of that node")
+    );
+
+    person.tell(&format!("know {}", at(&gate)));
+    person.tell(&format!("tell {gate_key} how do you do"));
+    let mut mail = a.mail(true).await.unwrap();
+    let letter = tokio::time::timeout(SOON, mail.next())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (letter.foreign.as_ref(), &letter.body[..]),
+        (Some(&to), &b"how do you do"[..])
+    );
+    a.send_foreign(to.clone(), "very well").await.unwrap();
+    assert_eq!(person.said("words"), format!("{gate_key} very well"));
+
+    // It is between the two of them: other nodes have no way there, and hear nothing.
+    let elsewhere = b.send_foreign(to.clone(), "psst").await.unwrap_err();
+    assert_eq!(elsewhere.code(), "no_gateway");
+    assert!(b.inbox().await.unwrap().is_empty());
+    let everything = Wanted {
+        limit: 99,
+        ..Wanted::default()
+    };
+    for node in [&a, &b] {
+        let held = node.export(&everything).await.unwrap().bulletins;
+        let mut all = held.iter().flat_map(|bytes| bytes.windows(9));
+        assert!(!all.any(|part| part == b"very well" || part == b"how do yo"));
+    }
+    let operation = a.send_foreign(to, vec![0; 80]).await.unwrap_err();
+    assert_eq!(operation.code(), "not_taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_flood_of_words_a_few_are_delivered_and_the_rest_is_counted() {
+    const WORDS: u64 = 300;
+    let a = node(&[]).await;
+    let gate = gateway(&a, 1, &[]).await;
+    let wire = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for n in 0..WORDS {
+        let words = Said::Words(format!("words {n}").into_bytes()).encode();
+        let secret = [9; 32];
+        let message = Message::make(&key(3), key(1).address(), &words, &secret, seconds(), 0, 1);
+        let bytes = message.unwrap().encode();
+        wire.send_to(&bytes, gate.listen()[0]).await.unwrap();
+    }
+    let count = |what| gate.counters().get(what);
+    until("all are delivered or counted", async || {
+        let ended = count("letters_in") + count("dropped_too_many_letters");
+        (ended == WORDS).then_some(())
+    })
+    .await;
+    let inbox = u64::try_from(a.inbox().await.unwrap().len()).unwrap();
+    assert_eq!(inbox, count("letters_in"));
+    assert!((1..WORDS / 2).contains(&inbox), "{inbox}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bruit::{AuthorId, BulletinId, TopicId, Topics, ValueAddress, Verdict};
 use bruit_api::types::{
-    Answer as Voted, Bulletin, Gap, Identity, Kept, Publish, Published, PutValue, Question,
-    WholeValue, Word,
+    Answer as Voted, Bulletin, DeliverLetter, DeliveredLetter, Gap, Identity, Kept, Posted,
+    Posting as Told, Publish, Published, PutValue, Question, WholeValue, Word,
 };
-use bruit_gateways::{Answer, Asked, Heard, Inside, InsideError, Item, Post, Since};
+use bruit_gateways::{
+    Answer, Asked, ForeignLetter, Heard, Inside, InsideError, Item, Post, Posting, Since,
+};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -145,6 +147,53 @@ impl Inside for Beside {
         }
         .boxed()
     }
+
+    fn deliver(&self, letter: ForeignLetter) -> Answer<'_, ()> {
+        async move {
+            let request = DeliverLetter::new(&letter.from, &letter.body);
+            let delivered = self.0.post("/v1/letters/foreign", &request).await;
+            let _: DeliveredLetter = delivered.map_err(refused)?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn carry(&self, system: &'static str) -> Answer<'_, BoxStream<'static, Posting>> {
+        async move {
+            let path = format!("/v1/letters/foreign?system={system}");
+            let events = self.0.events(&path).await.map_err(refused)?;
+            let client = self.0.clone();
+            let postings = stream::unfold((events, client), async |(mut events, client)| {
+                loop {
+                    let event = events.next().await?;
+                    if let Some(posting) = posting(&event, &client) {
+                        return Some((posting, (events, client)));
+                    }
+                }
+            });
+            Ok(postings.boxed())
+        }
+        .boxed()
+    }
+}
+
+/// A letter to be taken, whose fate is told by a task of its own.
+fn posting(event: &client::Event, client: &Client) -> Option<Posting> {
+    let told: Told = serde_json::from_str(&event.data).ok()?;
+    let (client, number) = (client.clone(), told.posting);
+    let answer = move |taken: Result<(), String>| {
+        let posted = Posted {
+            refused: taken.err(),
+        };
+        tokio::spawn(async move {
+            let path = format!("/v1/letters/foreign/{number}");
+            let answered: Result<Posted, _> = client.post(&path, &posted).await;
+            if let Err(failure) = answered {
+                tracing::debug!(code = failure.code, "word of a letter came too late");
+            }
+        });
+    };
+    Some(Posting::new(told.to, told.body.contents().ok()?, answer))
 }
 
 fn millis(time: Duration) -> String {

@@ -190,10 +190,24 @@ fn words_are_heard_and_answered() {
     let actions = hear(&mut gateway, 7, &message(7, &Said::Words(words.clone())));
     let from = *identity(7).address();
     assert_eq!(actions, [Action::Heard { from, words }]);
-    let (to, words) = (from, b"and back".to_vec());
+    let words = b"and back".to_vec();
     let said = Said::Words(words.clone());
-    let actions = gateway.handle(Event::Words { to, words }, now());
+    let actions = gateway.say_words(&from, &words, now()).unwrap();
     assert_eq!(sent(&actions), [(7, said)]);
+}
+
+#[test]
+fn words_that_would_not_arrive_as_words_are_not_said() {
+    let mut gateway = gateway();
+    let to = *identity(2).address();
+    let mut say = |to: &Address, words: &[u8]| gateway.say_words(to, words, now()).unwrap_err();
+    for words in [&b""[..], &[0], b"\x0awords", &[0; 200]] {
+        assert_eq!(say(&to, words), NotSaid::Operation);
+    }
+    let (got, max) = (WORDS_BYTES_MAX + 1, WORDS_BYTES_MAX);
+    assert_eq!(say(&to, &vec![b'a'; got]), NotSaid::TooLong { got, max });
+    assert_eq!(say(identity(9).address(), b"hi"), NotSaid::UnknownNode);
+    assert!(gateway.say_words(&to, &vec![b'a'; max], now()).is_ok());
 }
 
 // Each of the original's weaknesses, tried.
