@@ -241,3 +241,124 @@ fn seeds_and_peers_take_the_file_of_the_original() {
         "{output}"
     );
 }
+
+/// A gateway to k98kurz/gossip beside `daemon`: it, its address there, and where it listens.
+#[track_caller]
+fn k98kurz(daemon: &Daemon, args: &[&str]) -> (Running, String, String) {
+    let all = ["--json", "gateway", "k98kurz", "--listen", "127.0.0.1:0"];
+    let process = Running::start(&mut daemon.command(&[&all[..], args].concat()));
+    let ready = process.json();
+    assert_eq!(
+        (&ready["event"], &ready["gateway"]),
+        (&"ready".into(), &"k98kurz".into())
+    );
+    let text = |key: &str| ready[key].as_str().unwrap().to_owned();
+    let address = text("address").strip_prefix("k98kurz:").unwrap().to_owned();
+    assert_eq!(address.len(), 64);
+    let listen = text("listen");
+    (process, address, listen)
+}
+
+/// The next event of a gateway by this name.
+#[track_caller]
+fn event(gate: &Running, name: &str) -> serde_json::Value {
+    loop {
+        let event = gate.json();
+        if event["event"] == name {
+            return event;
+        }
+    }
+}
+
+#[test]
+fn bulletins_and_letters_go_to_k98kurz_and_come_from_there() {
+    let mut daemon = Daemon::start(&["--price", "0"]);
+    let seed = "2a".repeat(32);
+    let Some(mut person) = Foreign::start("k98kurz.py", &["words", &seed]) else {
+        return;
+    };
+    let name = format!("k98kurz:{}", person.address.split_once('@').unwrap().0);
+    let join = person.address.clone();
+    let (mut gate, address, listen) =
+        k98kurz(&daemon, &["--join", &join, "--topic", "test channel"]);
+    person.tell(&format!("know {address}@{listen}"));
+
+    // The hash of "test channel".
+    let theirs = "a1b22f49b878ed38e3a9f0ab3dab5b5dda30bc7dfe1d9502b32393f53aac74a0";
+    let topic = format!("k98kurz/{theirs}");
+    let sub = daemon.subscribe(&[&topic]);
+    person.tell(&format!("say {theirs} from there"));
+    assert_eq!(sub.json()["body"], "from there");
+    assert_eq!(event(&gate, "in")["topic"], topic);
+    daemon.json(&["pub", &topic, "from here"]);
+    assert_eq!(event(&gate, "out")["peers"], 1);
+    person.says("heard", PATIENCE).unwrap();
+    assert!(
+        person
+            .says("heard", PATIENCE)
+            .unwrap()
+            .ends_with("from here")
+    );
+
+    person.tell(&format!("tell {address} how do you do"));
+    let watch = ["--json", "inbox", "--watch", "--count", "1"];
+    let letter = daemon.run(&watch).ok().json();
+    assert_eq!(
+        (&letter["from"], &letter["body"]),
+        (&name.as_str().into(), &"how do you do".into())
+    );
+    let told = event(&gate, "message");
+    assert_eq!(
+        (&told["from"], &told["body"]),
+        (&letter["from"], &letter["body"])
+    );
+    let sent = daemon.json(&["send", &name, "very well"]);
+    assert_eq!(
+        (&sent["to"], &sent["state"]),
+        (&letter["from"], &"published".into())
+    );
+    assert_eq!(
+        person.says("words", PATIENCE).unwrap(),
+        format!("{address} very well")
+    );
+
+    // What cannot be sent is said.
+    let refused = |to: &str, args: &[&str], code: &str| {
+        let done = daemon.run(&[&["--json", "send", to, "hello"], args].concat());
+        assert_eq!(done.error()["code"], code, "{done:?}");
+        done.code
+    };
+    assert_eq!(
+        refused(&format!("k98kurz:{}", "8a".repeat(32)), &[], "not_taken"),
+        6
+    );
+    assert_eq!(refused("k98kurz:short", &[], "not_taken"), 6);
+    assert_eq!(refused("dave:somebody", &[], "no_gateway"), 6);
+    assert_eq!(refused(&name, &["--ttl", "1h"], "bad_request"), 2);
+    assert!(daemon.run(&["inbox"]).ok().out.contains(&name[..16]));
+
+    // Its key and the letter are there after both were started again.
+    gate.signal("TERM");
+    assert_eq!(gate.wait(), 0);
+    let end = Instant::now() + PATIENCE;
+    while daemon.run(&["--json", "send", &name, "hello"]).error()["code"] != "no_gateway" {
+        assert!(
+            Instant::now() < end,
+            "the daemon knows that the gateway has ended"
+        );
+    }
+    assert_eq!(daemon.stop(), 0);
+    daemon.restart();
+    let (_gate, again, _) = k98kurz(&daemon, &["--join", &join]);
+    assert_eq!(again, address);
+    let inbox = daemon.json(&["inbox"]);
+    assert_eq!(inbox[0]["from"], name);
+    daemon.json(&["send", &name, "still here"]);
+    while !person
+        .says("words", PATIENCE)
+        .unwrap()
+        .ends_with("still here")
+    {}
+    daemon.json(&["inbox", "rm", inbox[0]["id"].as_str().unwrap()]);
+    assert_eq!(daemon.json(&["inbox"]), serde_json::json!([]));
+}

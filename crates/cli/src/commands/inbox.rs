@@ -128,7 +128,9 @@ fn list(letters: &Vec<ReceivedLetter>) -> String {
 }
 
 fn text_of(letter: &ReceivedLetter) -> String {
-    let from: String = letter.from.chars().take(8).collect();
+    // A name in another system is shown with its system.
+    let shown = letter.from.find(':').map_or(8, |colon| colon + 9);
+    let from: String = letter.from.chars().take(shown).collect();
     let body = match &letter.body.body {
         Some(text) => output::escape(text),
         None => "(bytes that are no text: see --json)".to_owned(),

@@ -17,12 +17,13 @@ use crate::{output, progress};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bruit send 07a1c3f2… 'see you at eight'\n  bruit send alice --wait acknowledged hello\n  \
-                        date | bruit send alice -\n  bruit send alice --file letter.txt --ttl 14d\n\nStates: queued (kept on \
+                        date | bruit send alice -\n  bruit send k98kurz:8a88e3dd…0f6f5c hello\n  bruit send alice --file letter.txt --ttl 14d\n\nStates: queued (kept on \
                         this disk; the recipient's letterbox or neighbours are looked for), published (on the disks of two \
                         neighbours), acknowledged (opened by the recipient's node), expired (given up)."
 )]
 pub(crate) struct Send {
-    /// Whom it is for: a node's id, an author's key, or the name of a contact
+    /// Whom it is for: a node's id, an author's key, the name of a contact, or somebody in another system, such as
+    /// k98kurz:HEX, by a gateway that runs beside the daemon
     #[arg(value_name = "ID|NAME")]
     to: String,
     /// The letter; - reads standard input
