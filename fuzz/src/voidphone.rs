@@ -1,6 +1,6 @@
 //! What is fuzzed of the `VoidPhone` gateway: any bytes may come over TCP, in any pieces.
 //!
-//! The fuzz target calls this, and `crates/gateways/tests/corpus.rs` runs it over the corpus without a fuzzer.
+//! The fuzz target calls this, and `crates/gateways/tests/corpus/` runs it over the corpus without a fuzzer.
 //! Either has the gateway's codec at its root.
 
 use crate::codec::{Decoder, Frame, FrameError};
