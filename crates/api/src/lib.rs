@@ -7,6 +7,7 @@
 
 pub mod endpoint;
 mod error;
+mod gateways;
 mod guard;
 mod handlers;
 mod logbook;
@@ -25,6 +26,7 @@ mod ui;
 
 pub use endpoint::Endpoint;
 pub use error::ApiError;
+pub use gateways::GatewayCounts;
 pub use logbook::{BadFilter, LogBook};
 pub use routes::{Access, RouteInfo, routes};
 pub use server::{Dashboard, Limits, Options, ServeError, Server};

@@ -37,10 +37,17 @@ pub(crate) struct Bounded {
     pub(crate) refused: u64,
 }
 
+/// Gateway, event, and how often it was counted.
+type GatewayCount = (&'static str, &'static str, u64);
+
 /// The text.
-pub(crate) fn text(figures: Figures, usage: Usage) -> String {
+pub(crate) fn text(figures: Figures, usage: Usage, gateways: Vec<GatewayCount>) -> String {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Snapshot { figures, usage }));
+    registry.register_collector(Box::new(Snapshot {
+        figures,
+        usage,
+        gateways,
+    }));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)
         .expect("writing into a text cannot fail");
@@ -52,6 +59,7 @@ pub(crate) fn text(figures: Figures, usage: Usage) -> String {
 struct Snapshot {
     figures: Figures,
     usage: Usage,
+    gateways: Vec<GatewayCount>,
 }
 
 impl Collector for Snapshot {
@@ -60,7 +68,8 @@ impl Collector for Snapshot {
         self.node(&mut sheet)?;
         self.protocol(&mut sheet)?;
         self.bounds(&mut sheet)?;
-        self.api(&mut sheet)
+        self.api(&mut sheet)?;
+        self.gateways(&mut sheet)
     }
 }
 
@@ -267,6 +276,22 @@ impl Snapshot {
             "Requests beyond that",
             self.usage.requests_refused,
         )
+    }
+
+    fn gateways(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = sheet.0.encode_descriptor(
+            "bruit_gateway_events",
+            "What the gateways within the daemon count, by gateway and event",
+            None,
+            kind,
+        )?;
+        self.gateways
+            .iter()
+            .try_for_each(|(gateway, event, count)| {
+                let labels = [("gateway", *gateway), ("event", *event)];
+                ConstCounter::new(*count).encode(family.encode_family(&labels)?)
+            })
     }
 }
 

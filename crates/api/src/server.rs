@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::endpoint::Endpoint;
+use crate::gateways::GatewayCounts;
 use crate::guard::Connection;
 use crate::handlers::{App, Keys, closed};
 use crate::logbook::LogBook;
@@ -48,6 +49,8 @@ pub struct Options {
     pub tokens: Tokens,
     /// The log it shows, and lets change.
     pub logs: LogBook,
+    /// What the node's gateways count.
+    pub gateways: GatewayCounts,
     /// Whether the node's configuration names nobody to link to: then it is ready without links.
     pub alone: bool,
     /// Its bounds.
@@ -223,6 +226,7 @@ impl Server {
             tokens: options.tokens,
             dashboard,
             logs: options.logs,
+            gateways: options.gateways,
             alone: options.alone,
         };
         let app = App::new(node, keys, options.limits, closing_seen.clone());

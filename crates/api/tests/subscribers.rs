@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bruit::{Draft, Node};
-use bruit_api::{Endpoint, Limits, Options, Server, Token, Tokens};
+use bruit_api::{Endpoint, GatewayCounts, Limits, Options, Server, Token, Tokens};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -177,6 +177,7 @@ async fn server(node: &Node, folder: &Path) -> (Server, PathBuf, String) {
         token,
         tokens: Tokens::default(),
         logs: bruit_api::LogBook::default(),
+        gateways: GatewayCounts::default(),
         alone: true,
         limits: Limits {
             requests_per_s: u32::MAX,

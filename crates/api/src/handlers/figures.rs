@@ -69,7 +69,7 @@ pub(crate) async fn defence(State(app): State<App>) -> Result<Json<Defence>, Api
 /// Everything that is counted, for Prometheus.
 pub(crate) async fn prometheus(State(app): State<App>) -> Result<Response, ApiError> {
     let figures = app.node.figures().await.ok_or_else(ApiError::closed)?;
-    let text = metrics::text(figures, app.usage());
+    let text = metrics::text(figures, app.usage(), app.gateways.all());
     Ok(([(header::CONTENT_TYPE, metrics::KIND)], text).into_response())
 }
 

@@ -34,6 +34,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::error::ApiError;
+use crate::gateways::GatewayCounts;
 use crate::guard::{self, BODY_BYTES_MAX, Who};
 use crate::logbook::LogBook;
 use crate::metrics::{Bounded, Usage};
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// What is logged.
     pub(crate) logs: LogBook,
+    /// What gateways count.
+    pub(crate) gateways: GatewayCounts,
     /// What passed in the last hours.
     pub(crate) charts: Charts,
     /// Seats for connections.
@@ -91,6 +94,7 @@ pub(crate) struct Keys {
     pub(crate) tokens: Tokens,
     pub(crate) dashboard: Option<SocketAddr>,
     pub(crate) logs: LogBook,
+    pub(crate) gateways: GatewayCounts,
     pub(crate) alone: bool,
 }
 
@@ -120,6 +124,7 @@ impl App {
             dashboard: keys.dashboard,
             limits,
             logs: keys.logs,
+            gateways: keys.gateways,
             charts: Charts::default(),
             seats: Arc::new(Semaphore::new(limits.connections)),
             refused: Refusals::default(),

@@ -27,12 +27,15 @@ impl Fixture {
         let token = Token::load_or_create(folder.path()).unwrap();
         let logs = LogBook::default();
         logs.on_filter(|_| Ok(()));
+        let mut gateways = GatewayCounts::default();
+        gateways.add("simple", || [("in", 3), ("out", 4)].into());
         let options = Options {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             dashboard: None,
             token: token.clone(),
             tokens: Tokens::default(),
             logs,
+            gateways,
             alone: true,
             limits,
         };
@@ -822,6 +825,10 @@ async fn what_is_counted_is_told_to_prometheus() {
         "bruit_api_connections_limit 1024",
         "bruit_api_connections_used 1",
         "bruit_api_requests_refused_total 0",
+        "# HELP bruit_gateway_events What the gateways within the daemon count, by gateway and event",
+        "# TYPE bruit_gateway_events counter",
+        "bruit_gateway_events_total{gateway=\"simple\",event=\"in\"} 3",
+        "bruit_gateway_events_total{gateway=\"simple\",event=\"out\"} 4",
         "# EOF",
     ] {
         assert!(answer.contains(line), "{line} is not in {answer}");

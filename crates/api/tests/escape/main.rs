@@ -12,7 +12,7 @@ use axum::Router;
 use axum::routing::get;
 use bruit::Node;
 use bruit_api::openapi::document;
-use bruit_api::{Endpoint, Limits, Options, Server, Token, Tokens};
+use bruit_api::{Endpoint, GatewayCounts, Limits, Options, Server, Token, Tokens};
 use serde_json::{Value, json};
 
 use wire::{Answer, Request, ask, ask_raw};
@@ -213,6 +213,7 @@ async fn server() -> (Server, SocketAddr, Tokens3, tempfile::TempDir) {
         token,
         tokens: Tokens::default(),
         logs: bruit_api::LogBook::default(),
+        gateways: GatewayCounts::default(),
         alone: true,
         limits: limits(),
     };

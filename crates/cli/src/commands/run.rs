@@ -190,6 +190,7 @@ async fn serve(
         token,
         tokens: tokens(folder)?,
         logs,
+        gateways: bruit_api::GatewayCounts::default(),
         alone: loaded.is_alone(),
         limits: loaded.api_limits(),
     };

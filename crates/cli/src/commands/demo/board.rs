@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bruit_api::{Dashboard, Limits, LogBook, Options, Server, Token, Tokens};
+use bruit_api::{Dashboard, GatewayCounts, Limits, LogBook, Options, Server, Token, Tokens};
 
 use super::events::Event;
 use super::world::World;
@@ -38,6 +38,7 @@ impl Board {
             token: Token::load_or_create(&folder)?,
             tokens: Tokens::default(),
             logs: LogBook::default(),
+            gateways: GatewayCounts::default(),
             alone: true,
             limits: Limits::default(),
         };
