@@ -1,4 +1,4 @@
-//! Gateways beside daemons: the modules of `VoidPhone`, spoken to with bytes laid out by hand.
+//! Gateways beside and within daemons: the modules of `VoidPhone`, spoken to with bytes laid out by hand.
 
 #![cfg(unix)]
 #![allow(
@@ -12,7 +12,7 @@
 mod common;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use common::{Daemon, PATIENCE, Running, network};
 
@@ -176,4 +176,103 @@ fn a_daemon_runs_the_gateway_its_configuration_names() {
     assert_eq!(third.process.wait(), 0);
     let mut rest = Vec::new();
     assert!(matches!(module.read_to_end(&mut rest), Ok(0)), "{rest:?}");
+}
+
+/// A folder whose configuration is a node's and `gateways`.
+fn configured(gateways: &str) -> (tempfile::TempDir, std::path::PathBuf, String) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config.toml");
+    let node = "[network]\nprice = 0\n[node]\nlisten = \"127.0.0.1:0\"\nprofile = \"local\"\n";
+    std::fs::write(&file, format!("{node}{gateways}")).unwrap();
+    let data = home.path().join("data/bruit");
+    (home, data, file.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_daemon_runs_all_gateways_of_its_configuration_and_counts_what_crosses() {
+    let neighbour = UdpSocket::bind("127.0.0.1:0").unwrap();
+    neighbour.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (home, data, file) = configured(&format!(
+        "[gateways.voidphone]\nlisten = '127.0.0.1:0'\n[gateways.dave]\nlisten = '127.0.0.1:0'\n\
+         [gateways.k98kurz]\n[gateways.simple]\nlisten = '127.0.0.1:0'\njoin = ['{}']\n\
+         [gateways.p2p-messaging]\nrole = 'both'\njoin = ['127.0.0.1:0']\nmessages = 0\n",
+        neighbour.local_addr().unwrap()
+    ));
+    let mut daemon = Daemon::start_in(home, data, &["--config", &file]);
+    let mut simple = String::new();
+    for name in ["voidphone", "dave", "simple", "k98kurz", "p2p-messaging"] {
+        let ready = daemon.process.json();
+        assert_eq!(
+            (ready["event"].as_str(), ready["gateway"].as_str()),
+            (Some("ready"), Some(name))
+        );
+        let listen = ready["listen"].as_str().unwrap();
+        assert!(listen.starts_with("127.0.0.1:"), "{ready}");
+        assert!(!listen.ends_with(":0"), "{ready}");
+        if name == "simple" {
+            listen.clone_into(&mut simple);
+        }
+        assert_eq!(ready["peers"].is_string(), name == "p2p-messaging");
+        assert_eq!(ready["address"].is_string(), name == "k98kurz");
+    }
+
+    let sub = daemon.subscribe(&["simple"]);
+    neighbour
+        .send_to(b"20/11/2026 09:55:57hello-one", &simple)
+        .unwrap();
+    assert_eq!(sub.json()["body"], "hello-one");
+    daemon.json(&["pub", "simple", "hello-two"]);
+    let mut buffer = [0; 2_000];
+    let (length, _) = neighbour.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[19..length], b"hello-two");
+    let metrics = daemon.api().metrics();
+    for event in ["crossed_in", "crossed_out", "datagrams_in"] {
+        let line =
+            format!("bruit_gateway_events_total{{gateway=\"simple\",event=\"{event}\"}} 1\n");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
+
+    assert!(daemon.data().join("k98kurz.key").exists());
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.process.wait(), 0);
+}
+
+#[test]
+fn a_gateway_that_cannot_start_keeps_its_daemon_from_starting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let (home, data, file) = configured(&format!(
+        "[gateways.k98kurz]\n[gateways.p2p-messaging]\nlisten = '{taken}'\njoin = ['127.0.0.1:1']\n"
+    ));
+    let data = data.to_str().unwrap();
+    let run = |args: &[&str]| {
+        let args = [&["--json", "--data", data], args, &["--config", &file]].concat();
+        common::run(common::bruit(home.path()).args(args), "")
+    };
+    // What keeps nothing keeps no key either.
+    let failed = run(&["run", "--ephemeral"]);
+    let error = failed.error();
+    assert_eq!(
+        (failed.code, error["code"].as_str()),
+        (2, Some("port_taken"))
+    );
+    assert!(failed.out.is_empty(), "it was not ready: {failed:?}");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("[gateways.p2p-messaging]") && message.contains(&taken.to_string()),
+        "{message}"
+    );
+    assert!(!std::path::Path::new(data).join("k98kurz.key").exists());
+
+    std::fs::write(&file, "[gateways.dave]\nfanout_sett = 3\n").unwrap();
+    for args in [&["run"][..], &["config", "check"], &["config", "show"]] {
+        let failed = run(args);
+        let error = failed.error();
+        assert_eq!((failed.code, error["code"].as_str()), (2, Some("config")));
+        assert_eq!(error["fix"], "did you mean fanout_set?");
+    }
+    std::fs::write(&file, "[gateways.dave]\nfanout_set = 3\n").unwrap();
+    run(&["config", "check"]).ok();
+    let shown = run(&["config", "show"]).ok();
+    assert!(shown.out.contains("fanout_set"), "{shown:?}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bruit::Node;
 use bruit::keys::{DataFolder, KeyError, KeyName, Passphrase};
 use bruit_api::types::Identity;
-use bruit_api::{Endpoint, LogBook, Options, Server, Token, Tokens};
+use bruit_api::{Endpoint, GatewayCounts, LogBook, Options, Server, Token, Tokens};
 use clap::Args;
 use serde::Serialize;
 
@@ -96,24 +96,26 @@ impl Run {
         descriptors::raise();
         let mut signals = Signals::new()?;
         let node = Node::spawn(config).await?;
-        let api = match serve(&node, &folder, &loaded, logs.book()).await {
-            Ok(api) => api,
-            Err(failure) => {
-                node.shutdown().await;
-                return Err(failure);
-            }
-        };
-        let ready = Ready::new(&node, &api)?;
-        ready.print(global.json, &folder, &loaded);
-        exercise.start(&node);
-        let gateways = Within::start(&node, &loaded.settings.gateways, global.json).await;
-        let gateways = match gateways {
+        let data = (!self.ephemeral).then(|| folder.path());
+        let gateways = match Within::start(&node, &loaded.settings.gateways, data).await {
             Ok(gateways) => gateways,
             Err(failure) => {
                 node.shutdown().await;
                 return Err(failure);
             }
         };
+        let api = match serve(&node, &folder, &loaded, logs.book(), gateways.counts()).await {
+            Ok(api) => api,
+            Err(failure) => {
+                gateways.stop().await;
+                node.shutdown().await;
+                return Err(failure);
+            }
+        };
+        let ready = Ready::new(&node, &api)?;
+        ready.print(global.json, &folder, &loaded);
+        gateways.print(global.json);
+        exercise.start(&node);
         let mut running = Running {
             node,
             gateways,
@@ -178,6 +180,7 @@ async fn serve(
     folder: &Folder,
     loaded: &Loaded,
     logs: LogBook,
+    gateways: GatewayCounts,
 ) -> Result<Server, Failure> {
     let token = Token::load_or_create(folder.path())
         .map_err(|error| Failure::new(Exit::Usage, "token", error.to_string(), error.fix()))?;
@@ -190,7 +193,7 @@ async fn serve(
         token,
         tokens: tokens(folder)?,
         logs,
-        gateways: bruit_api::GatewayCounts::default(),
+        gateways,
         alone: loaded.is_alone(),
         limits: loaded.api_limits(),
     };

@@ -19,7 +19,7 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             fix: fix.into(),

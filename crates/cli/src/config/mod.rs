@@ -268,7 +268,7 @@ pub(crate) struct Settings {
     topology: Topology,
     api: Api,
     dashboard: Dashboard,
-    pub(crate) gateways: Gateways,
+    pub(crate) gateways: Box<Gateways>,
     pub(crate) access: Access,
     pub(crate) log: Log,
 }

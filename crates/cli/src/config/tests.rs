@@ -24,9 +24,13 @@ fn load(text: &str) -> Result<Loaded, Failure> {
     sources(&file).load()
 }
 
+/// 64 hexadecimal digits.
+fn id(byte: u8) -> String {
+    format!("{byte:02x}").repeat(32)
+}
+
 /// Three values of `key` that differ from each other and from the default: as text, and as TOML.
 fn samples(key: &Key) -> [String; 3] {
-    let id = |byte: u8| format!("{byte:02x}").repeat(32);
     let samples = match key.path().as_str() {
         "network.name" => ["a", "b", "c"].map(str::to_owned),
         "network.secret_file" => ["/a", "/b", "/c"].map(str::to_owned),
@@ -51,26 +55,37 @@ fn samples(key: &Key) -> [String; 3] {
         "access.allow" | "access.deny" => {
             ["10.0.0.0/8,::1", "10.1.0.0/16", "10.2.0.1"].map(str::to_owned)
         }
-        "gateways.voidphone.enabled" | "gateways.voidphone.notify_announcer" => {
-            ["true", "false", "true"].map(str::to_owned)
-        }
-        "gateways.voidphone.listen" | "gateways.voidphone.p2p" | "gateways.voidphone.join" => {
-            ["127.0.0.1:1", "localhost:2", "[::1]:3"].map(str::to_owned)
-        }
-        "gateways.voidphone.cache_size"
-        | "gateways.voidphone.degree"
-        | "gateways.voidphone.p2p_ttl" => ["11", "12", "13"].map(str::to_owned),
-        "gateways.voidphone.validation" | "gateways.voidphone.suppress" => {
-            ["2s", "3s", "1m"].map(str::to_owned)
-        }
         "log.level" => ["warn", "debug", "info,bruit=trace"].map(str::to_owned),
-        other => panic!("{other} is new: give it samples"),
+        _ => of_gateway(key),
     };
     for sample in &samples {
         let value = Value::from_text(key.kind, sample).expect("samples are right");
         key.check(&value).expect("samples are right");
     }
     samples
+}
+
+/// The same for a key of a gateway, by its name and kind.
+fn of_gateway(key: &Key) -> [String; 3] {
+    assert!(
+        key.section.starts_with("gateways."),
+        "{key:?} is new: give it samples"
+    );
+    match (key.name, key.kind) {
+        ("config", _) => ["/a", "/b", "/c"].map(str::to_owned),
+        ("role", _) => ["seed", "both", "peer"].map(str::to_owned),
+        ("topic", _) => ["test channel", "a,b", "c"].map(str::to_owned),
+        ("join", _) if key.section == "gateways.k98kurz" => {
+            [1, 2, 3].map(|byte| format!("{}@localhost:{byte}", id(byte)))
+        }
+        ("listen" | "p2p" | "join", _) => {
+            ["127.0.0.1:1", "127.0.0.2:2", "[::1]:3"].map(str::to_owned)
+        }
+        (_, Kind::Text) => ["2s", "3s", "1m"].map(str::to_owned),
+        (_, Kind::Switch) => ["true", "false", "true"].map(str::to_owned),
+        (_, Kind::Number { .. }) => ["11", "12", "13"].map(str::to_owned),
+        _ => panic!("{key:?} is new: give it samples"),
+    }
 }
 
 fn row(loaded: &Loaded, key: &Key) -> Row {
@@ -198,7 +213,7 @@ fn the_template_is_right_and_says_every_key() {
 }
 
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
-const MISTAKES: [(&str, &str, usize, &str); 53] = [
+const MISTAKES: [(&str, &str, usize, &str); 60] = [
     // Sections and keys.
     (
         "[netwrok]\nname = 'a'",
@@ -293,6 +308,48 @@ const MISTAKES: [(&str, &str, usize, &str); 53] = [
         "gateways.voidphone.listen",
         2,
         "127.0.0.1:7001",
+    ),
+    (
+        "[gateways.dave]\nfanout_sett = 3",
+        "gateways.dave.fanout_sett",
+        2,
+        "did you mean fanout_set?",
+    ),
+    (
+        "[gateways.dave]\ndrop = 2000",
+        "gateways.dave.drop",
+        2,
+        "from 0 to 1024",
+    ),
+    (
+        "[gateways.simple]\nlisten = 'localhost:5000'",
+        "gateways.simple.listen",
+        2,
+        "127.0.0.1:0",
+    ),
+    (
+        "[gateways.k98kurz]\njoin = ['12@127.0.0.1:1']",
+        "gateways.k98kurz.join",
+        2,
+        "64 hexadecimal digits",
+    ),
+    (
+        "[gateways.p2p_messaging]\nrole = 'peer'",
+        "gateways.p2p_messaging",
+        1,
+        "did you mean [gateways.p2p-messaging]?",
+    ),
+    (
+        "[gateways.p2p-messaging]\nrole = 'seeds'",
+        "gateways.p2p-messaging.role",
+        2,
+        "peer, seed, both",
+    ),
+    (
+        "[gateways.p2p-messaging]\ninterval = '25h'",
+        "gateways.p2p-messaging.interval",
+        2,
+        "\"5s\"",
     ),
     // Kinds.
     (
@@ -579,13 +636,71 @@ fn a_secret_is_read_without_its_line_end_and_only_when_it_is_private() {
     assert!(node().unwrap_err().message.contains("is empty"));
 }
 
+/// What the gateways that `text` names are told, as shown.
+fn told(text: &str) -> Vec<String> {
+    let gateways = load(text).unwrap().settings.gateways.named();
+    gateways.iter().map(|which| format!("{which:?}")).collect()
+}
+
+/// What a command is told by flags, as shown.
+fn told_by_flags(args: &str) -> Vec<String> {
+    use clap::Parser as _;
+    #[derive(Debug, clap::Parser)]
+    struct Command {
+        #[command(subcommand)]
+        which: crate::commands::gateway::Which,
+    }
+    let command = Command::parse_from(["gateway"].into_iter().chain(args.split(' ')));
+    vec![format!("{:?}", command.which)]
+}
+
 #[test]
-fn the_section_of_a_gateway_alone_says_that_it_runs() {
-    let voidphone = |text: &str| load(text).unwrap().settings.gateways.voidphone();
+fn a_section_and_a_command_tell_a_gateway_the_same() {
+    assert_eq!(told(""), [""; 0]);
+    for name in ["dave", "simple", "k98kurz", "p2p-messaging"] {
+        let section = format!("[gateways.{name}]\n");
+        assert_eq!(told(&section), told_by_flags(name));
+        assert_eq!(told(&format!("{section}enabled = false")), [""; 0]);
+        let listening = told_by_flags(&format!("{name} --listen [::1]:7 --join {}", join(name)));
+        let text = format!("{section}listen = '[::1]:7'\njoin = ['{}']", join(name));
+        assert_eq!(told(&text), listening);
+    }
+    for (text, args) in [
+        (
+            "[gateways.dave]\nfanout_set = 3\ntolerance = 5\nwork_store = 1",
+            "dave --fanout-set 3 --tolerance 5 --work-store 1",
+        ),
+        (
+            "[gateways.k98kurz]\ntopic = ['a']\nbulletin_difficulty = 3",
+            "k98kurz --topic a --bulletin-difficulty 3",
+        ),
+        (
+            "[gateways.p2p-messaging]\nconfig = '/seeds.json'\nrole = 'both'\ninterval = '1s'\nmisses = 2",
+            "p2p-messaging -c /seeds.json --role both --interval 1s --misses 2",
+        ),
+    ] {
+        assert_eq!(told(text), told_by_flags(args));
+    }
+    let all = "[gateways.simple]\n[gateways.dave]\n[gateways.voidphone]";
+    assert_eq!(told(all).len(), 3);
+}
+
+/// Somebody to join by.
+fn join(name: &str) -> String {
+    match name {
+        "k98kurz" => format!("{}@127.0.0.1:8", id(1)),
+        _ => "127.0.0.1:8".to_owned(),
+    }
+}
+
+#[test]
+fn a_section_tells_the_gateway_to_voidphone_what_the_originals_file_does() {
+    let voidphone = |text: &str| match load(text).unwrap().settings.gateways.named().as_slice() {
+        [crate::commands::gateway::Which::Voidphone(told)] => told.config().unwrap(),
+        other => panic!("{other:?}"),
+    };
     let default = bruit_gateways::voidphone::Config::default();
-    assert_eq!(voidphone(""), None);
-    assert_eq!(voidphone("[gateways.voidphone]"), Some(default.clone()));
-    assert_eq!(voidphone("[gateways.voidphone]\nenabled = false"), None);
+    assert_eq!(voidphone("[gateways.voidphone]"), default);
     let set = voidphone("[gateways.voidphone]\np2p = 'a:1'\nsuppress = '2m'\ndegree = 4");
     let expected = bruit_gateways::voidphone::Config {
         p2p: Some("a:1".into()),
@@ -593,5 +708,5 @@ fn the_section_of_a_gateway_alone_says_that_it_runs() {
         degree: 4,
         ..default
     };
-    assert_eq!(set, Some(expected));
+    assert_eq!(set, expected);
 }

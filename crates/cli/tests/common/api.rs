@@ -55,6 +55,15 @@ impl Api {
         answer
     }
 
+    /// Everything that is counted, as Prometheus gets it.
+    #[track_caller]
+    pub fn metrics(&self) -> String {
+        let answer = self.connect().exchange("GET", "/metrics", "");
+        let (status, text) = answer.expect("the daemon answers");
+        assert_eq!(status, 200);
+        String::from_utf8(text).unwrap()
+    }
+
     /// The links.
     #[track_caller]
     pub fn peers(&self) -> Vec<Value> {
@@ -128,6 +137,16 @@ impl Connection {
         path: &str,
         body: &str,
     ) -> std::io::Result<(u16, Value)> {
+        let (status, body) = self.exchange(method, path, body)?;
+        Ok((status, serde_json::from_slice(&body).unwrap()))
+    }
+
+    fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> std::io::Result<(u16, Vec<u8>)> {
         let (token, length) = (&self.token, body.len());
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
@@ -154,7 +173,7 @@ impl Connection {
         }
         let mut body = vec![0; length];
         self.reader.read_exact(&mut body)?;
-        Ok((status, serde_json::from_slice(&body).unwrap()))
+        Ok((status, body))
     }
 }
 

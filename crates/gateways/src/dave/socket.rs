@@ -30,6 +30,8 @@ pub const TOPIC_OUT: &str = "dave/out";
 pub const TOPIC_WANT: &str = "dave/want";
 /// The port of dave's network.
 pub const PORT: u16 = 1_618;
+/// Where a peer of dave's listens: everywhere.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT);
 /// Datagrams read before anything else is looked at.
 const READ_AT_ONCE: usize = 64;
 

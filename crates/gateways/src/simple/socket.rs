@@ -2,7 +2,7 @@
 //!
 //! Messages are posts on the topic [`TOPIC`], with their text as the body.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,6 +23,8 @@ use crate::running::{Running, Stop, Teller, Told};
 pub const TOPIC: &str = "simple";
 /// The first port of the original's network.
 pub const PORT: u16 = 5_000;
+/// Where a node listens: whoever reaches it may publish in the name of this one.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
 /// Datagrams read before anything else is looked at.
 const READ_AT_ONCE: usize = 64;
 /// How often is told what was dropped.

@@ -1,7 +1,7 @@
-//! `bruit gateway k98kurz`: its flags, and its key.
+//! `bruit gateway k98kurz`: its flags, which are the keys of `[gateways.k98kurz]`, and its key.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,17 +11,20 @@ use bruit_gateways::k98kurz::identity::{Address, Identity};
 use bruit_gateways::k98kurz::socket;
 use bruit_gateways::{Inside, Running, hex};
 use clap::Args;
+use serde::Deserialize;
 
-use super::addresses;
+use super::{HERE, addresses, number};
 use crate::failure::Failure;
 use crate::output;
 
 /// The file of its key, in the data folder.
 const KEY_FILE: &str = "k98kurz.key";
+/// Most zero bits that are asked for: a message is paid for while others wait.
+pub(crate) const BITS_MAX: u64 = 24;
 
 /// Be a node of k98kurz/gossip, over UDP. Its bulletins are bulletins on the topics k98kurz/TOPIC; those on the
 /// topics named here go out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Deserialize)]
 #[command(
     after_help = "Examples:\n  bruit gateway k98kurz --listen 127.0.0.1:9100\n  \
                         bruit gateway k98kurz --join 8a88e3dd…0f6f5c@127.0.0.1:9101 --topic 'test channel'\n\n\
@@ -29,9 +32,9 @@ const KEY_FILE: &str = "k98kurz.key";
                         the data folder."
 )]
 pub(crate) struct K98kurz {
-    /// Where it listens, UDP [default: 127.0.0.1 and any port]
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    /// Where it listens, UDP; port 0 is any
+    #[arg(long, value_name = "ADDR", default_value_t = HERE)]
+    listen: SocketAddr,
     /// Nodes to talk to: their address, @, and where they are
     #[arg(long, value_name = "HEX@ADDR", num_args = 1..)]
     join: Vec<String>,
@@ -39,10 +42,10 @@ pub(crate) struct K98kurz {
     #[arg(long, value_name = "TOPIC", num_args = 1..)]
     topic: Vec<String>,
     /// Zero bits that a message costs
-    #[arg(long, value_name = "BITS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=24))]
+    #[arg(long, value_name = "BITS", default_value_t = Config::default().message_difficulty, value_parser = number::<u32>(0..=BITS_MAX))]
     message_difficulty: u32,
     /// Zero bits that a bulletin costs
-    #[arg(long, value_name = "BITS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(0..=24))]
+    #[arg(long, value_name = "BITS", default_value_t = Config::default().bulletin_difficulty, value_parser = number::<u32>(0..=BITS_MAX))]
     bulletin_difficulty: u32,
 }
 
@@ -50,7 +53,7 @@ impl K98kurz {
     pub(super) async fn start(
         &self,
         inside: Arc<dyn Inside>,
-        data: &Path,
+        data: Option<&Path>,
     ) -> Result<Running, Failure> {
         let mut join = Vec::new();
         for text in &self.join {
@@ -64,18 +67,22 @@ impl K98kurz {
             message_difficulty: self.message_difficulty,
             bulletin_difficulty: self.bulletin_difficulty,
         };
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listen = self.listen.unwrap_or(here);
-        let identity = identity(&data.join(KEY_FILE))?;
-        Ok(socket::start(inside, listen, identity, config).await?)
+        let identity = match data {
+            Some(data) => identity(&data.join(KEY_FILE))?,
+            None => Identity::from_seed(&fresh()?),
+        };
+        Ok(socket::start(inside, self.listen, identity, config).await?)
     }
 }
 
-/// `HEX@HOST:PORT`.
+/// The key and the place in `HEX@HOST:PORT`.
+pub(crate) fn split(text: &str) -> Option<(Address, &str)> {
+    let (key, at) = text.split_once('@')?;
+    hex::decode_exactly(key).map(|key| (key, at))
+}
+
 async fn node(text: &str) -> Result<(Address, SocketAddr), Failure> {
-    let parts = text.split_once('@');
-    let key = parts.and_then(|(key, _)| hex::decode_exactly(key));
-    let (Some((_, at)), Some(key)) = (parts, key) else {
+    let Some((key, at)) = split(text) else {
         return Err(Failure::usage(
             format!("`{}` is no node of k98kurz/gossip", output::escape(text)),
             "give its address of 64 hexadecimal digits, @, and HOST:PORT",
@@ -100,13 +107,7 @@ fn identity(path: &Path) -> Result<Identity, Failure> {
             )),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|error| {
-                Failure::usage(
-                    error.to_string(),
-                    "start it again when the system has come up",
-                )
-            })?;
+            let seed = fresh()?;
             let mut options = std::fs::OpenOptions::new();
             options.write(true).create_new(true);
             #[cfg(unix)]
@@ -118,4 +119,13 @@ fn identity(path: &Path) -> Result<Identity, Failure> {
         }
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// A key nobody knows.
+fn fresh() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    let filled = getrandom::fill(&mut seed);
+    let fix = "start it again when the system has come up";
+    filled.map_err(|error| Failure::usage(error.to_string(), fix))?;
+    Ok(seed)
 }

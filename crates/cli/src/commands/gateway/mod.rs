@@ -1,22 +1,26 @@
 //! `bruit gateway`: the foot of a daemon in another network.
 //!
-//! Each gateway is a file of flags and one arm in [`Which::start`]; the rest is alike for all.
+//! Each gateway is a file of settings and one arm in [`Which::start`]; the rest is alike for all. The settings are
+//! flags of the command, and keys of a section of the configuration ([`Within`]).
 
 mod beside;
-mod dave;
-mod k98kurz;
-mod p2p_messaging;
-mod simple;
-mod voidphone;
+pub(crate) mod dave;
+pub(crate) mod k98kurz;
+pub(crate) mod p2p_messaging;
+pub(crate) mod simple;
+pub(crate) mod voidphone;
 mod within;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bruit_gateways::{GatewayError, Inside, Running, Told};
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use serde::{Deserialize as _, Deserializer, Serialize};
 
 use crate::args::Global;
 use crate::client::Client;
@@ -38,9 +42,9 @@ pub(crate) struct Gateway {
     which: Which,
 }
 
-/// The gateways.
-#[derive(Debug, Subcommand)]
-enum Which {
+/// The gateways, and what each is told.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Which {
     /// Serve `VoidPhone` modules, and be a peer of Gossip-5
     Voidphone(voidphone::Voidphone),
     /// Be a peer in a network of dave's
@@ -54,7 +58,23 @@ enum Which {
 }
 
 impl Which {
-    async fn start(&self, inside: Arc<dyn Inside>, data: &Path) -> Result<Running, Failure> {
+    /// What it is called, on the command line and in a configuration.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Voidphone(_) => "voidphone",
+            Self::Dave(_) => "dave",
+            Self::Simple(_) => "simple",
+            Self::K98kurz(_) => "k98kurz",
+            Self::P2pMessaging(_) => "p2p-messaging",
+        }
+    }
+
+    /// Starts it; what it keeps goes into `data`, where there is a folder.
+    async fn start(
+        &self,
+        inside: Arc<dyn Inside>,
+        data: Option<&Path>,
+    ) -> Result<Running, Failure> {
         match self {
             Self::Voidphone(command) => command.start(inside).await,
             Self::Dave(command) => command.start(inside).await,
@@ -63,6 +83,20 @@ impl Which {
             Self::P2pMessaging(command) => command.start(inside, data).await,
         }
     }
+}
+
+/// This machine alone, and any port.
+pub(crate) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Reads a number within `bounds`.
+fn number<T: TryFrom<u64>>(bounds: RangeInclusive<u64>) -> RangedU64ValueParser<T> {
+    RangedU64ValueParser::new().range(bounds)
+}
+
+/// Reads a time in a configuration, where its text was checked.
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    bruit_api::text::duration(&text).map_err(serde::de::Error::custom)
 }
 
 /// The addresses that `texts` stand for: `HOST:PORT`, names resolved.
@@ -103,7 +137,7 @@ impl Gateway {
         client.check_reachable().await?;
         let mut running = self
             .which
-            .start(Arc::new(Beside::new(client)), folder.path())
+            .start(Arc::new(Beside::new(client)), Some(folder.path()))
             .await?;
         print_ready(&running, global.json)?;
         loop {

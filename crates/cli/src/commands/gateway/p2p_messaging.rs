@@ -1,6 +1,7 @@
-//! `bruit gateway p2p-messaging`: its flags, and the original's file.
+//! `bruit gateway p2p-messaging`: its flags, which are the keys of `[gateways.p2p-messaging]`, and the original's
+//! file.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +13,12 @@ use bruit_gateways::{Inside, Running};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::addresses;
+use super::{HERE, addresses, duration, number};
 use crate::failure::Failure;
 
 /// Be a peer of the exercise of messages with seeds, or its seeds. Its messages are bulletins on the topic
 /// p2p-messaging; a bulletin there is its next number, and the text stays in bruit.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Deserialize)]
 #[command(
     after_help = "Examples:\n  bruit gateway p2p-messaging -c config.json\n  bruit gateway p2p-messaging -c config.json --role seed\n  \
                         bruit gateway p2p-messaging --join 127.0.0.1:6101 127.0.0.1:6102 --listen 127.0.0.1:8200\n\n\
@@ -30,37 +31,55 @@ pub(crate) struct P2pMessaging {
     /// As what it stands in the network
     #[arg(long, value_name = "ROLE", value_enum, default_value_t = Role::Peer)]
     role: Role,
-    /// Where a peer listens [default: 127.0.0.1 and any port]
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    /// Where a peer listens; port 0 is any
+    #[arg(long, value_name = "ADDR", default_value_t = HERE)]
+    listen: SocketAddr,
     /// The seeds
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     join: Vec<String>,
     /// Numbers it says on its own; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = Config::default().messages, value_parser = number::<u64>(0..=MESSAGES_MAX))]
     messages: u64,
     /// Time between two of them
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = text::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = every)]
+    #[serde(deserialize_with = "duration")]
     interval: Duration,
     /// Time between two questions whether a peer is there
-    #[arg(long, value_name = "TIME", default_value = "13s", value_parser = text::duration)]
+    #[arg(long, value_name = "TIME", default_value = "13s", value_parser = every)]
+    #[serde(deserialize_with = "duration")]
     liveness: Duration,
     /// Questions without an answer until a peer is dead
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = Config::default().misses, value_parser = number::<u32>(1..=COUNT_MAX))]
     misses: u32,
     /// Peers that a number of its own goes to
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = Config::default().neighbours, value_parser = number::<usize>(0..=COUNT_MAX))]
     neighbours: usize,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Role {
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
     /// A peer
     Peer,
     /// The seeds
     Seed,
     /// Both
     Both,
+}
+
+/// Most numbers it says.
+pub(crate) const MESSAGES_MAX: u64 = 1_000_000_000;
+/// Most of anything else that is counted.
+pub(crate) const COUNT_MAX: u64 = 1_024;
+
+/// A time after which something is done again.
+pub(crate) fn every(text: &str) -> Result<Duration, String> {
+    let time = text::duration(text).map_err(|error| error.to_string())?;
+    let bounds = Duration::from_millis(10)..=Duration::from_hours(24);
+    let is_within = bounds.contains(&time);
+    is_within
+        .then_some(time)
+        .ok_or_else(|| format!("`{text}` is not from 10ms to 24h"))
 }
 
 /// The original's file.
@@ -74,16 +93,22 @@ impl P2pMessaging {
     pub(super) async fn start(
         &self,
         inside: Arc<dyn Inside>,
-        data: &Path,
+        data: Option<&Path>,
     ) -> Result<Running, Failure> {
         let seeds = match &self.config {
+            Some(_) if !self.join.is_empty() => {
+                return Err(Failure::usage(
+                    "seeds are named twice",
+                    "leave out either join or the original's file",
+                ));
+            }
             Some(path) => read(path)?,
             None => addresses(&self.join).await?,
         };
         if seeds.is_empty() {
             return Err(Failure::usage(
                 "a network of this kind has seeds, and none is named",
-                "name them with --join, or the original's file with -c",
+                "name them with join, or the original's file with config",
             ));
         }
         let role = match self.role {
@@ -95,15 +120,13 @@ impl P2pMessaging {
             role,
             seeds,
             messages: self.messages,
-            interval: self.interval.max(Duration::from_millis(10)),
-            liveness: self.liveness.max(Duration::from_millis(10)),
+            interval: self.interval,
+            liveness: self.liveness,
             misses: self.misses,
             neighbours: self.neighbours,
-            output: Some(data.to_owned()),
+            output: data.map(Path::to_owned),
         };
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listen = self.listen.unwrap_or(here);
-        Ok(socket::start(inside, listen, config).await?)
+        Ok(socket::start(inside, self.listen, config).await?)
     }
 }
 

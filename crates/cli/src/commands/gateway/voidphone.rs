@@ -1,4 +1,4 @@
-//! `bruit gateway voidphone`: its flags, and the original's file.
+//! `bruit gateway voidphone`: its flags, the keys of `[gateways.voidphone]`, and the original's file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,13 +7,16 @@ use std::time::Duration;
 use bruit_gateways::voidphone::{self, Config};
 use bruit_gateways::{GatewayError, Inside, Running};
 use clap::Args;
+use clap::builder::TypedValueParser as _;
+use serde::Deserialize;
 
+use super::{duration, number};
 use crate::failure::Failure;
 use crate::output;
 
 /// Serve `VoidPhone` modules (frames 500 to 503), and be a peer of Gossip-5 where --p2p says so. Data of
 /// type T is topic voidphone/T, both ways.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Deserialize)]
 #[command(
     after_help = "Examples:\n  bruit gateway voidphone\n  bruit gateway voidphone -c config.ini -v 60 -s 300\n  \
                         bruit gateway voidphone --p2p 127.0.0.1:6011 --join 127.0.0.1:6001 --json\n\n\
@@ -22,13 +25,16 @@ use crate::output;
 pub(crate) struct Voidphone {
     /// The original's configuration file
     #[arg(short, long, value_name = "FILE.ini")]
+    #[serde(skip)]
     config: Option<PathBuf>,
     /// How long modules may take to vote
-    #[arg(short = 'v', long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
-    validation: u64,
+    #[arg(short = 'v', long, value_name = "SECONDS", default_value = "5", value_parser = number::<u64>(1..=60).map(Duration::from_secs))]
+    #[serde(deserialize_with = "duration")]
+    validation: Duration,
     /// How long the same announcement is not taken again
-    #[arg(short = 's', long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    suppress: u64,
+    #[arg(short = 's', long, value_name = "SECONDS", default_value = "60", value_parser = number::<u64>(1..=86_400).map(Duration::from_secs))]
+    #[serde(deserialize_with = "duration")]
+    suppress: Duration,
     /// Where modules connect [default: 127.0.0.1:7001]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
@@ -41,6 +47,13 @@ pub(crate) struct Voidphone {
     /// Tell a module of what it announced itself, too
     #[arg(long)]
     notify_announcer: bool,
+    // Keys that stand in the original's file where there is one.
+    #[arg(skip)]
+    cache_size: Option<usize>,
+    #[arg(skip)]
+    degree: Option<usize>,
+    #[arg(skip)]
+    p2p_ttl: Option<u16>,
 }
 
 impl Voidphone {
@@ -48,7 +61,7 @@ impl Voidphone {
         Ok(voidphone::start(inside, self.config()?).await?)
     }
 
-    fn config(&self) -> Result<Config, Failure> {
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         if let Some(path) = &self.config {
             let text =
@@ -65,8 +78,8 @@ impl Voidphone {
                 output::note(&output::escape(&format!("warning: {shown}, {warning}")));
             }
         }
-        config.validation = Duration::from_secs(self.validation);
-        config.suppress = Duration::from_secs(self.suppress);
+        config.validation = self.validation;
+        config.suppress = self.suppress;
         config.notify_announcer = self.notify_announcer;
         if let Some(listen) = &self.listen {
             config.api.clone_from(listen);
@@ -77,6 +90,9 @@ impl Voidphone {
         if !self.join.is_empty() {
             config.bootstrappers.clone_from(&self.join);
         }
+        config.cache_size = self.cache_size.unwrap_or(config.cache_size);
+        config.degree = self.degree.unwrap_or(config.degree);
+        config.p2p_ttl = self.p2p_ttl.unwrap_or(config.p2p_ttl);
         Ok(config)
     }
 }

@@ -1,9 +1,13 @@
 //! Gateways inside the daemon: those its configuration names.
+//!
+//! Invariant: all of them start, or the daemon does not.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bruit::Node;
-use bruit_gateways::{Running, voidphone};
+use bruit_api::GatewayCounts;
+use bruit_gateways::Running;
 
 use crate::config::Gateways;
 use crate::failure::Failure;
@@ -13,20 +17,43 @@ use crate::failure::Failure;
 pub(crate) struct Within(Vec<Running>);
 
 impl Within {
-    /// Starts those that `set` names on `node`, and prints a line for each.
-    pub(crate) async fn start(node: &Node, set: &Gateways, json: bool) -> Result<Self, Failure> {
+    /// Starts those that `set` names on `node`; what they keep goes into `data`, where there is a folder.
+    pub(crate) async fn start(
+        node: &Node,
+        set: &Gateways,
+        data: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let mut all = Self::default();
-        if let Some(config) = set.voidphone() {
-            let inside = Arc::new(node.clone());
-            all.add(voidphone::start(inside, config).await?, json)?;
+        for which in set.named() {
+            match Box::pin(which.start(Arc::new(node.clone()), data)).await {
+                Ok(running) => all.0.push(running),
+                Err(failure) => {
+                    all.stop().await;
+                    let message = format!("[gateways.{}]: {}", which.name(), failure.message);
+                    return Err(Failure { message, ..failure });
+                }
+            }
         }
         Ok(all)
     }
 
-    fn add(&mut self, running: Running, json: bool) -> std::io::Result<()> {
-        super::print_ready(&running, json)?;
-        self.0.push(running);
-        Ok(())
+    /// Prints a line for each. A daemon whose output nobody reads runs all the same.
+    pub(crate) fn print(&self, json: bool) {
+        for running in &self.0 {
+            if let Err(error) = super::print_ready(running, json) {
+                tracing::debug!(%error, "nobody reads the output");
+            }
+        }
+    }
+
+    /// What they count.
+    pub(crate) fn counts(&self) -> GatewayCounts {
+        let mut counts = GatewayCounts::default();
+        for running in &self.0 {
+            let counters = running.counters().clone();
+            counts.add(running.name(), move || counters.all());
+        }
+        counts
     }
 
     /// Waits for one that ends, which none should, and tells of it. Cancel safe.
