@@ -37,6 +37,22 @@ fn usage_is_checked_before_anything_is_done() {
         (&["nonsense"], 2, "usage"),
         (&["run", "--nonsense"], 2, "usage"),
         (&["run", "--seeds", "x"], 2, "config"),
+        (
+            &["run", "--static", "--seeds", &format!("{id}@127.0.0.1:1")],
+            2,
+            "config",
+        ),
+        (
+            &[
+                "config",
+                "check",
+                "--static",
+                "--seeds",
+                &format!("{id}@127.0.0.1:1"),
+            ],
+            2,
+            "config",
+        ),
         (&["pub"], 2, "usage"),
         (&["pub", "news"], 2, "usage"),
         (&["pub", "", "x"], 2, "usage"),

@@ -91,7 +91,7 @@ impl Config {
             }
             Command::Check { from } => {
                 let sources = from.sources(global)?;
-                sources.load()?.check_files()?;
+                sources.load()?.node(None)?;
                 let file = Some(sources.file.as_path()).filter(|file| file.exists());
                 checked(file, global.json)
             }

@@ -463,14 +463,6 @@ impl Loaded {
         is_wanted.then(|| exact.unwrap_or(bruit_api::Dashboard::DEFAULT))
     }
 
-    /// Checks what only a look at the machine tells.
-    pub(crate) fn check_files(&self) -> Result<(), Failure> {
-        match &self.settings.network.secret_file {
-            Some(path) => self.secret(path).map(drop),
-            None => Ok(()),
-        }
-    }
-
     /// The network's secret: the file's bytes without the line's end.
     fn secret(&self, path: &Path) -> Result<Vec<u8>, Failure> {
         let problem = |what: String, fix: String| {

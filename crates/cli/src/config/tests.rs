@@ -710,3 +710,20 @@ fn a_section_tells_the_gateway_to_voidphone_what_the_originals_file_does() {
     };
     assert_eq!(set, expected);
 }
+
+#[test]
+fn seeds_are_refused_where_nobody_else_is_linked_to() {
+    let seed = format!("{}@127.0.0.1:1", id(1));
+    let text = format!("[node]\nstatic = true\n[seeds]\naddresses = ['{seed}']");
+    let in_file = load(&text).unwrap().node(None).unwrap_err();
+    let mut by_flags = sources(Path::new("/nonexistent"));
+    by_flags.named = false;
+    by_flags.flags = vec![("--static", "true".to_owned()), ("--seeds", seed)];
+    let by_flags = by_flags.load().unwrap().node(None).unwrap_err();
+    for (failure, place) in [(in_file, "line 4"), (by_flags, "flag --seeds")] {
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("seeds.addresses"), "{failure}");
+        assert!(failure.message.contains(place), "{failure}");
+        assert!(failure.fix.contains("`static`"), "{failure}");
+    }
+}
