@@ -4,10 +4,12 @@
 use std::io;
 use std::time::Duration;
 
+use bruit::keys::KeyError;
 #[cfg(not(unix))]
 use bruit_api::Endpoint;
 use bruit_api::Token;
 use bruit_api::types::ErrorBody;
+use bruit_gateways::is_out_of_descriptors;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -168,13 +170,16 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let token = Token::load(self.folder.path()).map_err(|error| {
-            Failure::new(
+        let token = Token::load(self.folder.path()).map_err(|error| match &error {
+            KeyError::Io { source, .. } if is_out_of_descriptors(source) => {
+                self.unreachable(source)
+            }
+            _ => Failure::new(
                 Exit::Unauthorised,
                 "no_token",
                 error.to_string(),
                 error.fix(),
-            )
+            ),
         })?;
         Request::builder()
             .method(method)
@@ -237,6 +242,12 @@ impl Client {
                 format!(
                     "start one with `bruit run{flag}`, or name the folder of another with --data"
                 ),
+            ),
+            _ if is_out_of_descriptors(error) => Failure::new(
+                Exit::Negative,
+                "no_descriptors",
+                format!("this program may open no more files: {error}"),
+                "allow it more: `ulimit -n 4096`",
             ),
             _ => Failure::new(
                 Exit::Unreachable,

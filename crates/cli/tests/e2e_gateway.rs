@@ -13,7 +13,10 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
+use common::measure::cpu_time;
 use common::{Daemon, PATIENCE, Running, network};
 
 /// NOTIFY for type 1337, and an ANNOUNCE of it with ttl 4, as the official client sends them.
@@ -275,4 +278,111 @@ fn a_gateway_that_cannot_start_keeps_its_daemon_from_starting() {
     run(&["config", "check"]).ok();
     let shown = run(&["config", "show"]).ok();
     assert!(shown.out.contains("fanout_set"), "{shown:?}");
+}
+
+/// `command`, which may have 64 descriptors.
+fn limited(command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
+/// Connections to `address` that say nothing, until the gateway can take no more of them; it does not spin then.
+#[track_caller]
+fn crowd(gateway: &Running, address: &str) -> Vec<TcpStream> {
+    let crowd = (0..100).map(|_| connect(address)).collect();
+    gateway.wait_for_error_line("connections cannot be taken");
+    let (before, start) = (cpu_time(gateway.pid()), Instant::now());
+    std::thread::sleep(Duration::from_secs(1));
+    let used = cpu_time(gateway.pid()).saturating_sub(before);
+    let share = used.as_secs_f64() / start.elapsed().as_secs_f64();
+    assert!(share < 0.3, "{share} of a core");
+    crowd
+}
+
+/// The gateway took a pause from everything whenever a connection could not be taken, and ended when the daemon
+/// could not be asked for want of a descriptor.
+#[test]
+fn modules_beyond_the_descriptors_hold_up_none_that_is_there() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let args = [
+        "--json",
+        "gateway",
+        "voidphone",
+        "--listen",
+        "127.0.0.1:0",
+        "-v",
+        "60",
+    ];
+    let mut gateway = Running::start(&mut limited(&daemon.command(&args)));
+    let listen = gateway.json()["listen"].as_str().unwrap().to_owned();
+    let mut there = subscriber(&daemon, &listen);
+    let (mut here, mut third) = (connect(&listen), connect(&listen));
+    let sub = daemon.subscribe(&["voidphone/1337", "--count", "100"]);
+    let crowd = crowd(&gateway, &listen);
+
+    let mut notify = NOTIFY;
+    notify[7] += 1;
+    third.write_all(&notify).unwrap();
+    let start = Instant::now();
+    for number in 0..100_u8 {
+        let data = format!("{number:02}");
+        let head = [0, 10, 0x01, 0xf4, 4, 0, 0x05, 0x39];
+        here.write_all(&[&head, data.as_bytes()].concat()).unwrap();
+        assert_eq!(accept(&mut there), data.as_bytes());
+    }
+    let time = start.elapsed();
+    assert!(time < Duration::from_secs(8), "{time:?} for 100");
+
+    drop(crowd);
+    for number in 0..100_u8 {
+        assert_eq!(sub.json()["body"], format!("{number:02}"));
+    }
+    let start = Instant::now();
+    while !daemon
+        .json(&["topics"])
+        .to_string()
+        .contains("voidphone/1338")
+    {
+        assert!(start.elapsed() < PATIENCE, "the daemon listens");
+    }
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait(), 0);
+}
+
+#[test]
+fn a_peer_of_the_exercise_without_descriptors_serves_again_when_it_has_some() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let args = [
+        "--json",
+        "gateway",
+        "p2p-messaging",
+        "--join",
+        "127.0.0.1:1",
+        "--messages",
+        "0",
+    ];
+    let mut gateway = Running::start(&mut limited(&daemon.command(&args)));
+    let listen = gateway.json()["listen"].as_str().unwrap().to_owned();
+    let sub = daemon.subscribe(&["p2p-messaging"]);
+    let crowd = crowd(&gateway, &listen);
+    let mut peer = connect(&listen);
+    peer.write_all(b"1133:8109:1795168660:1").unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(sub.json()["body"], "8109:1795168660:1");
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait(), 0);
+    let mut last = gateway.json();
+    while last["event"] != "stopped" {
+        last = gateway.json();
+    }
+    assert!(last["accept_failed"].as_u64() > Some(0), "{last}");
+    drop(crowd);
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::counters::Counters;
 use crate::crossing;
 use crate::inside::{Heard, Inside, InsideError, Item, Post, Since};
+use crate::publisher::patiently;
 use crate::running::{Teller, Told};
 
 /// Bulletins that wait to be published; more are refused.
@@ -181,8 +182,8 @@ async fn make<K: Send + 'static>(
         let inside = Arc::clone(&inside);
         async move {
             let result = match making {
-                Making::Post(post) => inside.publish(post).await,
-                Making::Value(post) => inside.put(post).await,
+                Making::Post(post) => patiently(|| inside.publish(post.clone())).await,
+                Making::Value(post) => patiently(|| inside.put(post.clone())).await,
             };
             (key, result)
         }

@@ -12,6 +12,7 @@
 //! Invariant: nothing a foreign peer sends ends a gateway, takes memory without bound, or holds up
 //! another peer.
 
+mod accepting;
 mod bridge;
 mod budget;
 mod counters;
@@ -32,6 +33,7 @@ mod running;
 pub mod simple;
 pub mod voidphone;
 
+pub use accepting::is_out_of_descriptors;
 pub use counters::Counters;
 pub use error::GatewayError;
 pub use foreign::{ForeignId, System};

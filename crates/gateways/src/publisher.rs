@@ -7,19 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bruit::BulletinId;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::foreign::ForeignId;
-use crate::inside::{Inside, InsideError, Post};
+use crate::inside::{Answer, Inside, InsideError, Post};
 
 /// Posts that wait.
 const POSTS_MAX: usize = 32_768;
 /// Bytes of them.
 const BYTES_MAX: usize = 128 << 20;
-/// Attempts when the node's queue is full, and the pause between them.
+/// Attempts when something of the node's is full, and the pause between them.
 const ATTEMPTS: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
 /// A post that was not published.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ async fn publish_all(
     failed: mpsc::Sender<Unpublished>,
 ) {
     while let Some(waiting) = posts.recv().await {
-        let published = publish(inside.as_ref(), &waiting.post).await;
+        let published = patiently(|| inside.publish(waiting.post.clone())).await;
         bytes.fetch_sub(waiting.post.body.len(), Ordering::Relaxed);
         if let Err(error) = published {
             let name = waiting.name;
@@ -104,13 +105,15 @@ async fn publish_all(
     }
 }
 
-/// Publishes a post, again where the node's queue is full.
-async fn publish(inside: &dyn Inside, post: &Post) -> Result<(), InsideError> {
+/// Has a bulletin made, again where what it takes is full or used up.
+pub(crate) async fn patiently<'a>(
+    attempt: impl Fn() -> Answer<'a, BulletinId>,
+) -> Result<BulletinId, InsideError> {
     for _ in 1..ATTEMPTS {
-        match inside.publish(post.clone()).await {
-            Err(error) if error.code == "queue_full" => tokio::time::sleep(PAUSE).await,
-            published => return published.map(drop),
+        match attempt().await {
+            Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
+            made => return made,
         }
     }
-    inside.publish(post.clone()).await.map(drop)
+    attempt().await
 }

@@ -58,7 +58,10 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     // A daemon's level is a setting among others, and its log also goes to a file.
-    if let Some(level) = &global.log
+    // A gateway runs as long, and says what goes wrong.
+    let is_gateway = matches!(cli.command, Command::Gateway(_));
+    let level = global.log.as_deref();
+    if let Some(level) = level.or(is_gateway.then_some("warn"))
         && !cli.command.is_daemon()
         && !matches!(cli.command, Command::Config(_))
     {

@@ -157,6 +157,18 @@ impl InsideError {
     pub fn is_gone(&self) -> bool {
         matches!(self.code.as_str(), "closed" | "unreachable")
     }
+
+    /// Whether it may succeed a moment later: something is full, or used up.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "queue_full"
+                | "no_descriptors"
+                | "too_many_requests"
+                | "too_many_connections"
+                | "too_many_streams"
+        )
+    }
 }
 
 impl From<SendError> for InsideError {

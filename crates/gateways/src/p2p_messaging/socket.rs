@@ -19,6 +19,7 @@ use super::gateway::{Action, Event, Gateway, Now};
 use super::output::Output;
 use super::pickle;
 use super::seed::Seed;
+use crate::accepting::{Accepting, is_out_of_descriptors};
 use crate::bridge::{Bridge, Drops, FromInside, Making};
 use crate::counters::Counters;
 use crate::error::GatewayError;
@@ -381,6 +382,12 @@ impl Loop {
         let to = SocketAddr::new(self.ip, port);
         tokio::spawn(async move {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(to)).await;
+            if let Ok(Err(error)) = &connected
+                && is_out_of_descriptors(error)
+            {
+                // That says nothing of the port: it is called again.
+                return;
+            }
             let answered = matches!(connected, Ok(Ok(_)));
             let called = Came::Called {
                 seed,
@@ -476,15 +483,22 @@ async fn accept(
 ) {
     // Readers end with the set.
     let mut reading = JoinSet::new();
+    let mut accepting = Accepting::new(counters.clone());
     loop {
+        if let Some(again) = accepting.again() {
+            tokio::time::sleep_until(again.into()).await;
+            accepting.resume();
+        }
         while reading.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&readers).acquire_owned().await else {
             return;
         };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, most likely: some come back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                accepting.failed(&error, Instant::now());
+                continue;
+            }
         };
         let (said, counters) = (said.clone(), counters.clone());
         reading.spawn(async move {

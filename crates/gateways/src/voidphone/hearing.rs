@@ -17,6 +17,7 @@ use super::word::{self, Types};
 use crate::crossing;
 use crate::error::GatewayError;
 use crate::inside::{Asked, Heard, Inside, InsideError, Item, Since};
+use crate::publisher::PAUSE;
 
 /// What reaches the gateway's loop beside what connections say.
 #[derive(Debug)]
@@ -53,7 +54,13 @@ impl Ears {
     pub(crate) fn judge(&self, data_type: u16, time: Duration) -> AbortHandle {
         let Self { inside, inputs } = self.clone();
         let judging = async move {
-            match inside.validate(word::topic(data_type), time).await {
+            let asked = loop {
+                match inside.validate(word::topic(data_type), time).await {
+                    Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
+                    asked => break asked,
+                }
+            };
+            match asked {
                 Ok(asked) => {
                     forward(asked, |asked| Some(Input::Asked(asked, data_type)), &inputs).await;
                 }
@@ -67,8 +74,14 @@ impl Ears {
     pub(crate) fn hear(&self, data_type: u16) -> AbortHandle {
         let Self { inside, inputs } = self.clone();
         let hearing = async move {
-            let topics = Topics::Named(vec![word::topic(data_type)]);
-            match inside.subscribe(topics, Since::Now).await {
+            let heard = loop {
+                let topics = Topics::Named(vec![word::topic(data_type)]);
+                match inside.subscribe(topics, Since::Now).await {
+                    Err(error) if error.is_passing() => tokio::time::sleep(PAUSE).await,
+                    heard => break heard,
+                }
+            };
+            match heard {
                 Ok(heard) => forward(heard, |heard| Some(typed(heard, data_type)), &inputs).await,
                 Err(error) => drop(inputs.send(Input::Gone(error)).await),
             }

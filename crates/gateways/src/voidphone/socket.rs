@@ -20,6 +20,7 @@ use super::gateway::{Gateway, Settings};
 use super::hearing::{Ears, Input};
 use super::peers::Rules;
 use super::solver::Solver;
+use crate::accepting::Accepting;
 use crate::counters::Counters;
 use crate::crossing;
 use crate::error::GatewayError;
@@ -38,8 +39,6 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const VERDICT_MARGIN: Duration = Duration::from_secs(1);
 /// Longest time a verdict may take at any node.
 const VERDICT_MAX: Duration = Duration::from_mins(1);
-/// Pause after a connection could not be taken: the machine has no more of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Starts the gateway beside or inside a node. Where it listens is in the answer: the module API first.
 ///
@@ -171,6 +170,7 @@ struct Driver {
     verdict_time: Duration,
     suppress: Duration,
     started_ms: u64,
+    accepting: Accepting,
     conns: BTreeMap<ConnId, Conn>,
     next_conn: u64,
     questions: BTreeMap<u64, (Instant, Asked)>,
@@ -197,12 +197,12 @@ impl Driver {
             verdict_time: (settings.validation + VERDICT_MARGIN).min(VERDICT_MAX),
             suppress: settings.suppress,
             gateway: Gateway::new(settings, counters.clone(), Instant::now()),
-            counters,
             teller,
             publisher,
             ears,
             solver: Solver::new(inputs.clone()),
             started_ms: now_ms(),
+            accepting: Accepting::new(counters.clone()),
             conns: BTreeMap::new(),
             next_conn: 0,
             questions: BTreeMap::new(),
@@ -211,6 +211,7 @@ impl Driver {
             hearing: Vec::new(),
             inputs,
             said,
+            counters,
         }
     }
 
@@ -222,14 +223,15 @@ impl Driver {
         }
         self.act(Event::Wakeup);
         loop {
-            let wakeup = self.gateway.next_wakeup();
+            let (wakeup, again) = (self.gateway.next_wakeup(), self.accepting.again());
             tokio::select! {
                 () = stop.asked() => return Ok(()),
                 Some((conn, said)) = sources.said.recv() => self.on_said(conn, said),
                 Some(input) = sources.inputs.recv() => self.on_input(input)?,
                 Some(failure) = sources.failures.recv() => self.on_unpublished(failure)?,
-                accepted = sources.api.accept() => self.on_module(accepted).await,
-                accepted = accept(sources.peers.as_ref()) => self.on_peer(accepted).await,
+                accepted = sources.api.accept(), if again.is_none() => self.on_module(accepted),
+                accepted = accept(sources.peers.as_ref()), if again.is_none() => self.on_peer(accepted),
+                () = sleep_until(again) => self.accepting.resume(),
                 _ = presence.tick(), if self.has_peers => self.be_present(),
                 () = sleep_until(wakeup) => self.act(Event::Wakeup),
             }
@@ -333,17 +335,17 @@ impl Driver {
         }
     }
 
-    async fn on_module(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    fn on_module(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
             Ok((stream, _)) => {
                 let conn = self.connect(stream, Role::Module);
                 self.act(Event::Module(conn));
             }
-            Err(error) => pause(&error).await,
+            Err(error) => self.accepting.failed(&error, Instant::now()),
         }
     }
 
-    async fn on_peer(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    fn on_peer(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted.and_then(|(stream, remote)| Ok((stream.local_addr()?, stream, remote))) {
             Ok((local, stream, remote)) => {
                 let conn = self.connect(stream, Role::Peer);
@@ -353,7 +355,7 @@ impl Driver {
                     local,
                 });
             }
-            Err(error) => pause(&error).await,
+            Err(error) => self.accepting.failed(&error, Instant::now()),
         }
     }
 
@@ -484,11 +486,6 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
     }
-}
-
-async fn pause(error: &io::Error) {
-    warn!(%error, "a connection cannot be taken");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 async fn sleep_until(at: Option<Instant>) {

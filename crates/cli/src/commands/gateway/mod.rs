@@ -24,6 +24,7 @@ use serde::{Deserialize as _, Deserializer, Serialize};
 
 use crate::args::Global;
 use crate::client::Client;
+use crate::descriptors;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::signals::Stop;
@@ -131,6 +132,7 @@ struct Ready<'a> {
 
 impl Gateway {
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        descriptors::raise();
         let mut stop = Stop::new()?;
         let folder = global.folder()?;
         let client = Client::new(&folder);
