@@ -4,6 +4,7 @@
 //! The fuzz targets call these, and `crates/gateways/tests/corpus/` runs them over the corpus.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use bruit::AuthorId;
@@ -126,6 +127,8 @@ fn peer_and_seed(data: &[u8]) {
 pub fn k98kurz(data: &[u8]) {
     use k98kurz::codec::{Bulletin, Message, Said};
     use k98kurz::gateway::{Event, Gateway, Now};
+    use k98kurz::identity::Identity;
+    static OTHER: LazyLock<Identity> = LazyLock::new(|| Identity::from_seed(&[2; 32]));
     if let Ok(message) = Message::decode(data) {
         assert_eq!(message.encode(), data, "two encodings of one message");
     }
@@ -135,13 +138,17 @@ pub fn k98kurz(data: &[u8]) {
     if let Ok(said) = Said::decode(data) {
         assert_eq!(Said::decode(&said.encode()), Ok(said));
     }
-    let [own, other] = [1, 2].map(|byte| k98kurz::identity::Identity::from_seed(&[byte; 32]));
-    assert_eq!(
-        own.open(data).map(|text| text.len() + 48),
-        own.open(data).map(|_| data.len())
-    );
+    let own = Identity::from_seed(&[1; 32]);
+    if let Some(text) = own.open(data) {
+        assert_eq!(
+            text.len() + 48,
+            data.len(),
+            "another length than what was sealed"
+        );
+    }
     let address = *own.address();
     let config = k98kurz::config::Config {
+        message_difficulty: 0,
         bulletin_difficulty: 0,
         ..k98kurz::config::Config::default()
     };
@@ -150,9 +157,10 @@ pub fn k98kurz(data: &[u8]) {
         at: Instant::now(),
         seconds: 1_656_000_000,
     };
-    for (from, text) in datagrams(data) {
+    // Few of them: each is sealed and signed, which takes most of the time.
+    for (from, text) in datagrams(data).into_iter().take(6) {
         // As it is, and as what a node of theirs has sealed and signed.
-        let sealed = Message::make(&other, &address, text, &[4; 32], now.seconds, 0, 1);
+        let sealed = Message::make(&OTHER, &address, text, &[4; 32], now.seconds, 0, 0);
         let sealed = sealed.map(|message| message.encode()).unwrap_or_default();
         for bytes in [text.to_vec(), sealed] {
             node.handle(Event::Datagram { from, bytes }, now);
