@@ -274,6 +274,14 @@ fn a_gateway_that_cannot_start_keeps_its_daemon_from_starting() {
         assert_eq!((failed.code, error["code"].as_str()), (2, Some("config")));
         assert_eq!(error["fix"], "did you mean fanout_set?");
     }
+    std::fs::write(&file, "[gateways.p2p-messaging]\n").unwrap();
+    for args in [&["run"][..], &["config", "check"]] {
+        let failed = run(args);
+        let message = failed.error()["message"].to_string();
+        assert_eq!(failed.code, 2);
+        assert!(message.contains("[gateways.p2p-messaging]"), "{message}");
+        assert!(message.contains("has seeds"), "{message}");
+    }
     std::fs::write(&file, "[gateways.dave]\nfanout_set = 3\n").unwrap();
     run(&["config", "check"]).ok();
     let shown = run(&["config", "show"]).ok();

@@ -91,7 +91,9 @@ impl Config {
             }
             Command::Check { from } => {
                 let sources = from.sources(global)?;
-                sources.load()?.node(None)?;
+                let loaded = sources.load()?;
+                loaded.node(None)?;
+                loaded.settings.gateways.check()?;
                 let file = Some(sources.file.as_path()).filter(|file| file.exists());
                 checked(file, global.json)
             }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::keys::{self, Key, Wrong};
 use super::value::{Kind, Value};
 use crate::commands::gateway::{self as settings, Which};
+use crate::failure::Failure;
 
 const VOIDPHONE: &str = "gateways.voidphone";
 const DAVE: &str = "gateways.dave";
@@ -481,6 +482,12 @@ impl<T: Clone> Section<T> {
 }
 
 impl Gateways {
+    /// Checks what can be told before they run.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let mut named = self.named().into_iter();
+        named.try_for_each(|which| which.check().map_err(|failure| which.in_section(failure)))
+    }
+
     /// Those that are to run, with what each is told.
     pub(crate) fn named(&self) -> Vec<Which> {
         let all = [

@@ -70,6 +70,21 @@ impl Which {
         }
     }
 
+    /// Checks what can be told before it runs.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Voidphone(command) => command.check(),
+            Self::P2pMessaging(command) => command.check(),
+            Self::Dave(_) | Self::Simple(_) | Self::K98kurz(_) => Ok(()),
+        }
+    }
+
+    /// Says that it is a section of the configuration that failed.
+    pub(crate) fn in_section(&self, failure: Failure) -> Failure {
+        let message = format!("[gateways.{}]: {}", self.name(), failure.message);
+        Failure { message, ..failure }
+    }
+
     /// Starts it; what it keeps goes into `data`, where there is a folder.
     async fn start(
         &self,

@@ -90,27 +90,29 @@ struct File {
 }
 
 impl P2pMessaging {
+    /// Checks that seeds are named, and once.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match (&self.config, self.join.as_slice()) {
+            (None, []) => Err(no_seeds()),
+            (None, _) => Ok(()),
+            (Some(path), []) => read(path).map(drop),
+            (Some(_), _) => Err(Failure::usage(
+                "seeds are named twice",
+                "leave out either join or the original's file",
+            )),
+        }
+    }
+
     pub(super) async fn start(
         &self,
         inside: Arc<dyn Inside>,
         data: Option<&Path>,
     ) -> Result<Running, Failure> {
+        self.check()?;
         let seeds = match &self.config {
-            Some(_) if !self.join.is_empty() => {
-                return Err(Failure::usage(
-                    "seeds are named twice",
-                    "leave out either join or the original's file",
-                ));
-            }
             Some(path) => read(path)?,
             None => addresses(&self.join).await?,
         };
-        if seeds.is_empty() {
-            return Err(Failure::usage(
-                "a network of this kind has seeds, and none is named",
-                "name them with join, or the original's file with config",
-            ));
-        }
         let role = match self.role {
             Role::Peer => config::Role::Peer,
             Role::Seed => config::Role::Seed,
@@ -130,6 +132,13 @@ impl P2pMessaging {
     }
 }
 
+fn no_seeds() -> Failure {
+    Failure::usage(
+        "a network of this kind has seeds, and none is named",
+        "name them with join, or the original's file with config",
+    )
+}
+
 fn read(path: &Path) -> Result<Vec<SocketAddr>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
     let wrong = |what: String| {
@@ -140,5 +149,9 @@ fn read(path: &Path) -> Result<Vec<SocketAddr>, Failure> {
         )
     };
     let file: File = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    config::seeds(&file.seed_ips, &file.seed_ports).map_err(|error| wrong(error.to_string()))
+    let seeds = config::seeds(&file.seed_ips, &file.seed_ports);
+    match seeds.map_err(|error| wrong(error.to_string()))?.as_slice() {
+        [] => Err(no_seeds()),
+        seeds => Ok(seeds.to_vec()),
+    }
 }

@@ -61,6 +61,10 @@ impl Voidphone {
         Ok(voidphone::start(inside, self.config()?).await?)
     }
 
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        Ok(self.config()?.check()?)
+    }
+
     pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::default();
         if let Some(path) = &self.config {

@@ -29,8 +29,7 @@ impl Within {
                 Ok(running) => all.0.push(running),
                 Err(failure) => {
                     all.stop().await;
-                    let message = format!("[gateways.{}]: {}", which.name(), failure.message);
-                    return Err(Failure { message, ..failure });
+                    return Err(which.in_section(failure));
                 }
             }
         }
