@@ -85,6 +85,9 @@ pub enum ConfigError {
     /// A setting of liveness.
     #[error("liveness: {0}")]
     Liveness(#[from] liveness::ConfigError),
+    /// A setting of reconciliation.
+    #[error("reconciliation: {0}")]
+    Reconcile(#[from] reconcile::TooManyTopics),
     /// A setting of seeds.
     #[error("seeds: {0}")]
     Seeds(#[from] seeds::ConfigError),

@@ -157,6 +157,8 @@ pub struct RestoredFile {
 pub struct RestoredId {
     /// Which bulletin.
     pub id: BulletinId,
+    /// Its topic, where the store knows it: of an id alone it does not.
+    pub topic: Option<TopicId>,
     /// When it was made.
     pub created: Wall,
     /// When it expires.

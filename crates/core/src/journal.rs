@@ -21,7 +21,7 @@ use crate::id::NodeId;
 use crate::time::Now;
 
 /// The version of everything described here, and of the layout of events and configurations.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 /// What every journal begins with.
 const MAGIC: [u8; 8] = *b"BRUITJNL";
 /// Bytes before the first entry.

@@ -170,5 +170,11 @@ pub const SYNC_ROUNDS_MAX: u32 = 32;
 pub const SYNC_CUT_MAX: u32 = 64;
 /// Most ids remembered for a link as dropped by its peer.
 pub const SYNC_DROPPED_MAX: usize = 4_096;
-/// Sets kept in the order of reconciliation at once, one for each expiry cutoff in use.
+/// Sets kept in the order of reconciliation at once, one for each expiry cutoff in use; and as many of
+/// those that are limited to topics.
 pub const SYNC_SNAPSHOTS_MAX: usize = 2;
+/// Most topics a comparison may be limited to.
+pub const SYNC_TOPICS_MAX: usize = 16;
+/// Most bulletins published by a node that compares chosen topics only which it announces to each new
+/// neighbour, the latest.
+pub const SYNC_OWN_MAX: usize = 256;

@@ -25,6 +25,7 @@ use bruit_core::large::Piece;
 use bruit_core::limits;
 use bruit_core::link::{Class, CloseReason, Direction};
 use bruit_core::network::Network;
+use bruit_core::reconcile::Topics;
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::{Mono, Now, Wall};
 use bruit_core::wire::{DecodeError, Frame, IhaveEntry, StampEntry, kind};
@@ -244,6 +245,7 @@ fn lengths(frame: &Frame, bytes: &[u8]) -> Vec<(usize, usize)> {
         | Frame::Stamp { .. } => vec![(1, 2)],
         Frame::Graft { roots, .. } => vec![(1, 2), (3 + 8 * roots.len(), 2)],
         Frame::Nack { .. } => vec![(2, 2)],
+        Frame::SyncOpen { .. } => vec![(29, 2)],
         Frame::WantChunks { .. } => vec![(18, 2)],
         Frame::Chunk { .. } => vec![(21, 2)],
         // Content size, name, tag, parents.
@@ -281,6 +283,33 @@ fn every_wrong_length_is_refused_or_means_what_it_says() {
         }
     }
     assert!(victim.refused > 50, "{}", victim.refused);
+}
+
+#[test]
+fn topics_out_of_order_repeated_or_too_many_close_the_link() {
+    let open = |topics: &[u8]| {
+        let head = [&[kind::SYNC_OPEN, 0, 0, 0, 0][..], &[0xff; 24]].concat();
+        let count = u16::try_from(topics.len()).expect("few").to_be_bytes();
+        let topics: Vec<u8> = topics.iter().flat_map(|topic| [*topic; 32]).collect();
+        let message = [0x61, 0, 0, 2, 0];
+        Bytes::from([&head[..], &count, &topics, &message].concat())
+    };
+    let sixteen: Vec<u8> = (0..16).collect();
+    let seventeen: Vec<u8> = (0..17).collect();
+    for (topics, is_good) in [
+        (&[][..], true),
+        (&[1, 2, 3], true),
+        (&sixteen, true),
+        (&seventeen, false),
+        (&[2, 1, 3], false),
+        (&[1, 1], false),
+        (&[1, 2, 2], false),
+    ] {
+        let mut solo = Solo::new(&free(), NOW_MS);
+        let link = solo.link();
+        let actions = solo.frame(link, &open(topics));
+        assert_eq!(closes(&actions), !is_good, "{topics:?}: {actions:?}");
+    }
 }
 
 /// Makes a frame whose list has so many entries.
@@ -535,11 +564,18 @@ fn edge_syncs(now: u64) -> Vec<Frame> {
         }
         for moment in &moments {
             for other in [0, now, u64::MAX] {
+                let topics = if session == 0 {
+                    Topics::ALL
+                } else {
+                    let highest = TopicId::from_bytes([0xff; 32]);
+                    Topics::new(vec![highest]).expect("one is few")
+                };
                 let of = |created_until_ms, expiry_cutoff_ms, resume_ms| Frame::SyncOpen {
                     session,
                     created_until_ms,
                     expiry_cutoff_ms,
                     resume_ms,
+                    topics: topics.clone(),
                     message: Bytes::from_static(&[0x61, 0, 0, 2, 0]),
                 };
                 frames.push(of(*moment, other, other));
@@ -767,6 +803,7 @@ fn every_number_of_every_other_event_may_stand_at_its_edges() {
             let wall = Wall::from_millis(number);
             let seen = U64S.map(|other| RestoredId {
                 id: BulletinId::from_bytes([u8::try_from(number >> 56).expect("a byte"); 32]),
+                topic: Some(TopicId::from_bytes([0xff; 32])),
                 created: wall,
                 expires: Wall::from_millis(other),
                 held: Some((u32::MAX, u8::MAX)),

@@ -14,6 +14,7 @@ use bruit_core::identity::{SecretKey, Signature};
 use bruit_core::large::{Manifest, Piece};
 use bruit_core::limits;
 use bruit_core::lookups::Target;
+use bruit_core::reconcile::Topics;
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::Wall;
 use bruit_core::wire::{
@@ -263,16 +264,22 @@ fn bulletin_frame() -> impl Strategy<Value = Frame> {
 
 fn sync_frame() -> impl Strategy<Value = Frame> {
     let message = || vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    let topics = vec(any::<[u8; 32]>(), 0..=limits::SYNC_TOPICS_MAX)
+        .prop_map(|topics| topics.into_iter().map(TopicId::from_bytes).collect())
+        .prop_map(|topics| Topics::new(topics).expect("within the bound"));
     prop_oneof![
-        (any::<(u32, u64, u64, u64)>(), message()).prop_map(|(numbers, message)| {
-            Frame::SyncOpen {
-                session: numbers.0,
-                created_until_ms: numbers.1,
-                expiry_cutoff_ms: numbers.2,
-                resume_ms: numbers.3,
-                message,
+        (any::<(u32, u64, u64, u64)>(), topics, message()).prop_map(
+            |(numbers, topics, message)| {
+                Frame::SyncOpen {
+                    session: numbers.0,
+                    created_until_ms: numbers.1,
+                    expiry_cutoff_ms: numbers.2,
+                    resume_ms: numbers.3,
+                    topics,
+                    message,
+                }
             }
-        }),
+        ),
         (any::<u32>(), message())
             .prop_map(|(session, message)| Frame::SyncMsg { session, message }),
         any::<u32>().prop_map(|session| Frame::SyncDone { session }),

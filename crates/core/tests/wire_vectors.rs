@@ -281,6 +281,7 @@ fn sync_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
             created_until_ms,
             expiry_cutoff_ms,
             resume_ms,
+            topics,
             message,
         } => {
             vec![
@@ -288,6 +289,7 @@ fn sync_fields(frame: &Frame) -> Vec<(&'static str, Json)> {
                 ("created_until_ms", Json::Number(*created_until_ms)),
                 ("expiry_cutoff_ms", Json::Number(*expiry_cutoff_ms)),
                 ("resume_ms", Json::Number(*resume_ms)),
+                ("topics", Json::list(topics.as_slice(), hex_of)),
                 ("message", hex(message)),
             ]
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bruit_core::config::{Config as CoreConfig, ConfigError, ValidConfig};
-use bruit_core::id::NodeId;
+use bruit_core::id::{NodeId, TopicId};
 use bruit_core::limits;
 use bruit_core::network::Network;
 use bruit_core::work::Price;
@@ -66,6 +66,10 @@ pub struct Config {
     /// can then see who is linked to whom and where a bulletin came from. None: in the profiles `lan`, `local`
     /// and `assignment` only.
     pub share_topology: Option<bool>,
+    /// The only topics this node catches up on, at most 16: for a node with little room, or one that is seldom
+    /// there. Bulletins of other topics, and letters, come only while it is there to be told of them, and it
+    /// relays them like all. Empty: it catches up on everything.
+    pub sync_topics: Vec<String>,
     /// Most bytes of bulletins kept. Default 1 GiB.
     pub store_limit_bytes: u64,
     /// Only these nodes or networks may link: ids or address ranges. Empty: all.
@@ -102,6 +106,7 @@ impl Default for Config {
             probe_misses: None,
             static_peers: false,
             share_topology: None,
+            sync_topics: Vec::new(),
             store_limit_bytes: 1 << 30,
             allow: Vec::new(),
             deny: Vec::new(),
@@ -221,6 +226,8 @@ impl Config {
                 core.liveness.suspicion_max = Duration::from_secs(2);
             }
         }
+        let topics = self.sync_topics.iter().map(|topic| TopicId::of(topic));
+        core.reconcile.topics = reconcile::Topics::new(topics.collect())?;
         core.seeds.registry = self.is_seed;
         if let Some(every) = self.probe_every {
             core.liveness.idle = every;

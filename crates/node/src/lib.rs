@@ -70,7 +70,7 @@ pub use bruit_core::bundle;
 pub use bruit_core::event::Verdict;
 pub use bruit_core::id::{AuthorId, BulletinId, ContentId, NodeId, ParseIdError, TopicId};
 pub use bruit_core::letters::LetterId;
-pub use bruit_core::limits::SEEDS_LISTED_MAX;
+pub use bruit_core::limits::{SEEDS_LISTED_MAX, SYNC_TOPICS_MAX};
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use files::{File, FileError};

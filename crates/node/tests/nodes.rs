@@ -333,6 +333,50 @@ async fn a_restarted_node_catches_up_and_delivers_nothing_twice() {
     b.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_sync_topics_catches_up_on_them_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = |join: &Node| Config {
+        data: Some(folder.path().to_owned()),
+        join: vec![join.address().expect("reachable")],
+        sync_topics: vec!["news".into(), "weather".into()],
+        ..local()
+    };
+    let other = |node: &Node, from| {
+        let topics = Topics::Named(vec!["other".into()]);
+        node.subscribe(topics, from).expect("no cursor")
+    };
+    let a = node(&[]).await;
+    let b = Node::spawn(config(&a)).await.expect("starts");
+    linked(&[&a, &b], 1).await;
+    let mut subscription = news(&b);
+    a.publish(Draft::new("news", "there"))
+        .await
+        .expect("published");
+    assert_eq!(next_body(&mut subscription).await, b"there");
+    b.shutdown().await;
+    drop((b, subscription));
+    for number in 0..200_u8 {
+        let topic = if number % 10 == 0 { "news" } else { "other" };
+        a.publish(Draft::new(topic, vec![number]))
+            .await
+            .expect("published");
+    }
+    let b = Node::spawn(config(&a)).await.expect("starts again");
+    let (mut news, mut live) = (news(&b), other(&b, From::Now));
+    let mut bodies = std::collections::BTreeSet::new();
+    while bodies.len() < 20 {
+        assert!(bodies.insert(next_body(&mut news).await), "once each");
+    }
+    a.publish(Draft::new("other", "live"))
+        .await
+        .expect("published");
+    assert_eq!(next_body(&mut live).await, b"live");
+    let mut held = other(&b, From::Since(Duration::from_mins(5)));
+    assert_eq!(next_body(&mut held).await, b"live", "nothing was before it");
+    b.shutdown().await;
+}
+
 /// Story: a node that was restarted found its own port still taken, as its earlier run had not quite let
 /// go of it.
 #[tokio::test]

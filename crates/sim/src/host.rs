@@ -105,6 +105,7 @@ impl Image {
             let header = &bulletins.get(id)?.header;
             Some(RestoredId {
                 id: *id,
+                topic: Some(header.topic),
                 created: header.created,
                 expires: header.expires(),
                 held: Some((header.size_bytes, stamp.bits)),
@@ -114,6 +115,7 @@ impl Image {
         let dropped = self.dropped.iter();
         let dropped = dropped.map(|(id, (created, expires))| RestoredId {
             id: *id,
+            topic: None,
             created: *created,
             expires: *expires,
             held: None,

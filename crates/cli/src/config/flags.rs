@@ -67,6 +67,9 @@ pub(crate) struct Flags {
     /// local and assignment]
     #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
     share_topology: Option<String>,
+    /// The only topics to catch up on after an absence, at most 16 [default: all]
+    #[arg(long, value_name = "TOPIC", num_args = 1..)]
+    sync_topics: Vec<String>,
     /// Bytes the store may take [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     store_limit: Option<String>,
@@ -114,6 +117,7 @@ impl Flags {
             ("--profile", self.profile.clone()),
             ("--static", self.fixed.then(|| "true".to_owned())),
             ("--share-topology", self.share_topology.clone()),
+            ("--sync-topics", list(&self.sync_topics)),
             ("--store-limit", self.store_limit.clone()),
             ("--acknowledge", self.acknowledge.clone()),
             ("--acknowledge-within", self.acknowledge_within.clone()),

@@ -117,7 +117,7 @@ pub(crate) static KEYS: LazyLock<Vec<&'static Key>> =
     LazyLock::new(|| NODE.iter().chain(&gateways::KEYS).collect());
 
 /// The settings of the node.
-static NODE: [Key; 26] = [
+static NODE: [Key; 27] = [
     Key {
         section: "network",
         name: "name",
@@ -276,6 +276,16 @@ static NODE: [Key; 26] = [
         example: "",
         check: anything,
         default: |config| Some(Value::Number(config.store_limit_bytes)),
+    },
+    Key {
+        section: "sync",
+        name: "topics",
+        kind: Kind::List,
+        flag: "--sync-topics",
+        about: "The only topics to catch up on after an absence, at most 16: for a node with little room, or one that\nis seldom there. Other bulletins come while it is there, and it relays them like all; letters, too, come only then.\nEmpty: everything.",
+        example: "",
+        check: not_empty,
+        default: |config| Some(Value::List(config.sync_topics.clone())),
     },
     Key {
         section: "topology",

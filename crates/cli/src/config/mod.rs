@@ -260,6 +260,7 @@ pub(crate) struct Settings {
     liveness: Liveness,
     chatter: Chatter,
     store: Store,
+    sync: Sync,
     /// Nothing in it has a default.
     #[serde(default)]
     letters: Letters,
@@ -320,6 +321,11 @@ struct Store {
     limit_bytes: u64,
 }
 
+#[derive(Debug, Deserialize)]
+struct Sync {
+    topics: Vec<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Letters {
     acknowledge: Option<String>,
@@ -364,6 +370,7 @@ impl Loaded {
             seeds,
             liveness,
             store,
+            sync,
             letters,
             access,
             topology,
@@ -386,6 +393,7 @@ impl Loaded {
             profile: keys::profile(&node.profile).unwrap_or(Profile::Wan),
             static_peers: node.fixed,
             share_topology: topology.share,
+            sync_topics: self.sync_topics(&sync.topics)?,
             store_limit_bytes: store.limit_bytes,
             allow: access.allow.clone(),
             deny: access.deny.clone(),
@@ -418,6 +426,21 @@ impl Loaded {
             place: origin.map_or_else(String::new, |row| row.origin.clone()),
             what,
             fix: fix.into(),
+        }])))
+    }
+
+    /// The topics to catch up on, of which there may not be too many.
+    fn sync_topics(&self, topics: &[String]) -> Result<Vec<String>, Failure> {
+        let max = bruit::SYNC_TOPICS_MAX;
+        if topics.len() <= max {
+            return Ok(topics.to_vec());
+        }
+        let origin = self.rows.iter().find(|row| row.key.flag == "--sync-topics");
+        Err(Failure::from(Problems(vec![Problem {
+            key: "sync.topics".into(),
+            place: origin.map_or_else(String::new, |row| row.origin.clone()),
+            what: format!("{} topics are more than {max}", topics.len()),
+            fix: "name fewer, or none: then the node catches up on everything".into(),
         }])))
     }
 

@@ -43,6 +43,7 @@ fn samples(key: &Key) -> [String; 3] {
         "node.profile" => ["lan", "local", "assignment"].map(str::to_owned),
         "node.static" | "topology.share" => ["true", "false", "true"].map(str::to_owned),
         "node.max_work" => ["10", "11", "12"].map(str::to_owned),
+        "sync.topics" => ["news", "news,weather", "chatter"].map(str::to_owned),
         "store.limit_bytes" => ["2000000", "3000000", "4000000"].map(str::to_owned),
         "letters.acknowledge" => ["everyone", "contacts", "nobody"].map(str::to_owned),
         "letters.acknowledge_within" | "liveness.interval" | "chatter.interval" => {
@@ -530,6 +531,23 @@ fn each_mistake_is_told_with_key_file_line_and_fix() {
             "{text:?}"
         );
     }
+}
+
+#[test]
+fn topics_to_catch_up_on_reach_the_node_and_too_many_are_refused() {
+    let load = |count: usize| {
+        let topics: Vec<_> = (0..count).map(|n| format!("\"topic {n}\"")).collect();
+        load(&format!("[sync]\ntopics = [{}]", topics.join(", "))).unwrap()
+    };
+    let node = load(2).node(None).unwrap();
+    assert_eq!(node.sync_topics, ["topic 0", "topic 1"]);
+    assert!(load(16).node(None).is_ok());
+    let failure = load(17).node(None).unwrap_err();
+    assert!(
+        failure.message.contains("17 topics are more than 16"),
+        "{failure}"
+    );
+    assert!(failure.message.contains("sync.topics"), "{failure}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{Engine, conduct};
 use crate::broadcast::Copy;
 use crate::bulletin::Bulletin;
 use crate::event::{Action, Check, JobId, Notice, Persist, Published, Refusal, Verdict};
-use crate::id::{BulletinId, LinkId, NodeId, ShortId};
+use crate::id::{BulletinId, LinkId, NodeId, ShortId, TopicId};
 use crate::intake::{Finished, Intake, Verified};
 use crate::inventory::Status;
 use crate::large::Manifest;
@@ -213,6 +213,7 @@ impl Engine {
     fn forgo(&mut self, gist: Gist, now: Now) {
         let Gist {
             id,
+            topic,
             created,
             expires,
             version,
@@ -221,7 +222,7 @@ impl Engine {
         if let Some(version) = &version {
             self.values.insert(version, id, expires, false);
         }
-        let facts = self.inventory.insert_dropped(id, created, expires);
+        let facts = self.inventory.insert_dropped(id, &topic, created, expires);
         self.actions.push(Action::Persist(Persist::Seen {
             id,
             created,
@@ -336,6 +337,7 @@ impl Engine {
         if let Some(manifest) = Manifest::of(bulletin.get()) {
             self.large.published(id, manifest);
         }
+        self.note_own(id.short());
         self.keep(bulletin, encoded, None, 0, now);
         let result = match neighbours {
             0 => Published::Queued,
@@ -351,7 +353,7 @@ impl Engine {
         for entry in entries {
             if self.inventory.knows(&entry.id).is_some() {
                 self.broadcast.announced_known(link, &entry.id);
-            } else if !self.intake.is_busy_with(&entry.id, now) {
+            } else if !self.is_left_out(entry) && !self.intake.is_busy_with(&entry.id, now) {
                 self.broadcast.announced_missing(link, *entry, now.mono);
             }
         }
@@ -421,6 +423,7 @@ impl Engine {
 #[derive(Debug, Clone, Copy)]
 struct Gist {
     id: BulletinId,
+    topic: TopicId,
     created: Wall,
     expires: Wall,
     /// None when it must not count: it was refused, and says nothing about its value.
@@ -431,6 +434,7 @@ impl Gist {
     fn of(bulletin: &Bulletin) -> Self {
         Self {
             id: *bulletin.id(),
+            topic: bulletin.header.topic,
             created: bulletin.header.created,
             expires: bulletin.header.expires(),
             version: None,

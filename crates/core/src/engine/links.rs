@@ -160,6 +160,7 @@ impl Engine {
         self.broadcast.link_up(link, greeting.wants_kept, now.mono);
         self.large.link_up(link);
         self.reconcile.link_up(link, direction, now);
+        self.offer_own(link, now);
         if let Some(observed) = greeting.observed {
             let facts = self.membership.observed(link, observed, now);
             self.carry_membership(facts, now);
@@ -249,6 +250,7 @@ impl Engine {
                 created_until_ms,
                 expiry_cutoff_ms,
                 resume_ms,
+                topics,
                 message,
             } => {
                 let open = Open {
@@ -256,6 +258,7 @@ impl Engine {
                     created_until_ms,
                     expiry_cutoff_ms,
                     resume_ms,
+                    topics,
                     message,
                 };
                 self.reconcile.on_open(link, &open, &self.inventory, now)

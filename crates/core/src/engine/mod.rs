@@ -6,7 +6,8 @@
 //!
 //! `links` follows the life of a link, `conduct` bounds what it may say, `bulletins` follows the way
 //! of a bulletin, `values` what is kept by name and who is asked for what is not held, `large` the way of a
-//! chunk, `seeds` what registries are told and tell, `facts` turns what rooms say into actions, `views`
+//! chunk, `seeds` what registries are told and tell, `topics` what is different at a node that compares
+//! chosen topics only, `facts` turns what rooms say into actions, `views`
 //! answers what an application may ask.
 
 mod bulletins;
@@ -16,6 +17,7 @@ mod import;
 mod large;
 mod links;
 mod seeds;
+mod topics;
 mod values;
 mod views;
 
@@ -98,6 +100,7 @@ pub struct Engine {
     validated: BTreeMap<TopicId, Duration>,
     /// What is being checked and was brought in a file.
     importing: BTreeSet<BulletinId>,
+    own: topics::Own,
     signing: BTreeMap<JobId, Signing>,
     next_signing: u64,
     actions: Actions,
@@ -137,6 +140,7 @@ impl Engine {
             peers: LinkMap::new(),
             validated: BTreeMap::new(),
             importing: BTreeSet::new(),
+            own: topics::Own::default(),
             signing: BTreeMap::new(),
             next_signing: 0,
             actions: Vec::new(),

@@ -7,7 +7,7 @@
 //! Invariants: an id that was purged is refused for ever, by [`Inventory::horizon`]; what is held
 //! takes at most `store_limit_bytes`, and what goes has the lowest rank of all.
 //!
-//! Memory at a million ids: 78 bytes for each, 25 more while its bulletin is held. Asking for one
+//! Memory at a million ids: 94 bytes for each, 25 more while its bulletin is held. Asking for one
 //! takes a quarter of a microsecond.
 
 mod digest;
@@ -16,7 +16,9 @@ mod seen;
 mod table;
 #[cfg(test)]
 mod tests;
+mod topics;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -26,9 +28,10 @@ use self::digest::Sum;
 use self::rank::Rank;
 pub use self::seen::{Seen, Status};
 use self::table::{Slot, Table};
+use self::topics::Chains;
 use crate::bulletin::Bulletin;
 use crate::event::{Refusal, RestoredId};
-use crate::id::{BulletinId, ShortId};
+use crate::id::{BulletinId, ShortId, TopicId};
 use crate::limits;
 use crate::time::{Mono, Now, Wall};
 
@@ -54,7 +57,7 @@ pub struct Config {
     /// [`limits::STORED_OVERHEAD_BYTES`]. Over it the lowest rank goes. More keeps what others have
     /// dropped; the disk is the price. Default 1 GiB.
     pub store_limit_bytes: u64,
-    /// Most ids remembered, at about 100 bytes of memory each. Over it nothing new is accepted until
+    /// Most ids remembered, at about 120 bytes of memory each. Over it nothing new is accepted until
     /// ids expire, for a forgotten id could be replayed; above three quarters
     /// [`Fact::Crowded`] says so. Default 4,000,000: 1.6 new ids a second at the longest validity,
     /// 1,100 at the default of an hour. At most [`limits::SEEN_MAX`].
@@ -115,6 +118,8 @@ pub struct Inventory {
     created: BTreeMap<u64, Vec<Slot>>,
     /// Ids by the minute they leave in.
     leaving: BTreeMap<u64, Vec<Slot>>,
+    /// Ids by their topics.
+    topics: Chains,
     /// What is held, lowest rank first.
     ranks: BTreeSet<(Rank, Slot)>,
     held_bytes: u64,
@@ -136,6 +141,7 @@ impl Inventory {
             table: Table::new(salt),
             created: BTreeMap::new(),
             leaving: BTreeMap::new(),
+            topics: Chains::new(salt),
             ranks: BTreeSet::new(),
             held_bytes: 0,
             total: Sum::default(),
@@ -155,14 +161,15 @@ impl Inventory {
         ids.iter()
             .flat_map(|old| {
                 let (size_bytes, bits) = old.held.unwrap_or_default();
-                self.insert(Seen {
+                let seen = Seen {
                     id: old.id,
                     created: old.created,
                     expires: old.expires,
                     size_bytes,
                     bits,
                     status: old.held.map_or(Status::Dropped, |_| Status::Held),
-                })
+                };
+                self.insert(seen, old.topic.as_ref())
             })
             .collect()
     }
@@ -170,26 +177,34 @@ impl Inventory {
     /// Remembers a bulletin that is held from now on. Returns what goes to make room, lowest rank
     /// first. An id already known stays as it is: what was dropped stays dropped.
     pub fn insert_held(&mut self, bulletin: &Bulletin) -> Vec<Fact> {
-        self.insert(Seen {
+        let seen = Seen {
             id: *bulletin.id(),
             created: bulletin.header.created,
             expires: bulletin.header.expires(),
             size_bytes: bulletin.header.size_bytes,
             bits: bulletin.stamp.bits,
             status: Status::Held,
-        })
+        };
+        self.insert(seen, Some(&bulletin.header.topic))
     }
 
     /// Remembers the id of a bulletin that is not kept. An id already known stays as it is.
-    pub fn insert_dropped(&mut self, id: BulletinId, created: Wall, expires: Wall) -> Vec<Fact> {
-        self.insert(Seen {
+    pub fn insert_dropped(
+        &mut self,
+        id: BulletinId,
+        topic: &TopicId,
+        created: Wall,
+        expires: Wall,
+    ) -> Vec<Fact> {
+        let seen = Seen {
             id,
             created,
             expires,
             size_bytes: 0,
             bits: 0,
             status: Status::Dropped,
-        })
+        };
+        self.insert(seen, Some(topic))
     }
 
     /// Drops a held bulletin, its id stays. Whether it was held.
@@ -204,6 +219,7 @@ impl Inventory {
             return self.insert_held(bulletin);
         };
         self.drop_slot(slot);
+        self.topics.add(slot, &bulletin.header.topic);
         let Some(seen) = self.table.get_mut(slot) else {
             return Vec::new();
         };
@@ -332,6 +348,7 @@ impl Inventory {
             self.table.footprint(),
             buckets(&self.created),
             buckets(&self.leaving),
+            self.topics.footprint(),
             self.ranks.len().saturating_mul(25),
         ]
         .into_iter()
@@ -392,9 +409,21 @@ impl Inventory {
                     .filter_map(|slot| self.table.get(*slot))
                     .filter(|seen| seen.created <= created_until && seen.expires > expiry_cutoff)
                     .collect();
-                minute.sort_unstable_by(|a, b| b.created.cmp(&a.created).then(a.id.cmp(&b.id)));
+                minute.sort_unstable_by(|a, b| newer_first(a, b));
                 minute
             })
+    }
+
+    /// Ids of these topics that expire after `expiry_cutoff`, held or dropped, in the order of
+    /// reconciliation. Costs what the topics hold.
+    pub fn newest_first_of(&self, topics: &[TopicId], expiry_cutoff: Wall) -> Vec<&Seen> {
+        let slots = topics.iter().flat_map(|topic| self.topics.of(topic));
+        let mut seen: Vec<&Seen> = slots
+            .filter_map(|slot| self.table.get(slot))
+            .filter(|seen| seen.expires > expiry_cutoff)
+            .collect();
+        seen.sort_unstable_by(|a, b| newer_first(a, b));
+        seen
     }
 
     /// Ids beyond `seen_max` that still find room: what was being checked when `admits` said no.
@@ -405,7 +434,7 @@ impl Inventory {
             .min(table::ENTRIES_MAX)
     }
 
-    fn insert(&mut self, seen: Seen) -> Vec<Fact> {
+    fn insert(&mut self, seen: Seen, topic: Option<&TopicId>) -> Vec<Fact> {
         if self.table.find(&seen.id.short()).is_some() {
             return Vec::new();
         }
@@ -418,6 +447,9 @@ impl Inventory {
         let minute = seen.created.minute();
         self.created.entry(minute).or_default().push(slot);
         self.leaving.entry(seen.leaves()).or_default().push(slot);
+        if let Some(topic) = topic {
+            self.topics.add(slot, topic);
+        }
         self.total.add(&seen.id);
         for (minute, sum) in &mut self.digests {
             if seen.counts_at(*minute) {
@@ -482,6 +514,7 @@ impl Inventory {
     /// Forgets an id everywhere but in the list of its minute.
     fn forget(&mut self, slot: Slot) -> Option<Seen> {
         self.drop_slot(slot);
+        self.topics.remove(slot);
         let seen = self.table.remove(slot)?;
         self.total.remove(&seen.id);
         for (minute, sum) in &mut self.digests {
@@ -517,6 +550,11 @@ impl Inventory {
             Fact::Crowded(crowded)
         })
     }
+}
+
+/// The order of reconciliation: newest first, equal moments by id.
+fn newer_first(a: &Seen, b: &Seen) -> Ordering {
+    b.created.cmp(&a.created).then(a.id.cmp(&b.id))
 }
 
 const _: () = assert!(limits::FUTURE_MAX.as_millis() == 120_000 && GRACE_MS == 120_000);

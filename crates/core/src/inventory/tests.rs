@@ -24,6 +24,16 @@ fn id(number: u64) -> BulletinId {
     BulletinId::from_bytes(*blake3::hash(&number.to_be_bytes()).as_bytes())
 }
 
+/// Which id this is, of those the operations use.
+fn number_of(known: &BulletinId) -> u64 {
+    (0..IDS).find(|n| id(*n) == *known).expect("one of ours")
+}
+
+/// Three topics in turn.
+fn topic(number: u64) -> TopicId {
+    TopicId::of(["ants", "bees", "wasps"][usize::try_from(number % 3).expect("small")])
+}
+
 fn at(ms: u64) -> Now {
     Now {
         mono: Mono::from_micros(ms * 1_000),
@@ -35,6 +45,7 @@ fn old(number: u64, created_ms: u64, ttl_ms: u64, held: Option<(u32, u8)>) -> Re
     let created = Wall::from_millis(START_MS + created_ms);
     RestoredId {
         id: id(number),
+        topic: Some(topic(number)),
         created,
         expires: created.plus(Duration::from_millis(ttl_ms)),
         held,
@@ -55,6 +66,9 @@ fn filled(count: u64) -> Inventory {
     assert!(inventory.restore(&ids, Wall::default()).is_empty());
     inventory
 }
+
+/// Ids the operations use.
+const IDS: u64 = 60;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -90,7 +104,7 @@ enum Op {
 }
 
 fn ops() -> impl Strategy<Value = Op> {
-    let number = 0..60_u64;
+    let number = 0..IDS;
     let ttl = prop_oneof![Just(0), 1..10_000_u64, 60_000..2_000_000_u64];
     let age = 0..400_000_u64;
     prop_oneof![
@@ -221,6 +235,19 @@ impl Model {
         expected.sort_by_key(|s| (u64::MAX - s.created.as_millis(), s.id));
         let listed: Vec<Seen> = inventory.newest_first(until, now.wall).copied().collect();
         assert_eq!(listed, expected);
+        for asked in [vec![0], vec![1, 2]] {
+            let topics: Vec<TopicId> = asked.iter().map(|number| topic(*number)).collect();
+            let mut expected: Vec<Seen> = self
+                .seen
+                .values()
+                .filter(|s| s.expires > now.wall)
+                .filter(|s| asked.contains(&(number_of(&s.id) % 3)))
+                .copied()
+                .collect();
+            expected.sort_by_key(|s| (u64::MAX - s.created.as_millis(), s.id));
+            let listed = inventory.newest_first_of(&topics, now.wall);
+            assert_eq!(listed, expected.iter().collect::<Vec<_>>());
+        }
     }
 }
 
@@ -245,14 +272,14 @@ proptest! {
                     let seen = Seen {
                         id: id(n), created, expires, size_bytes: size, bits, status: Status::Held,
                     };
-                    let facts = inventory.insert(seen);
+                    let facts = inventory.insert(seen, Some(&topic(n)));
                     model.insert(seen, &facts);
                 }
                 Op::Dropped { id: n, age_ms, ttl_ms } => {
                     let created = now.wall.minus(Duration::from_millis(age_ms));
                     let expires = created.plus(Duration::from_millis(ttl_ms));
                     if inventory.admits(expires).is_err() { continue; }
-                    let facts = inventory.insert_dropped(id(n), created, expires);
+                    let facts = inventory.insert_dropped(id(n), &topic(n), created, expires);
                     let seen = Seen {
                         id: id(n), created, expires, size_bytes: 0, bits: 0, status: Status::Dropped,
                     };
@@ -333,7 +360,7 @@ fn a_real_bulletin_is_held_with_its_stamp_and_times() {
         (seen.size_bytes, seen.bits, seen.status),
         (5, 9, Status::Held)
     );
-    let known = inventory.insert_dropped(*bulletin.id(), created, created);
+    let known = inventory.insert_dropped(*bulletin.id(), &topic(0), created, created);
     assert_eq!(known, [], "an id already known stays as it is");
     assert!(
         inventory
@@ -417,7 +444,7 @@ fn a_full_memory_says_so_and_takes_no_more() {
     let mut inventory = Inventory::new(config, 0);
     let mut facts = Vec::new();
     for n in 0..100 {
-        facts.extend(inventory.insert_dropped(id(n), at(n).wall, at(n + 60_000).wall));
+        facts.extend(inventory.insert_dropped(id(n), &topic(n), at(n).wall, at(n + 60_000).wall));
     }
     assert_eq!(facts, [Fact::Crowded(true)]);
     assert!(inventory.crowded());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::budget::Rate;
+use super::topics::Topics;
 use crate::limits;
 
 /// Fewest bytes of a message the algorithm can work with.
@@ -41,6 +42,10 @@ pub struct Config {
     /// takes more leaves a debt. All peers together may ask for eight times as much. Default
     /// 2,500,000: about one per cent of a core.
     pub visits_per_second: u32,
+    /// The only topics this node compares and asks for, or all. A node that is away a lot, or has little
+    /// room, catches up on these alone; what is pushed to it meanwhile it takes and relays all the same.
+    /// Default all.
+    pub topics: Topics,
 }
 
 impl Default for Config {
@@ -56,6 +61,7 @@ impl Default for Config {
             opened_max: 4,
             opens_per_minute: 30,
             visits_per_second: 2_500_000,
+            topics: Topics::ALL,
         }
     }
 }

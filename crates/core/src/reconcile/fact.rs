@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::topics::Topics;
 use crate::id::{LinkId, ShortId};
 use crate::wire::{DecodeError, Frame};
 
@@ -66,6 +67,8 @@ pub struct Open {
     pub expiry_cutoff_ms: u64,
     /// Bulletins created after this are left out: an earlier session got so far.
     pub resume_ms: u64,
+    /// Bulletins of other topics are left out.
+    pub topics: Topics,
     /// The first message.
     pub message: Bytes,
 }

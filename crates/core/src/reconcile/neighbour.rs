@@ -9,6 +9,7 @@ use super::config::Config;
 use super::fact::Fact;
 use super::session::Step;
 use super::snapshot::created;
+use super::topics::Topics;
 use crate::id::{BulletinId, LinkId, ShortId};
 use crate::inventory::{Inventory, Seen};
 use crate::limits;
@@ -16,10 +17,11 @@ use crate::link::Direction;
 use crate::time::{Mono, Wall};
 
 /// Which part of the set a session is about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Scope {
     pub(super) created_until: Wall,
     pub(super) expiry_cutoff: Wall,
+    pub(super) topics: Topics,
 }
 
 /// A session we opened.
@@ -73,6 +75,8 @@ pub(super) struct Link {
     pub(super) agreed: Option<Mono>,
     /// What the peer said it has dropped: known to it, not to be had from it.
     pub(super) dropped: BTreeSet<ShortId>,
+    /// Whether the peer compares some topics alone: it gets no session of ours over everything.
+    pub(super) is_choosy: bool,
     pub(super) opens: Budget,
     pub(super) visits: Budget,
 }

@@ -1,16 +1,19 @@
 //! The set in the order of reconciliation, kept between sessions.
 //!
-//! All sessions of a node whose expiry cutoff is the same share one list. Sessions hold no list of
-//! their own: between two messages the list may be replaced, which shows as differences that the
-//! engine knows already. So memory is bounded by [`limits::SYNC_SNAPSHOTS_MAX`] lists of 40 bytes an
-//! id, however many links there are.
+//! All sessions of a node whose expiry cutoff and topics are the same share one list. Sessions hold no
+//! list of their own: between two messages the list may be replaced, which shows as differences that
+//! the engine knows already. So memory is bounded by [`limits::SYNC_SNAPSHOTS_MAX`] lists of 40 bytes an
+//! id, however many links there are, and as many again for sessions over chosen topics: those never
+//! push out the lists of everything, which cost more to build.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use negentropy::{Bound, Error, Id, Item, NegentropyStorageBase};
 
-use crate::inventory::Inventory;
+use super::neighbour::Scope;
+use super::topics::Topics;
+use crate::inventory::{Inventory, Seen};
 use crate::limits;
 use crate::time::{Mono, Wall};
 
@@ -20,13 +23,20 @@ const UNUSED_MAX: Duration = Duration::from_mins(1);
 /// Visits that building a list costs for each id: finding it, copying it, sorting its minute.
 const BUILD_VISITS: u64 = 8;
 
-/// One list: ids that expire after `cutoff`.
+/// One list: ids of `topics` that expire after `cutoff`.
 #[derive(Debug)]
 struct Snapshot {
     cutoff: Wall,
+    topics: Topics,
     generation: u64,
     used: Mono,
     items: Vec<Item>,
+}
+
+impl Snapshot {
+    fn is_of(&self, scope: &Scope) -> bool {
+        self.cutoff == scope.expiry_cutoff && self.topics == scope.topics
+    }
 }
 
 /// The lists in use.
@@ -34,33 +44,37 @@ struct Snapshot {
 pub(super) struct Snapshots(Vec<Snapshot>);
 
 impl Snapshots {
-    /// Sees to it that there is a list for `cutoff`, and that it is up to date when it is to be
+    /// Sees to it that there is a list for `scope`, and that it is up to date when it is to be
     /// `fresh`. Returns what that cost, in visits of an item.
     pub(super) fn prepare(
         &mut self,
-        cutoff: Wall,
+        scope: &Scope,
         fresh: bool,
         inventory: &Inventory,
         now: Mono,
     ) -> u64 {
         let generation = inventory.generation();
-        if let Some(found) = self.0.iter_mut().find(|found| found.cutoff == cutoff) {
+        if let Some(found) = self.0.iter_mut().find(|found| found.is_of(scope)) {
             found.used = now;
             if !fresh || found.generation == generation {
                 return 0;
             }
         }
-        self.0.retain(|old| old.cutoff != cutoff);
-        if self.0.len() >= limits::SYNC_SNAPSHOTS_MAX {
-            let oldest = self.0.iter().map(|old| old.used).min();
-            self.0.retain(|old| Some(old.used) != oldest);
+        self.0.retain(|old| !old.is_of(scope));
+        let is_alike = |old: &Snapshot| old.topics.is_all() == scope.topics.is_all();
+        let alike = self.0.iter().filter(|old| is_alike(old));
+        if alike.clone().count() >= limits::SYNC_SNAPSHOTS_MAX {
+            let oldest = alike.map(|old| old.used).min();
+            self.0
+                .retain(|old| !is_alike(old) || Some(old.used) != oldest);
         }
-        let items = list(inventory, cutoff);
+        let items = list(inventory, scope);
         let cost = u64::try_from(items.len())
             .unwrap_or(u64::MAX)
             .saturating_mul(BUILD_VISITS);
         self.0.push(Snapshot {
-            cutoff,
+            cutoff: scope.expiry_cutoff,
+            topics: scope.topics.clone(),
             generation,
             used: now,
             items,
@@ -68,12 +82,12 @@ impl Snapshots {
         cost
     }
 
-    /// The ids of the list for `cutoff` created at or before `created_until`.
-    pub(super) fn items(&self, cutoff: Wall, created_until: Wall) -> &[Item] {
-        let newest = timestamp(created_until);
+    /// The ids of `scope`.
+    pub(super) fn items(&self, scope: &Scope) -> &[Item] {
+        let newest = timestamp(scope.created_until);
         self.0
             .iter()
-            .find(|found| found.cutoff == cutoff)
+            .find(|found| found.is_of(scope))
             .and_then(|found| {
                 let later = found.items.partition_point(|item| item.timestamp < newest);
                 found.items.get(later..)
@@ -100,17 +114,21 @@ impl Snapshots {
     }
 }
 
-fn list(inventory: &Inventory, cutoff: Wall) -> Vec<Item> {
+fn list(inventory: &Inventory, scope: &Scope) -> Vec<Item> {
+    let cutoff = scope.expiry_cutoff;
+    if !scope.topics.is_all() {
+        let seen = inventory.newest_first_of(scope.topics.as_slice(), cutoff);
+        return seen.into_iter().map(item).collect();
+    }
     let mut items = Vec::with_capacity(inventory.counts().seen);
-    items.extend(
-        inventory
-            .newest_first(Wall::from_millis(u64::MAX), cutoff)
-            .map(|seen| {
-                let id = Id::from_byte_array(*seen.id.as_bytes());
-                Item::with_timestamp_and_id(timestamp(seen.created), id)
-            }),
-    );
+    let seen = inventory.newest_first(Wall::from_millis(u64::MAX), cutoff);
+    items.extend(seen.map(item));
     items
+}
+
+fn item(seen: &Seen) -> Item {
+    let id = Id::from_byte_array(*seen.id.as_bytes());
+    Item::with_timestamp_and_id(timestamp(seen.created), id)
 }
 
 /// The order of reconciliation as a timestamp: newest first.

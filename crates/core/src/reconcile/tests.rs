@@ -8,9 +8,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::RestoredId;
-use crate::id::{BulletinId, NetworkId};
+use crate::id::{BulletinId, NetworkId, TopicId};
 use crate::inventory::{self, Fact as Stock};
 use crate::time::micros;
+
+mod topics;
 
 const LINK: LinkId = LinkId::new(1);
 const NETWORK: NetworkId = NetworkId::from_bytes([0; 32]);
@@ -21,6 +23,15 @@ fn start() -> Now {
     Now {
         mono: Mono::from_micros(1_000_000),
         wall: START,
+    }
+}
+
+/// Everything there was at the start.
+fn whole() -> Scope {
+    Scope {
+        created_until: START,
+        expiry_cutoff: START,
+        topics: Topics::ALL,
     }
 }
 
@@ -36,6 +47,7 @@ fn item(number: u64, age_ms: u64) -> RestoredId {
     let created = Wall::from_millis(START.as_millis() - age_ms);
     RestoredId {
         id: BulletinId::from_bytes(*blake3::hash(&number.to_be_bytes()).as_bytes()),
+        topic: Some(TopicId::from_bytes([0; 32])),
         created,
         expires: created.plus(Duration::from_hours(100)),
         held: Some((1_000, 20)),
@@ -89,11 +101,18 @@ struct Pair {
 
 impl Pair {
     fn new(a: &[RestoredId], b: &[RestoredId], config: &Config) -> Self {
+        Self::differing((a, config), (b, config))
+    }
+
+    fn differing(
+        (a, a_config): (&[RestoredId], &Config),
+        (b, b_config): (&[RestoredId], &Config),
+    ) -> Self {
         let now = start();
         let mut pair = Self {
             now,
-            a: Reconcile::new(config.clone(), [1; 32]),
-            b: Reconcile::new(config.clone(), [2; 32]),
+            a: Reconcile::new(a_config.clone(), [1; 32]),
+            b: Reconcile::new(b_config.clone(), [2; 32]),
             a_has: inventory_of(a),
             b_has: inventory_of(b),
             all: a
@@ -148,7 +167,10 @@ impl Pair {
                     self.traffic.wanted.extend(ids);
                 }
                 Fact::Offer { ids, .. } => {
-                    self.give(&ids, !from_a);
+                    let to = if from_a { &self.b } else { &self.a };
+                    if !to.is_choosy() {
+                        self.give(&ids, !from_a);
+                    }
                     self.traffic.offered.extend(ids);
                 }
                 Fact::Agreed { .. } => self.traffic.agreed += 1,
@@ -205,6 +227,7 @@ fn deliver(to: &mut Reconcile, has: &Inventory, frame: &Frame, now: Now) -> Vec<
             created_until_ms,
             expiry_cutoff_ms,
             resume_ms,
+            topics,
             message,
         } => {
             let open = Open {
@@ -212,6 +235,7 @@ fn deliver(to: &mut Reconcile, has: &Inventory, frame: &Frame, now: Now) -> Vec<
                 created_until_ms,
                 expiry_cutoff_ms,
                 resume_ms,
+                topics,
                 message,
             };
             to.on_open(LINK, &open, has, now)
@@ -328,7 +352,7 @@ fn a_fresh_node_gets_a_hundred_thousand_ids_in_a_few_sessions() {
     } = pair.traffic;
     println!("100,000 missing: {bytes} B in {messages} messages, {sessions} sessions");
     assert!(pair.equal());
-    assert!(largest <= limits::SYNC_MESSAGE_BYTES_MAX + 29);
+    assert!(largest <= limits::SYNC_MESSAGE_BYTES_MAX + 31);
     assert_eq!(
         pair.traffic.wanted.len(),
         100_000,
@@ -498,6 +522,7 @@ fn a_peer_may_open_so_many_sessions_a_minute_and_no_more() {
             created_until_ms: u64::MAX,
             expiry_cutoff_ms: START.as_millis() + round * 60_000,
             resume_ms: u64::MAX,
+            topics: Topics::ALL,
             message: first.clone(),
         };
         let facts = reconcile.on_open(LINK, &open, &has, now);
@@ -535,6 +560,7 @@ fn looking_at_too_much_ends_a_session_until_time_has_paid() {
         created_until_ms: u64::MAX,
         expiry_cutoff_ms: START.as_millis(),
         resume_ms: u64::MAX,
+        topics: Topics::ALL,
         message: session::open(&[], 60_000).into(),
     };
     let is_reply = |facts: &[Fact]| {
@@ -754,7 +780,7 @@ proptest! {
         }
         prop_assert!(pair.equal(), "{} and {}, {:?}", pair.a_has.counts().seen,
             pair.b_has.counts().seen, pair.traffic.sessions);
-        prop_assert!(pair.traffic.largest <= message_bytes_max + 29);
+        prop_assert!(pair.traffic.largest <= message_bytes_max + 31);
     }
 
     #[test]
@@ -789,6 +815,7 @@ proptest! {
             created_until_ms: times[0] | times[1],
             expiry_cutoff_ms: times[1] & times[2],
             resume_ms: times[0] | times[2],
+            topics: Topics::ALL,
             message: message.clone(),
         };
         let listed = message.len() / 32;
@@ -797,7 +824,7 @@ proptest! {
         for fact in facts {
             match fact {
                 Fact::Send { frame, .. } => {
-                    prop_assert!(frame.encode().len() <= limits::SYNC_MESSAGE_BYTES_MAX + 29);
+                    prop_assert!(frame.encode().len() <= limits::SYNC_MESSAGE_BYTES_MAX + 31);
                 }
                 Fact::Want { ids, .. } => {
                     prop_assert!(ids.len() <= listed);
@@ -816,12 +843,12 @@ proptest! {
     ) {
         let has = inventory_of(&items(0..400));
         let mut lists = Snapshots::default();
-        lists.prepare(START, true, &has, Mono::ZERO);
-        let ours = lists.items(START, START);
+        lists.prepare(&whole(), true, &has, Mono::ZERO);
+        let ours = lists.items(&whole());
         let other = inventory_of(&items(numbers));
         let mut lists = Snapshots::default();
-        lists.prepare(START, true, &other, Mono::ZERO);
-        let mut message = session::open(lists.items(START, START), 61_440);
+        lists.prepare(&whole(), true, &other, Mono::ZERO);
+        let mut message = session::open(lists.items(&whole()), 61_440);
         for (at, with) in flips {
             let at = usize::from(at) % message.len();
             message[at] ^= with;
@@ -840,8 +867,8 @@ proptest! {
 fn an_empty_list_for_everything_lists_no_more_than_may_be_offered() {
     let has = inventory_of(&items(0..50_000));
     let mut lists = Snapshots::default();
-    lists.prepare(START, true, &has, Mono::ZERO);
-    let ours = lists.items(START, START);
+    lists.prepare(&whole(), true, &has, Mono::ZERO);
+    let ours = lists.items(&whole());
     let everything_missing = [0x61, 0, 0, 2, 0];
     let step = session::advance(ours, &everything_missing, 1_000, 61_440).expect("well-formed");
     assert_eq!((step.have.len(), step.need.len()), (1_000, 0));
@@ -894,9 +921,9 @@ fn figures() {
         let has = inventory_of(&items(0..count));
         let mut lists = Snapshots::default();
         let begin = clock();
-        lists.prepare(START, true, &has, Mono::ZERO);
+        lists.prepare(&whole(), true, &has, Mono::ZERO);
         println!("{count}: list built in {:?}", begin.elapsed());
-        let ours = lists.items(START, START);
+        let ours = lists.items(&whole());
         let begin = clock();
         let first = session::open(ours, 61_440);
         println!("{count}: first message in {:?}", begin.elapsed());

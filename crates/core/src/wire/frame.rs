@@ -11,6 +11,7 @@ use crate::large::Piece;
 use crate::limits;
 use crate::link::Class;
 use crate::lookups::Target;
+use crate::reconcile::Topics;
 use crate::record::{Beacon, Record};
 use crate::work::Stamp;
 
@@ -296,7 +297,8 @@ pub enum Frame {
         /// The lookup of which the sender, and whoever it asked, knows nothing.
         lookup: u64,
     },
-    /// `[session: u32][created_until_ms: u64][expiry_cutoff_ms: u64][resume_ms: u64][message]`
+    /// `[session: u32][created_until_ms: u64][expiry_cutoff_ms: u64][resume_ms: u64][u16 ≤ 16][topic: 32][message]`,
+    /// topics ascending.
     SyncOpen {
         /// The opener's number of the comparison.
         session: u32,
@@ -306,6 +308,8 @@ pub enum Frame {
         expiry_cutoff_ms: u64,
         /// Bulletins created after this are left out: an earlier comparison got so far.
         resume_ms: u64,
+        /// Bulletins of other topics are left out, on both sides.
+        topics: Topics,
         /// Opaque bytes of the reconciliation protocol.
         message: Bytes,
     },
@@ -479,10 +483,16 @@ impl Frame {
                 created_until_ms,
                 expiry_cutoff_ms,
                 resume_ms,
+                topics,
                 message,
             } => {
-                let head: [&dyn Encode; 4] =
-                    [session, created_until_ms, expiry_cutoff_ms, resume_ms];
+                let head: [&dyn Encode; 5] = [
+                    session,
+                    created_until_ms,
+                    expiry_cutoff_ms,
+                    resume_ms,
+                    topics,
+                ];
                 encode_each(&head, out);
                 out.extend_from_slice(message);
             }
@@ -563,6 +573,7 @@ impl Frame {
                 created_until_ms: reader.u64()?,
                 expiry_cutoff_ms: reader.u64()?,
                 resume_ms: reader.u64()?,
+                topics: Topics::decode(&mut reader)?,
                 message: rest(
                     bytes,
                     &mut reader,

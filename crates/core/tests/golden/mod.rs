@@ -13,6 +13,7 @@ use bruit_core::identity::SecretKey;
 use bruit_core::large::{Outline, Piece, Tree};
 use bruit_core::lookups::Target;
 use bruit_core::network::{LinkEnd, Network};
+use bruit_core::reconcile::Topics;
 use bruit_core::record::{Beacon, Record, RecordBody};
 use bruit_core::time::Wall;
 use bruit_core::wire::{Encode, Frame, IhaveEntry, StampEntry, encode_to_bytes};
@@ -363,7 +364,20 @@ fn comparisons_and_chunks() -> Vec<(&'static str, Frame)> {
                 created_until_ms: NOW_MS - 30_000,
                 expiry_cutoff_ms: NOW_MS,
                 resume_ms: u64::MAX,
+                topics: Topics::ALL,
                 // Version, then one range to the end of all: an empty list of ids.
+                message: Bytes::from_static(&[0x61, 0, 0, 2, 0]),
+            },
+        ),
+        (
+            "sync_open_topics",
+            Frame::SyncOpen {
+                session: 11,
+                created_until_ms: NOW_MS,
+                expiry_cutoff_ms: NOW_MS,
+                resume_ms: u64::MAX,
+                topics: Topics::new(["news", "weather"].map(TopicId::of).to_vec())
+                    .expect("two are few"),
                 message: Bytes::from_static(&[0x61, 0, 0, 2, 0]),
             },
         ),

@@ -119,6 +119,12 @@ def hello(r):
             "observed": address(r) if r.bool() else None}
 
 
+def sync_topics(r):
+    topics = r.list(lambda r: r.hex(32), 16)
+    assert topics == sorted(set(topics)), "topics are ascending, none twice"
+    return topics
+
+
 def sync_message(r):
     message = r.rest()
     assert len(message) <= 60 * 1024
@@ -169,7 +175,7 @@ FRAMES = {
     41: lambda r: {"lookup": r.number(8)},
     48: lambda r: {"session": r.number(4), "created_until_ms": r.number(8),
                    "expiry_cutoff_ms": r.number(8), "resume_ms": r.number(8),
-                   "message": sync_message(r)},
+                   "topics": sync_topics(r), "message": sync_message(r)},
     49: lambda r: {"session": r.number(4), "message": sync_message(r)},
     50: lambda r: {"session": r.number(4)},
     56: lambda r: {"id": short(r), "urgent": r.bool(),

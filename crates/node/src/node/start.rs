@@ -387,6 +387,7 @@ async fn bind(listen: Option<SocketAddr>, key: &Secret) -> Result<IrohTransport,
 fn restored(recovered: &Recovered) -> Restored {
     let seen = recovered.seen.iter().map(|known| RestoredId {
         id: known.id,
+        topic: known.held.map(|held| held.topic),
         created: known.created,
         expires: known.expires,
         held: known.held.map(|held| (held.size, held.stamp_bits)),
