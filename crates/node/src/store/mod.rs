@@ -40,6 +40,12 @@ mod tests;
 mod tidy;
 mod writer;
 
+// Where a fuzz target compiles these files. By themselves, as clippy knows tests by `cfg(test)` alone.
+#[cfg(all(feature = "libfuzzer", not(test)))]
+pub(crate) mod faults;
+#[cfg(all(feature = "libfuzzer", not(test)))]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,6 +64,8 @@ pub use self::error::StoreError;
 pub use self::files::KnownFile;
 pub(crate) use self::medium::sync_folder;
 pub use self::scan::{Page, Scan};
+#[cfg(feature = "libfuzzer")]
+pub(crate) use self::tests::model::fuzzed;
 
 use crate::networks::STORE_FILE;
 

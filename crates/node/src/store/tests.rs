@@ -4,7 +4,7 @@ mod damage;
 mod files;
 mod measure;
 mod migration;
-mod model;
+pub(super) mod model;
 mod power_cut;
 mod room;
 mod tidy;
@@ -44,6 +44,22 @@ impl Dice {
 
     fn below(&mut self, end: u64) -> u64 {
         self.roll() % end
+    }
+}
+
+/// What chooses: numbers from a seed, or bytes from outside.
+trait Chance {
+    fn roll(&mut self) -> u64;
+    fn below(&mut self, end: u64) -> u64;
+}
+
+impl Chance for Dice {
+    fn roll(&mut self) -> u64 {
+        self.roll()
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.below(end)
     }
 }
 

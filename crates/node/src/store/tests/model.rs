@@ -1,5 +1,5 @@
 //! Any operations, with the power cut and the disk failing in between, against a model in memory (after
-//! redb's own fuzzer).
+//! redb's own fuzzer). What is done is chosen by a seed, or by the bytes of the fuzz target `store`.
 
 use super::super::faults::{Faulty, Platter};
 use super::power_cut::{Model, any_write};
@@ -7,8 +7,8 @@ use super::*;
 use crate::store::disk::{Body, Disk};
 
 /// A store and what it must hold.
-struct Pair {
-    dice: Dice,
+struct Pair<C> {
+    dice: C,
     faulty: Faulty,
     disk: Disk,
     model: Model,
@@ -18,8 +18,8 @@ struct Pair {
     failures: u64,
 }
 
-impl Pair {
-    fn new(dice: Dice) -> Self {
+impl<C: Chance> Pair<C> {
+    fn new(dice: C) -> Self {
         let faulty = Faulty::created();
         let (disk, _) = open(&faulty);
         Self {
@@ -177,6 +177,69 @@ fn run(seed: u64, operations: u64) {
         "{} operations, {} power cuts, {} failures",
         pair.operations, pair.cuts, pair.failures
     );
+}
+
+/// Bytes as choices, each taking as few as it needs. When none are left the first is chosen.
+struct Script<'a>(&'a [u8]);
+
+impl Script<'_> {
+    fn take(&mut self, count: usize) -> u64 {
+        let (bytes, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+}
+
+impl Chance for Script<'_> {
+    fn roll(&mut self) -> u64 {
+        self.take(8)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        let count = match end {
+            ..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 8,
+        };
+        self.take(count) % end
+    }
+}
+
+/// What the fuzz target `store` runs: operations as `data` chooses them, until there is no more of it.
+pub(crate) fn fuzzed(data: &[u8]) {
+    const OPERATIONS_MAX: u64 = 300;
+    let mut pair = Pair::new(Script(data));
+    while !pair.dice.0.is_empty() && pair.operations < OPERATIONS_MAX {
+        pair.step();
+    }
+    pair.restart();
+}
+
+/// The corpus of the fuzz target `store`, run without a fuzzer. With `BLESS=1` in the environment its seeds
+/// are written anew; what a fuzzer has added stays.
+#[test]
+fn every_file_of_the_corpus_leaves_what_the_model_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/store");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        for (seed, len) in [(1, 64), (2, 256), (3, 1_024), (4, 2_048)] {
+            let mut dice = Dice(seed);
+            let bytes: Vec<u8> = (0..len)
+                .map(|_| u8::try_from(dice.below(256)).unwrap())
+                .collect();
+            std::fs::write(folder.join(format!("seed-{seed}")), bytes).unwrap();
+        }
+    }
+    let mut run = 0;
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap().path();
+        println!("{}", file.display());
+        fuzzed(&std::fs::read(file).unwrap());
+        run += 1;
+    }
+    assert!(run >= 4, "{run} files");
 }
 
 #[test]

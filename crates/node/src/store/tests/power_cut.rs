@@ -125,7 +125,7 @@ impl Model {
     }
 }
 
-pub(super) fn any_write(dice: &mut Dice, seq: u64) -> Write {
+pub(super) fn any_write(dice: &mut impl Chance, seq: u64) -> Write {
     let some = bulletin(1 + dice.below(60), seq, 0);
     match dice.below(20) {
         0..10 => {
