@@ -382,13 +382,10 @@ impl Loop {
         let to = SocketAddr::new(self.ip, port);
         tokio::spawn(async move {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(to)).await;
-            if let Ok(Err(error)) = &connected
-                && is_out_of_descriptors(error)
-            {
-                // That says nothing of the port: it is called again.
+            let Some(answered) = is_there(connected.ok().as_ref()) else {
+                // It is called again.
                 return;
-            }
-            let answered = matches!(connected, Ok(Ok(_)));
+            };
             let called = Came::Called {
                 seed,
                 port,
@@ -397,6 +394,15 @@ impl Loop {
             // A loop that has ended needs no answer.
             said.send(called).await.ok();
         });
+    }
+}
+
+/// Whether somebody took the call of a port, which is nothing when it took too long; none when this process could not
+/// call, which says nothing of the port.
+fn is_there<T>(connected: Option<&std::io::Result<T>>) -> Option<bool> {
+    match connected {
+        Some(Err(error)) if is_out_of_descriptors(error) => None,
+        connected => Some(matches!(connected, Some(Ok(_)))),
     }
 }
 
@@ -547,5 +553,22 @@ async fn serve(
     {
         // Who asked may have gone.
         stream.write_all(&answer).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_port_that_could_not_be_called_is_not_dead_for_it() {
+        const OUT_OF_DESCRIPTORS: i32 = 24;
+        const REFUSED: i32 = 111;
+        let failed = |code| Some(Err::<(), _>(std::io::Error::from_raw_os_error(code)));
+        assert_eq!(is_there(failed(OUT_OF_DESCRIPTORS).as_ref()), None);
+        assert_eq!(is_there(failed(REFUSED).as_ref()), Some(false));
+        assert_eq!(is_there::<()>(None), Some(false));
+        assert_eq!(is_there(Some(&Ok(()))), Some(true));
     }
 }
