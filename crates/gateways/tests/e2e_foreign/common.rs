@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use bruit::{Config, From, Incoming, Node, Received, Subscription, Topics};
+use bruit::{Config, Filter, From, Incoming, Node, Received, Subscription, Topics};
 
 /// Nothing that is tested takes longer.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -39,6 +39,21 @@ pub(crate) async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<
         }
         assert!(start.elapsed() < SOON, "not within {SOON:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the gateways to `system` at two nodes know of each other: before that each brings in what it hears.
+pub(crate) async fn gateways_meet(system: &str, nodes: [&Node; 2]) {
+    let present = Filter {
+        topic: Some(bruit_gateways::crossing::topic(system)),
+        ..Filter::default()
+    };
+    for node in nodes {
+        until("the gateways know of each other", async || {
+            let posts = node.list(&present, 9).await.unwrap();
+            (posts.len() == 2).then_some(())
+        })
+        .await;
     }
 }
 

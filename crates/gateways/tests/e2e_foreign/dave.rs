@@ -14,7 +14,7 @@ use bruit_gateways::dave::work::Search;
 use bruit_gateways::hex;
 use tokio::net::UdpSocket;
 
-use crate::common::{Foreign, listen, next, node, nothing, until};
+use crate::common::{Foreign, gateways_meet, listen, next, node, nothing, until};
 use crate::load::{Load, MADE};
 
 async fn gateway(node: &Node, join: &[&str], config: Config) -> Running {
@@ -81,6 +81,7 @@ async fn values_of_either_side_reach_everyone_and_cross_once() {
     let mut gate_b = gateway(&b, &[&second.address], cheap()).await;
     has_peers(&mut gate_a, 3).await;
     has_peers(&mut gate_b, 3).await;
+    gateways_meet("dave", [&a, &b]).await;
     let mut at_a = listen(&a, TOPIC);
     let mut at_b = listen(&b, TOPIC);
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bruit::{Draft, Filter, ForeignName, Node, Wanted};
+use bruit::{Draft, ForeignName, Node, Wanted};
 use bruit_gateways::k98kurz::codec::{Bulletin, Message, Said, topic_id};
 use bruit_gateways::k98kurz::config::Config;
 use bruit_gateways::k98kurz::identity::{Address, Identity};
@@ -13,7 +13,7 @@ use bruit_gateways::k98kurz::socket::{self, topic};
 use bruit_gateways::{Running, hex};
 use tokio::net::UdpSocket;
 
-use crate::common::{Foreign, SOON, listen, next, node, nothing, until};
+use crate::common::{Foreign, SOON, gateways_meet, listen, next, node, nothing, until};
 use crate::load::{Load, MADE};
 
 const TOPIC: &[u8] = b"test channel";
@@ -143,15 +143,7 @@ async fn bulletins_of_either_side_reach_everyone_and_cross_once() {
     let gate_b = gateway(&b, 2, &[known(&third)]).await;
     first.tell(&format!("know {}", at(&gate_a)));
     third.tell(&format!("know {}", at(&gate_b)));
-    let present = Filter {
-        topic: Some(bruit_gateways::crossing::topic("k98kurz")),
-        ..Filter::default()
-    };
-    until("both gateways are known", async || {
-        let posts = a.list(&present, 9).await.unwrap();
-        (posts.len() == 2).then_some(())
-    })
-    .await;
+    gateways_meet("k98kurz", [&a, &b]).await;
     let topic_hex = hex::encode(&topic_id(TOPIC));
     let name = topic(&topic_id(TOPIC));
     let (mut at_a, mut at_b) = (listen(&a, &name), listen(&b, &name));

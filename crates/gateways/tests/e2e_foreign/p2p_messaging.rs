@@ -5,14 +5,14 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bruit::{Draft, Filter, Node};
+use bruit::{Draft, Node};
 use bruit_gateways::Running;
 use bruit_gateways::p2p_messaging::config::{Config, Role};
 use bruit_gateways::p2p_messaging::pickle;
 use bruit_gateways::p2p_messaging::socket::{self, TOPIC};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::common::{Foreign, listen, next, node, until};
+use crate::common::{Foreign, gateways_meet, listen, next, node, until};
 use crate::load::{Load, MADE};
 
 fn port(address: &str) -> &str {
@@ -65,15 +65,7 @@ async fn numbers_of_either_side_reach_everyone_and_cross_once() {
         let path = folder.path().join(format!("output_{gate}.txt"));
         std::fs::read_to_string(path).unwrap()
     };
-    let present = Filter {
-        topic: Some(bruit_gateways::crossing::topic(TOPIC)),
-        ..Filter::default()
-    };
-    until("the gateways know of each other", async || {
-        let posts = a.list(&present, 9).await.unwrap();
-        (posts.len() == 2).then_some(())
-    })
-    .await;
+    gateways_meet(TOPIC, [&a, &b]).await;
     let mut at_a = listen(&a, TOPIC);
     let mut at_b = listen(&b, TOPIC);
     let peer = |speed| {

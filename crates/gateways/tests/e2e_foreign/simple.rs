@@ -10,7 +10,7 @@ use bruit_gateways::simple::codec::{Message, Stamp};
 use bruit_gateways::simple::socket::{self, TOPIC};
 use tokio::net::UdpSocket;
 
-use crate::common::{Foreign, listen, next, node, nothing, until};
+use crate::common::{Foreign, gateways_meet, listen, next, node, nothing};
 use crate::load::{Load, MADE};
 
 async fn gateway(node: &Node, neighbours: &[&str]) -> Running {
@@ -37,7 +37,7 @@ async fn messages_of_either_side_reach_everyone_and_cross_once() {
     third.tell(&format!("know {}", gate_b.listen()[0]));
     let mut at_a = listen(&a, TOPIC);
     let mut at_b = listen(&b, TOPIC);
-    until_present(&b).await;
+    gateways_meet("simple", [&a, &b]).await;
 
     second.tell("say from a foreign node");
     for subscription in [&mut at_a, &mut at_b] {
@@ -70,20 +70,6 @@ async fn messages_of_either_side_reach_everyone_and_cross_once() {
         assert_eq!(foreign.says("died", Duration::from_millis(10)), None);
         assert!(foreign.lives());
     }
-}
-
-/// Both gateways have said that they are there.
-async fn until_present(node: &Node) {
-    let topic = bruit_gateways::crossing::topic("simple");
-    let filter = bruit::Filter {
-        topic: Some(topic),
-        ..bruit::Filter::default()
-    };
-    until("both gateways are known", async || {
-        let posts = node.list(&filter, 10).await.unwrap();
-        (posts.len() == 2).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
