@@ -145,13 +145,17 @@ fn values_go_to_dave_and_come_from_there() {
     );
 
     first.tell(&format!("set {MINED}"));
-    for daemon in [without, with] {
+    let reads = |daemon: &Daemon| {
         let value = daemon.json(&["get", MINED_ID, "--timeout", "15s"]);
         assert_eq!(
             (&value["body"], &value["tag"]),
             (&"mined value".into(), &"tag".into())
         );
-    }
+    };
+    reads(with);
+    // The foreign network is gone, and the gateway with it: the value stays.
+    drop((first, gate));
+    reads(without);
     let missing = without.run(&[
         "--json",
         "get",
