@@ -501,10 +501,10 @@ impl Peers {
             .conns
             .values()
             .any(|peer| peer.address == Some(address));
-        let places = self
-            .rules
-            .cache_size
-            .saturating_sub(self.conns.len() + self.dialling.len());
+        // Who connected and is no member yet may never be one, and takes no place.
+        let ours = |peer: &&Peer| peer.is_outbound || peer.state == State::Member;
+        let taken = self.conns.values().filter(ours).count() + self.dialling.len();
+        let places = self.rules.cache_size.saturating_sub(taken);
         let is_broadcast = *address.ip() == Ipv4Addr::BROADCAST;
         if is_own
             || is_nobody

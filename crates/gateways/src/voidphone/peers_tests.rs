@@ -251,6 +251,22 @@ fn an_address_is_not_dialled_again_and_again() {
     assert_eq!(world.peers.footprint(), (1, 0));
 }
 
+/// Strangers who held connections took the places of everybody a member told of, for minutes.
+#[test]
+fn who_only_connects_takes_no_place_from_those_whom_members_name() {
+    let mut world = World::new(rules(&[], 4));
+    world.join(1, 6011);
+    for conn in 2..10 {
+        world.inbound(conn);
+    }
+    world.hello(2, 6012);
+    let push = Frame::Push {
+        ttl: 0,
+        address: v4(7000),
+    };
+    assert_eq!(world.say(1, &push), [Deed::Dial(v4(7000))]);
+}
+
 #[test]
 fn who_is_not_a_member_is_not_believed_and_not_answered() {
     let mut world = World::new(rules(&[], 10));
