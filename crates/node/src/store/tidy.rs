@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bruit_core::id::BulletinId;
-use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use redb::{AccessGuard, ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::bodies::{BODIES, PACKS, WASTE, Waste, last_packed};
 use super::pack::{self, Packed, Packer};
@@ -113,16 +113,15 @@ fn run(
     key: u64,
     limits: Limits,
 ) -> Result<Option<Vec<u64>>, redb::Error> {
-    let mut around = Vec::with_capacity(2 * RUN);
-    for row in waste.range(..key)?.rev().take(RUN - 1) {
+    let before = waste.range(..key)?.rev().take(RUN - 1);
+    let rows = before.chain(waste.range(key..)?.take(RUN));
+    let read = |row: Result<(AccessGuard<'_, u64>, AccessGuard<'_, _>), _>| {
         let (key, row) = row?;
-        around.push((key.value(), Waste::read(key.value(), row.value())?));
-    }
-    around.reverse();
-    for row in waste.range(key..)?.take(RUN) {
-        let (key, row) = row?;
-        around.push((key.value(), Waste::read(key.value(), row.value())?));
-    }
+        let key = key.value();
+        Ok((key, Waste::read(key, row.value())?))
+    };
+    let mut around = rows.map(read).collect::<Result<Vec<_>, redb::Error>>()?;
+    around.sort_unstable_by_key(|(key, _)| *key);
     let wasted = |run: &[(u64, Waste)]| run.iter().map(|(_, waste)| usize(waste.wasted)).sum();
     let runs = around.windows(RUN.min(around.len()).max(1));
     let best = runs.max_by_key(|run| -> usize { wasted(run) });
