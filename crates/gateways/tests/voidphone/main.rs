@@ -24,10 +24,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long nothing has to come for us to believe that nothing comes.
 pub(crate) const SILENCE: Duration = Duration::from_millis(400);
 
-/// A seed whose first puzzle has a solution among the first 20,000 challenges, by the code's rule.
-const QUICK_SEED: u8 = 74;
+/// A seed whose first puzzle has a solution among the first 5,000 challenges, by the code's rule.
+const QUICK_SEED: [u8; 32] = {
+    let mut seed = [0; 32];
+    (seed[0], seed[1]) = (1, 129);
+    seed
+};
 /// The same by the documents' rule, among the first 30,000.
-pub(crate) const QUICK_SEED_ZEROS: u8 = 166;
+pub(crate) const QUICK_SEED_ZEROS: [u8; 32] = [166; 32];
 
 /// A node and its gateway.
 pub(crate) struct Station {
@@ -46,7 +50,7 @@ impl Station {
         config: Config,
         others: &[&Self],
         is_end: bool,
-        seed: u8,
+        seed: [u8; 32],
     ) -> Self {
         let node_config = NodeConfig {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -60,7 +64,7 @@ impl Station {
             ..NodeConfig::default()
         };
         let node = Node::spawn(node_config).await.unwrap();
-        let gateway = voidphone::start_with_seed(Arc::new(node.clone()), config, [seed; 32])
+        let gateway = voidphone::start_with_seed(Arc::new(node.clone()), config, seed)
             .await
             .unwrap();
         let station = Self { node, gateway };
