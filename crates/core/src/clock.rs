@@ -16,7 +16,7 @@ const OFFSET_MS_MAX: u64 = 600_000;
 const UNCONTRADICTED: Duration = Duration::from_hours(24);
 
 /// What was said against our clock.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Clock {
     /// Since when nobody has contradicted it: the start, or the last contradiction.
     since: Mono,

@@ -29,7 +29,7 @@ impl Default for Config {
 }
 
 /// The room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Floor {
     config: Config,
     /// In the unit of `Price`, as a multiple of the network's minimum, in thousandths.

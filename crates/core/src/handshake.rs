@@ -50,7 +50,7 @@ pub enum Step {
     Wait,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pending {
     us: LinkEnd,
     peer: NodeId,
@@ -61,7 +61,7 @@ struct Pending {
 }
 
 /// The handshakes under way. A link's state dies when the handshake ends or the link does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Handshakes {
     me: NodeId,
     network: Network,

@@ -66,7 +66,7 @@ impl Default for Config {
 }
 
 /// What is being checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Job {
     Bulletin(Box<Arrived>),
     Record(LinkId, Box<Record>),
@@ -97,7 +97,7 @@ pub enum Finished {
     Forged(LinkId),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Judged {
     bulletin: Verified<Bulletin>,
     copies: Vec<Copy>,
@@ -112,7 +112,7 @@ enum Place {
 }
 
 /// The room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Intake {
     config: Config,
     network: Network,

@@ -85,7 +85,7 @@ pub enum Fact {
 /// A bulletin waiting in the relay queue, cheapest first, youngest first among equals.
 type RelayKey = (crate::work::Density, std::cmp::Reverse<u64>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Waiting {
     id: ShortId,
     root_tag: u64,
@@ -103,7 +103,7 @@ impl Waiting {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Queues {
     control_credit: u64,
     bulletins_credit: u64,
@@ -122,7 +122,7 @@ struct Queues {
 }
 
 /// The queues of all links.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outbox {
     config: Config,
     links: LinkMap<Queues>,

@@ -31,7 +31,7 @@ impl Default for Config {
 }
 
 /// The room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reputation {
     config: Config,
     /// Until when, and for what.

@@ -15,7 +15,7 @@ use crate::time::Mono;
 use super::neighbour::Bucket;
 
 /// Whether we are on the alert.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Alert {
     /// The bulletin that raised it last.
     by: Option<ShortId>,

@@ -21,7 +21,7 @@ pub(crate) struct Word {
 }
 
 /// What one link is still to be told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pending {
     /// The next entry of the log to look at; none while the link is not in the mesh.
     next: Option<u64>,
@@ -39,7 +39,7 @@ struct Pending {
 
 /// What there is to announce, once for all links, and how far each has been told: a bulletin that
 /// passes costs one entry, however many neighbours there are. Who was pushed to by then is not told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Announcements {
     log: VecDeque<Word>,
     /// The number of the log's first entry.
@@ -54,7 +54,7 @@ pub(crate) struct Announcements {
 
 /// A rate with a burst, as the time at which all that was sent would have been earned (the generic
 /// cell rate algorithm of ITU-T I.371).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pace {
     earned_at: Mono,
 }

@@ -14,7 +14,7 @@ use super::neighbour::{Bucket, Neighbour};
 use super::wanted::{Ask, Request};
 
 /// Draws neighbours that nobody spoke of, not too often.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Guesses {
     bucket: Bucket,
 }

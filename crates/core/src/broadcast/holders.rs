@@ -14,7 +14,7 @@ pub(crate) struct Seat {
 }
 
 /// Whose bit is which.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Seats {
     bits: LinkMap<u128>,
 }

@@ -11,7 +11,7 @@ use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::limits;
 use crate::time::Mono;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     gather: Duration,
     /// Delivered by its injector, not yet synced here.

@@ -45,7 +45,7 @@ use roots::Roots;
 use wanted::{Ask, Wanted};
 
 /// The room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Broadcast {
     config: Config,
     rng: ChaCha8Rng,

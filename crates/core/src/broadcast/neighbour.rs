@@ -7,7 +7,7 @@ use crate::id::ShortId;
 use crate::time::Mono;
 
 /// What broadcast knows of an established link.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Neighbour {
     pub(super) since: Mono,
     pub(super) mesh: bool,
@@ -37,7 +37,7 @@ impl Neighbour {
 }
 
 /// A token bucket that holds one second's worth.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bucket {
     per_s: u32,
     tokens: u64,

@@ -72,7 +72,7 @@ impl Passing {
 }
 
 /// The cache, first in first out. Each bulletin has a number, by which it is found at once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recent {
     /// None where one was taken out.
     passing: VecDeque<Option<Passing>>,

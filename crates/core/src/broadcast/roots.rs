@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_secs(3);
 const LATE_MAX: u32 = 3;
 
 /// What we know of one root.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Root {
     parent: Option<LinkId>,
     candidate: Option<LinkId>,
@@ -216,7 +216,7 @@ impl Root {
 }
 
 /// All roots, bounded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Roots {
     by_tag: BTreeMap<u64, Root>,
     /// One bit per bulletin a link should have brought first, of whatever root: it did not. A link that

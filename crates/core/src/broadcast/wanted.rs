@@ -16,7 +16,7 @@ pub(crate) enum Ask {
     Want,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Want {
     ask: Ask,
     /// Who told of it first: whose share of the table it takes.
@@ -66,7 +66,7 @@ pub(crate) struct Request {
 }
 
 /// The table, bounded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     wants: BTreeMap<ShortId, Want>,
     due: BTreeSet<(Mono, ShortId)>,

@@ -68,14 +68,14 @@ struct Peer {
 }
 
 /// What a signature was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Signing {
     Record(RecordBody),
     Beacon(u64),
 }
 
 /// The protocol of one node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     me: NodeId,
     network: Network,

@@ -17,7 +17,7 @@ use crate::time::Now;
 use crate::wire::IhaveEntry;
 
 /// The latest bulletins that were published here, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Own(VecDeque<ShortId>);
 
 impl Engine {

@@ -32,7 +32,7 @@ const URGENT_MAX: usize = 8;
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A content on its way here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fetch {
     began: Mono,
     /// When a chunk came last.
@@ -50,7 +50,7 @@ pub(super) struct Fetch {
 }
 
 /// A neighbour that has, or will have, chunks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Source {
     have: Bitmap,
     /// Left alone until then.

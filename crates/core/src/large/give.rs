@@ -23,7 +23,7 @@ const GIVEN_AGAIN: Duration = Duration::from_mins(1);
 const REFUSED_MAX: usize = 64;
 
 /// What one link is given.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Giving {
     queue: VecDeque<(ShortId, u32)>,
     in_hand: usize,
@@ -74,7 +74,7 @@ impl Giving {
 }
 
 /// Whom a content is given to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Children {
     /// Each with the moment it asked or was given something last.
     places: Vec<(LinkId, Mono)>,

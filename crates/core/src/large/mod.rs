@@ -44,7 +44,7 @@ use fetch::Fetch;
 use give::{Children, Giving};
 
 /// A content whose manifest is held.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct File {
     id: BulletinId,
     manifest: Manifest,
@@ -58,7 +58,7 @@ struct File {
 }
 
 /// What is known of a neighbour.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Neighbour {
     mesh: bool,
     rtt: Duration,
@@ -68,7 +68,7 @@ struct Neighbour {
 }
 
 /// The room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Large {
     config: Config,
     links: LinkMap<Neighbour>,

@@ -66,7 +66,7 @@ const QUIET: Duration = Duration::from_secs(2);
 const CUTOFF_BEHIND_MAX: Duration = Duration::from_mins(3);
 
 /// All comparisons of a node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reconcile {
     config: Config,
     rng: ChaCha8Rng,

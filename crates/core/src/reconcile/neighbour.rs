@@ -25,7 +25,7 @@ pub(super) struct Scope {
 }
 
 /// A session we opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ours {
     pub(super) session: u32,
     pub(super) scope: Scope,
@@ -44,7 +44,7 @@ pub(super) struct Ours {
 }
 
 /// A session the peer opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Theirs {
     pub(super) session: u32,
     pub(super) scope: Scope,
@@ -60,7 +60,7 @@ pub(super) struct Due {
 }
 
 /// A link and the sessions on it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) direction: Direction,
     pub(super) opened: u32,

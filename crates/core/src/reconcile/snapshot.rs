@@ -24,7 +24,7 @@ const UNUSED_MAX: Duration = Duration::from_mins(1);
 const BUILD_VISITS: u64 = 8;
 
 /// One list: ids of `topics` that expire after `cutoff`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Snapshot {
     cutoff: Wall,
     topics: Topics,
@@ -40,7 +40,7 @@ impl Snapshot {
 }
 
 /// The lists in use.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Snapshots(Vec<Snapshot>);
 
 impl Snapshots {
