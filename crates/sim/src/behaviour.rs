@@ -28,6 +28,11 @@ pub trait Behaviour: Send {
     fn engine(&self) -> Option<&Engine> {
         None
     }
+
+    /// A copy that shares nothing with it, where there can be one.
+    fn fork(&self) -> Option<Box<dyn Behaviour>> {
+        None
+    }
 }
 
 impl Behaviour for Engine {
@@ -51,6 +56,10 @@ impl Behaviour for Engine {
 
     fn engine(&self) -> Option<&Engine> {
         Some(self)
+    }
+
+    fn fork(&self) -> Option<Box<dyn Behaviour>> {
+        Some(Box::new(self.clone()))
     }
 }
 

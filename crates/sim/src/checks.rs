@@ -6,7 +6,7 @@ use bruit_core::event::Check;
 
 /// The answers so far, by signature: as good as no two questions share one, and to compare two questions takes
 /// a twentieth of hashing one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
     answers: BTreeMap<[u8; 64], Vec<(Box<Check>, bool)>>,
     bytes: usize,

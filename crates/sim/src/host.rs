@@ -22,7 +22,7 @@ use crate::terrain::Place;
 pub(crate) type Bulletins = BTreeMap<BulletinId, Bulletin>;
 
 /// What the store of a node keeps: what outlives a restart.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
     /// Bulletins, with the best stamp known here.
     pub(crate) held: BTreeMap<BulletinId, Stamp>,
@@ -159,4 +159,29 @@ pub(crate) struct Host {
     /// What its validators say; none: it has none.
     pub(crate) verdict: Option<Verdict>,
     pub(crate) notices: Vec<Notice>,
+}
+
+impl Host {
+    /// The same node in another world.
+    ///
+    /// # Panics
+    /// When it is anything but an engine.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            behaviour: self.behaviour.fork().expect("nodes that are engines"),
+            place: self.place,
+            is_alive: self.is_alive,
+            life: self.life,
+            links: self.links.clone(),
+            image: self.image.clone(),
+            wakeup: self.wakeup,
+            uplink_free: self.uplink_free,
+            clock_ahead_ms: self.clock_ahead_ms,
+            address: self.address,
+            plight: self.plight.clone(),
+            verdict: self.verdict,
+            notices: self.notices.clone(),
+        }
+    }
 }

@@ -14,7 +14,7 @@ pub struct BulletinNumber(pub usize);
 /// A copy is not there yet.
 const NOT_YET: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     id: BulletinId,
     publisher: usize,
@@ -71,7 +71,7 @@ pub struct Double {
 }
 
 /// The book of a world.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
     numbers: BTreeMap<BulletinId, usize>,

@@ -16,7 +16,7 @@ pub struct Slowness {
     pub uplink_bytes_per_s: Option<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stopped {
     since: Mono,
     /// Whether its monotonic clock stands still as well.
@@ -26,7 +26,7 @@ struct Stopped {
 }
 
 /// All of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plight {
     stopped: Option<Stopped>,
     /// How long it has slept before, all in all.

@@ -13,7 +13,7 @@ use bruit_core::time::Mono;
 const SLOT_US: u64 = 2_048;
 
 /// The queue.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Queue<T> {
     /// What is to come in later slots than the current one, in the order it was decided.
     later: BTreeMap<u64, Vec<Entry<T>>>,
@@ -26,7 +26,7 @@ pub(crate) struct Queue<T> {
     next: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry<T> {
     at: Mono,
     number: u64,

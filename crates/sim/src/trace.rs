@@ -5,7 +5,7 @@
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// What has happened so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {
     hasher: blake3::Hasher,
     piece: Vec<u8>,

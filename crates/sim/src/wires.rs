@@ -15,7 +15,7 @@ const CREDIT_PART: u32 = 16 * 1024;
 const FRAMING_BYTES: u32 = 3;
 
 /// One connection. Its ends are links with neighbouring numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wire {
     /// Who dialled, and who was dialled.
     pub(crate) nodes: [usize; 2],
@@ -85,7 +85,7 @@ impl End {
 }
 
 /// All that were ever opened; of those that are gone, the place alone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Wires(Vec<Option<Box<Wire>>>);
 
 impl Wires {

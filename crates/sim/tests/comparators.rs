@@ -31,7 +31,7 @@ fn world(
     degree: usize,
     seed: u64,
     loss: f64,
-    maker: impl FnMut(&Birth<'_>) -> Box<dyn Behaviour> + 'static,
+    maker: impl Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync + 'static,
 ) -> World {
     let settings = Settings {
         terrain: links(loss),

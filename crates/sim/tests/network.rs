@@ -43,7 +43,11 @@ fn on(terrain: Terrain) -> Settings {
 }
 
 /// Nodes of which some have a configuration of their own.
-fn mixed(count: usize, seed: u64, tune: impl Fn(usize, &mut Config) + 'static) -> World {
+fn mixed(
+    count: usize,
+    seed: u64,
+    tune: impl Fn(usize, &mut Config) + Send + Sync + 'static,
+) -> World {
     World::of(count, seed, Settings::default(), move |birth| {
         let mut settings = birth.settings.clone();
         tune(birth.number, &mut settings.config);

@@ -42,7 +42,7 @@ fn tell_of_seeds(world: &mut World, node: usize) {
 fn with_seeds(
     peers: usize,
     seed: u64,
-    maker: impl FnMut(&Birth<'_>) -> Box<dyn Behaviour> + 'static,
+    maker: impl Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync + 'static,
 ) -> World {
     let mut world = World::of(SEEDS + peers, seed, Settings::default(), maker);
     for node in SEEDS..SEEDS + peers {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bruit_core::link::Direction;
 use bruit_core::time::Mono;
 use bruit_core::wire::kind;
-use bruit_sim::adversary::{Adversary, Evil, Swarm, When};
+use bruit_sim::adversary::{Adversary, Evil, Swarm};
 use bruit_sim::behaviour::Behaviour;
 use bruit_sim::report::{Report, table};
 use bruit_sim::run::{self, Meter};
@@ -74,8 +74,7 @@ fn those_who_tell_of_their_like_alone_get_no_more_than_a_quarter_above_their_sha
             return Box::new(birth.engine());
         }
         swarm.join(birth);
-        let when = When::From(turn);
-        Box::new(Adversary::new(birth, Evil::Eclipse, &swarm, when))
+        Box::new(Adversary::new(birth, Evil::Eclipse, &swarm, turn))
     };
     let mut world = World::of(200, seed(11), Settings::default(), maker);
     for node in 1..200 {

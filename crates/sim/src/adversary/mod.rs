@@ -14,8 +14,6 @@ mod tags;
 mod withhold;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bruit_core::engine::{Actions, Engine};
@@ -160,31 +158,14 @@ impl Scene<'_> {
     }
 }
 
-/// When an adversary is one.
-#[derive(Debug, Clone)]
-pub enum When {
-    /// From a moment on.
-    From(Mono),
-    /// While the switch is on.
-    While(Arc<AtomicBool>),
-}
-
-impl When {
-    fn is_now(&self, now: Mono) -> bool {
-        match self {
-            Self::From(from) => now >= *from,
-            Self::While(switch) => switch.load(Ordering::Relaxed),
-        }
-    }
-}
-
 /// A node that does as it should until it is time.
 pub struct Adversary {
     engine: Engine,
     key: SecretKey,
     network: NetworkId,
     trick: Box<dyn Trick>,
-    when: When,
+    /// When it begins to be one.
+    from: Mono,
     links: BTreeMap<LinkId, NodeId>,
     rng: ChaCha8Rng,
     /// When it acts of its own the next time.
@@ -192,22 +173,30 @@ pub struct Adversary {
 }
 
 impl Adversary {
-    /// The node of `birth`, which does `evil` when it is time, with all of `swarm`.
-    pub fn new(birth: &Birth<'_>, evil: Evil, swarm: &Swarm, when: When) -> Self {
+    /// The node of `birth`, which does `evil` from a moment on, with all of `swarm`.
+    pub fn new(birth: &Birth<'_>, evil: Evil, swarm: &Swarm, from: Mono) -> Self {
+        Self::of(birth.engine(), birth, evil, swarm, from)
+    }
+
+    /// The same of a node that lives already.
+    pub(crate) fn of(
+        engine: Engine,
+        birth: &Birth<'_>,
+        evil: Evil,
+        swarm: &Swarm,
+        from: Mono,
+    ) -> Self {
         let trick = evil.trick(swarm);
-        let due = trick.pace().map(|_| match &when {
-            When::From(from) => *from,
-            When::While(_) => Mono::ZERO,
-        });
+        let established = engine.links().into_iter().filter(|link| link.established);
         Self {
-            engine: birth.engine(),
+            due: trick.pace().map(|_| from),
+            links: established.map(|link| (link.link, link.peer)).collect(),
+            engine,
             key: birth.key.clone(),
             network: *birth.settings.config.network.id(),
             trick,
-            when,
-            links: BTreeMap::new(),
+            from,
             rng: ChaCha8Rng::from_seed(birth.seed),
-            due,
         }
     }
 
@@ -249,7 +238,7 @@ impl Adversary {
 
 impl Behaviour for Adversary {
     fn handle(&mut self, event: Event, now: Now) -> Actions {
-        let is_evil = self.when.is_now(now.mono);
+        let is_evil = now.mono >= self.from;
         let mut is_heard = true;
         let mut own = Actions::new();
         if is_evil {
@@ -299,7 +288,7 @@ impl std::fmt::Debug for Adversary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Adversary")
             .field("engine", &self.engine)
-            .field("when", &self.when)
+            .field("from", &self.from)
             .finish_non_exhaustive()
     }
 }

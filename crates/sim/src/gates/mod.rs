@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::run::{Meter, side_by_side};
+use crate::run::{Meter, Worked, worked_off};
 use crate::stats::quantile;
 
 mod sync;
 mod trial;
 
-use trial::{Spread, Upheaval};
+use trial::{Spread, Trial, Upheaval};
 
 /// How much is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Some eleven minutes on two cores.
+    /// Some eight minutes on two cores.
     pub fn quick() -> Self {
         Self {
             nodes: 10_000,
@@ -85,10 +85,12 @@ pub struct Gate {
     pub networks: u64,
 }
 
-/// One network of a plan.
-enum Job {
-    Spread(u64),
-    Upheaval(u64),
+/// Something to be done for a plan.
+enum Job<'a> {
+    /// A network settles, and has two futures then.
+    Settle(u64),
+    Spread(Trial<'a>),
+    Upheaval(Trial<'a>),
     Formed(usize, u64),
     Sync,
 }
@@ -103,26 +105,26 @@ enum Outcome {
 
 /// Tries everything of `plan`, on all cores.
 pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
-    // The longest first.
-    let seeds = plan.seed..plan.seed + plan.networks;
-    let mut jobs: Vec<Job> = seeds.clone().map(Job::Spread).collect();
-    jobs.extend(seeds.map(Job::Upheaval));
-    for (nodes, count) in plan.formed.iter().rev() {
+    // The last is done first, and the longest is to be.
+    let mut jobs = vec![Job::Sync];
+    for (nodes, count) in &plan.formed {
         jobs.extend((0..*count).map(|run| Job::Formed(*nodes, plan.seed + run)));
     }
-    jobs.push(Job::Sync);
+    let seeds = plan.seed..plan.seed + plan.networks;
+    jobs.extend(seeds.rev().map(Job::Settle));
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = side_by_side(
-        jobs.len(),
-        cores,
-        || (),
-        |(), job| match jobs[job] {
-            Job::Spread(seed) => Outcome::Spread(Box::new(trial::spread(plan, seed, meter))),
-            Job::Upheaval(seed) => Outcome::Upheaval(trial::upheaval(plan, seed, meter)),
+    let outcomes = worked_off(jobs, cores, |job| {
+        Worked::Done(match job {
+            Job::Settle(seed) => {
+                let settled = Trial::settled(plan.nodes, seed, meter);
+                return Worked::More(vec![Job::Spread(settled.fork()), Job::Upheaval(settled)]);
+            }
+            Job::Spread(trial) => Outcome::Spread(Box::new(trial::spread(trial, plan))),
+            Job::Upheaval(trial) => Outcome::Upheaval(trial::upheaval(trial, plan)),
             Job::Formed(nodes, seed) => Outcome::Formed(nodes, trial::parts(nodes, seed, meter)),
             Job::Sync => Outcome::Sync(sync::sessions(plan.seed)),
-        },
-    );
+        })
+    });
     let mut gates = Vec::new();
     for (nodes, networks) in &plan.formed {
         let parts = outcomes.iter().filter_map(|outcome| match outcome {

@@ -1,13 +1,12 @@
-//! Two networks of one seed. In one trees grow and neighbours withhold; the other is split, loses three nodes
-//! in ten, gets them back, and loses eight in ten. Two keep all cores busy to the end and take half the memory
-//! of one that goes through everything.
+//! A network that has settled, and two futures of it. In one trees grow and neighbours withhold; in the other
+//! it is split, loses three nodes in ten, gets them back, and loses eight in ten. Two keep all cores busy to
+//! the end and take half the memory of one that goes through everything; what they have in common is lived
+//! through once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Plan;
-use crate::adversary::{Adversary, Evil, Swarm, When};
+use crate::adversary::{Evil, Swarm};
 use crate::behaviour::Behaviour;
 use crate::flood::Flood;
 use crate::ledger::BulletinNumber;
@@ -68,12 +67,12 @@ pub(super) struct Upheaval {
     pub(super) after_80: f64,
 }
 
-/// How long the networks of one seed live, at most.
+/// How long a network and its futures live, at most.
 pub(super) fn length(plan: &Plan) -> Duration {
     let (warm, measured) = plan.rounds;
     let publishing = u32::try_from(warm + measured + WITHHELD_ROUNDS).unwrap_or(u32::MAX);
     let upheaval = plan.apart + KILL_80_WITHIN * 3 + RETURNING;
-    formation() * 2 + SECOND * publishing + DRAIN * 8 + upheaval
+    formation() + SECOND * publishing + DRAIN * 8 + upheaval
 }
 
 /// How long a network takes to settle.
@@ -86,9 +85,8 @@ pub(super) fn parts(nodes: usize, seed: u64, meter: &Meter) -> usize {
     Trial::settled(nodes, seed, meter).world.components().len()
 }
 
-/// Grows trees in a network of `plan`, and measures them; then three in ten withhold.
-pub(super) fn spread(plan: &Plan, seed: u64, meter: &Meter) -> Spread {
-    let mut trial = Trial::settled(plan.nodes, seed, meter);
+/// Grows trees in a settled network, and measures them; then three in ten withhold.
+pub(super) fn spread(mut trial: Trial<'_>, plan: &Plan) -> Spread {
     let parts = trial.world.components().len();
     let (warm, measured) = plan.rounds;
     trial.publish(warm);
@@ -98,9 +96,9 @@ pub(super) fn spread(plan: &Plan, seed: u64, meter: &Meter) -> Spread {
     trial.run(DRAIN);
     let redundancy = trial.world.ledger().totals().since(before).redundancy();
     let warm_ms = trial.delays(&bulletins);
-    let flood_ms = trial.flooded(seed);
+    let flood_ms = trial.flooded();
 
-    trial.withhold.store(true, Ordering::Relaxed);
+    trial.withhold();
     let bulletins = trial.publish(WITHHELD_ROUNDS);
     let withheld = trial.delivered(&bulletins, WITHHELD_LONGEST);
     Spread {
@@ -113,9 +111,8 @@ pub(super) fn spread(plan: &Plan, seed: u64, meter: &Meter) -> Spread {
     }
 }
 
-/// Splits a network of `plan` in halves; kills three in ten, which come back, and eight in ten.
-pub(super) fn upheaval(plan: &Plan, seed: u64, meter: &Meter) -> Upheaval {
-    let mut trial = Trial::settled(plan.nodes, seed, meter);
+/// Splits a settled network in halves; kills three in ten, which come back, and eight in ten.
+pub(super) fn upheaval(mut trial: Trial<'_>, plan: &Plan) -> Upheaval {
     let merged = trial.split(plan.apart);
     let (killed, after_30) = trial.kill(30, KILL_30_WITHIN);
     for node in killed {
@@ -130,43 +127,44 @@ pub(super) fn upheaval(plan: &Plan, seed: u64, meter: &Meter) -> Upheaval {
     }
 }
 
-struct Trial<'a> {
+/// A network to which something is done.
+pub(super) struct Trial<'a> {
     world: World,
+    seed: u64,
     meter: &'a Meter,
-    /// Whether those that may withhold do.
-    withhold: Arc<AtomicBool>,
     published: usize,
 }
 
 impl<'a> Trial<'a> {
     /// A network that has settled.
-    fn settled(nodes: usize, seed: u64, meter: &'a Meter) -> Self {
-        let withhold = Arc::new(AtomicBool::new(false));
-        let switch = withhold.clone();
-        let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
-            let is_publisher =
-                (0..PUBLISHERS).any(|number| publisher(number, nodes) == birth.number);
-            // Spread evenly over the order of joining, as honest nodes are.
-            if !is_publisher && birth.number * 61 % 100 < WITHHOLDING {
-                let when = When::While(switch.clone());
-                Box::new(Adversary::new(
-                    birth,
-                    Evil::Withhold,
-                    &Swarm::default(),
-                    when,
-                ))
-            } else {
-                Box::new(birth.engine())
-            }
-        };
+    pub(super) fn settled(nodes: usize, seed: u64, meter: &'a Meter) -> Self {
         let mut trial = Self {
-            world: World::of(nodes, seed, settings(), maker),
+            world: World::new(nodes, seed, settings()),
+            seed,
             meter,
-            withhold,
             published: 0,
         };
         trial.settle();
         trial
+    }
+
+    /// Another future of it.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            world: self.world.fork(),
+            ..*self
+        }
+    }
+
+    /// Three in ten relay nothing from now on, none of them a publisher.
+    fn withhold(&mut self) {
+        let nodes = self.world.len();
+        let publishes = |node| (0..PUBLISHERS).any(|number| publisher(number, nodes) == node);
+        // Spread evenly over the order of joining, as honest nodes are.
+        let withholding = (0..nodes).filter(|node| node * 61 % 100 < WITHHOLDING);
+        for node in withholding.filter(|node| !publishes(*node)) {
+            self.world.turn(node, Evil::Withhold, &Swarm::default());
+        }
     }
 
     fn run(&mut self, time: Duration) {
@@ -216,15 +214,15 @@ impl<'a> Trial<'a> {
     }
 
     /// The delays of one round when everybody sends everything to all neighbours, over the same links.
-    fn flooded(&self, seed: u64) -> Vec<f64> {
+    fn flooded(&self) -> Vec<f64> {
         let network = settings().config.network;
         let maker =
             move |_: &Birth<'_>| -> Box<dyn Behaviour> { Box::new(Flood::new(network.clone())) };
         let mut flood = Trial {
             // The same seed: every node lies where it lies in the other world.
-            world: World::of(self.world.len(), seed, settings(), maker),
+            world: World::of(self.world.len(), self.seed, settings(), maker),
+            seed: self.seed,
             meter: &Meter::default(),
-            withhold: Arc::default(),
             published: 0,
         };
         for (a, b) in self.world.edges() {

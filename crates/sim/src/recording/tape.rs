@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What has been noted so far. Times are in ticks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tape {
     places: Vec<[u16; 2]>,
     links: Vec<LinkChange>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bruit_core::time::Mono;
 
 use super::protocol::settled_at;
-use crate::adversary::{Adversary, Swarm, When};
+use crate::adversary::{Adversary, Swarm};
 use crate::behaviour::Behaviour;
 use crate::chance::Chance;
 use crate::scenario::{Appearance, FaultKind, Setup, Victims};
@@ -100,12 +100,7 @@ impl Casting {
         };
         let swarm = &self.swarms[&part.fault];
         swarm.join(birth);
-        Box::new(Adversary::new(
-            birth,
-            turn.evil,
-            swarm,
-            When::From(part.from),
-        ))
+        Box::new(Adversary::new(birth, turn.evil, swarm, part.from))
     }
 }
 

@@ -20,8 +20,8 @@ use crate::recording::{Band, Frame, Recording, ticks};
 use crate::scenario::Setup;
 
 pub use meter::Meter;
-pub(crate) use pool::side_by_side;
 pub use pool::{Outcomes, all, recorded};
+pub(crate) use pool::{Worked, side_by_side, worked_off};
 pub use protocol::Protocol;
 
 use memory::Memory;

@@ -1,5 +1,7 @@
 //! What nodes do in a run. A protocol is plugged in here: a word, and what makes its nodes.
 
+use std::sync::Arc;
+
 use bruit_core::time::Mono;
 
 use crate::flood::Flood;
@@ -58,19 +60,19 @@ pub(super) fn world(setup: &Setup, seed: u64, casting: &Casting) -> World {
     let maker: Maker = match setup.protocol {
         Protocol::Rootcast => {
             let (casting, setup) = (casting.clone(), setup.clone());
-            Box::new(move |birth| casting.engine(&setup, birth))
+            Arc::new(move |birth| casting.engine(&setup, birth))
         }
-        Protocol::Flood => Box::new(move |_| Box::new(Flood::new(network.clone()))),
-        Protocol::Mesh => Box::new(move |birth| {
+        Protocol::Flood => Arc::new(move |_| Box::new(Flood::new(network.clone()))),
+        Protocol::Mesh => Arc::new(move |birth| {
             let mesh = Mesh::new(network.clone(), mesh::Config::default(), birth.seed);
             Box::new(mesh)
         }),
-        Protocol::Plumtree => Box::new(move |_| {
+        Protocol::Plumtree => Arc::new(move |_| {
             let tree = Plumtree::new(network.clone(), plumtree::Config::default());
             Box::new(tree)
         }),
     };
-    World::of(setup.nodes, seed, settings, maker)
+    World::of(setup.nodes, seed, settings, move |birth| maker(birth))
 }
 
 /// When a network of `setup` has settled.

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::{READ, World};
 
 /// Large contents and how they came.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Files {
     pieces: BTreeMap<(BulletinId, u32), Bytes>,
     published: BTreeMap<BulletinId, Mono>,

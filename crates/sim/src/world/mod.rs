@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
@@ -36,6 +37,7 @@ use crate::wires::{End, Wires};
 use files::Files;
 
 mod files;
+mod fork;
 mod hardship;
 mod reading;
 mod taping;
@@ -99,11 +101,12 @@ impl Birth<'_> {
 }
 
 /// Makes the behaviour of a node at the beginning of each of its lives.
-pub(crate) type Maker = Box<dyn FnMut(&Birth<'_>) -> Box<dyn Behaviour>>;
+pub(crate) type Maker = Arc<dyn Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync>;
 
 /// Whether what the first node sends does not reach the second.
-type Cut = Box<dyn Fn(usize, usize) -> bool>;
+type Cut = Arc<dyn Fn(usize, usize) -> bool + Send + Sync>;
 
+#[derive(Clone)]
 enum Happening {
     Wakeup(usize),
     Frame(End, Bytes),
@@ -160,7 +163,7 @@ impl World {
         count: usize,
         seed: u64,
         settings: Settings,
-        maker: impl FnMut(&Birth<'_>) -> Box<dyn Behaviour> + 'static,
+        maker: impl Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync + 'static,
     ) -> Self {
         let mut world = Self {
             settings,
@@ -170,7 +173,7 @@ impl World {
             wires: Wires::default(),
             queue: Queue::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
-            maker: Box::new(maker),
+            maker: Arc::new(maker),
             cut: None,
             bulletins: Bulletins::new(),
             files: Files::default(),

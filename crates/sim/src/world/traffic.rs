@@ -1,5 +1,6 @@
 //! What goes over wires: connections come up and go, frames take their time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bruit_core::event::Event;
@@ -23,13 +24,13 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl World {
     /// From now on nothing reaches a node from where `cut` says; connections over a cut die of silence.
-    pub fn cut(&mut self, cut: impl Fn(usize, usize) -> bool + 'static) {
+    pub fn cut(&mut self, cut: impl Fn(usize, usize) -> bool + Send + Sync + 'static) {
         let is_deaf = |(_, (me, other)): &(End, (usize, usize))| cut(*other, *me);
         let deaf: Vec<_> = self.wires.all().filter(is_deaf).collect();
         for (end, _) in deaf {
             self.will_be_silent(end);
         }
-        self.cut = Some(Box::new(cut));
+        self.cut = Some(Arc::new(cut));
     }
 
     /// Ends every cut. Connections that have not died yet go on where they were.

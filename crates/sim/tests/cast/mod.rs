@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bruit_core::link::Direction;
 use bruit_core::time::Mono;
-use bruit_sim::adversary::{Adversary, Evil, Swarm, When};
+use bruit_sim::adversary::{Adversary, Evil, Swarm};
 use bruit_sim::behaviour::Behaviour;
 use bruit_sim::ledger::BulletinNumber;
 use bruit_sim::oracles;
@@ -45,7 +45,7 @@ impl Cast {
                 return Box::new(birth.engine());
             }
             swarm.join(birth);
-            Box::new(Adversary::new(birth, self.what, &swarm, When::From(from)))
+            Box::new(Adversary::new(birth, self.what, &swarm, from))
         };
         World::of(self.nodes, seed, settings, maker)
     }
