@@ -153,17 +153,33 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dave::codec::Message;
+    use crate::dave::codec::{Message, Op};
     use crate::hex;
 
-    /// A value that the original mined: three zero bytes.
-    pub(in crate::dave) fn mined() -> Dat {
+    /// The nonces with which the original mined the same value, and the works that came of them: one, two and
+    /// three zero bytes.
+    const MINED: [(&str, &str); 3] = [
+        (
+            "7d26d575be80ebe56a98a55c6148ed465cbdb6f696c65b89c5a2876f4951c240",
+            "00a137a2540e8bfc7a7e1d54227fc558b3cf9766e5e898f5793aaec7457a9e13",
+        ),
+        (
+            "57380cd6292cb762f51f2217d63c6b63710b0ef31947c01044f61e5fc80d42b3",
+            "0000277ed8e8854cb35ebde43ff80e0a1e63d145a21e431f4ff9b3d46c4f2fa9",
+        ),
+        (
+            "9214510fd78557be229c9e4400ccf76c3ee015764d43a9d6982b6022c6e7b534",
+            "0000005b42a861613e6179c49517331265e1b9fbdc007c6737bdd13d0bb9b3cd",
+        ),
+    ];
+
+    /// A value that the original mined for so many zero bytes.
+    fn mined(zeros: usize) -> Dat {
+        let (nonce, work) = MINED[zeros - 1];
         Dat {
             prev: Vec::new(),
-            work: hex::decode("0000005b42a861613e6179c49517331265e1b9fbdc007c6737bdd13d0bb9b3cd")
-                .unwrap(),
-            nonce: hex::decode("9214510fd78557be229c9e4400ccf76c3ee015764d43a9d6982b6022c6e7b534")
-                .unwrap(),
+            work: hex::decode(work).unwrap(),
+            nonce: hex::decode(nonce).unwrap(),
             val: b"mined value".to_vec(),
             tag: b"tag".to_vec(),
         }
@@ -171,78 +187,118 @@ mod tests {
 
     #[test]
     fn works_are_those_of_the_original() {
-        let nonce: Vec<u8> = (0..32).collect();
-        let prev = [0xaa; 32];
-        let no: &[u8] = b"";
-        for (prev, val, tag, nonce, expected) in [
+        let (nonce, prev): (Vec<u8>, _) = ((0..32).collect(), [0xaa; 32]);
+        let (nonce, prev, no) = (&nonce[..], &prev[..], &[][..]);
+        // The datagrams with which the original put these values, in three parts: what comes before the work, the
+        // work, and the rest.
+        for (prev, val, tag, nonce, before, expected, after) in [
             (
                 no,
-                b"test".as_slice(),
-                no,
-                &nonce[..],
+                "test",
+                "",
+                nonce,
+                "08022220",
                 "4da6a7aad87711279c6ba236b4674e5c63dbb4bede486a282c43891f4a1c8db6",
+                "2a20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f320474657374",
             ),
             (
                 no,
-                b"hello gossip",
-                b"mytag",
-                &nonce,
+                "hello gossip",
+                "mytag",
+                nonce,
+                "08022220",
                 "725ed70472051c6a020e84b349e1ce7929b1eecf42da16c09d211ecb60982fb7",
+                "2a20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f320c68656c6c6f20676f737369703a056d79746167",
             ),
             (
-                &prev,
-                b"hello gossip",
-                b"mytag",
-                &nonce,
+                prev,
+                "hello gossip",
+                "mytag",
+                nonce,
+                "08021a20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2220",
                 "4c737027cf82b6c9fc297a51d7ced710c7bd55d97117e91d16f9747b07678910",
+                "2a20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f320c68656c6c6f20676f737369703a056d79746167",
             ),
             (
                 no,
+                "",
+                "",
                 no,
-                no,
-                no,
+                "08022220",
                 "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
+                "",
             ),
             (
                 no,
-                b"a",
-                b"bc",
-                &nonce,
+                "ab",
+                "c",
+                nonce,
+                "08022220",
                 "f1d9366197f4430dc3e082a85991c234eaada3dca95f6819f520b6d669de54e0",
+                "2a20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f320261623a0163",
             ),
             (
-                &prev,
-                b"x",
                 no,
+                "a",
+                "bc",
+                nonce,
+                "08022220",
+                "f1d9366197f4430dc3e082a85991c234eaada3dca95f6819f520b6d669de54e0",
+                "2a20000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f3201613a026263",
+            ),
+            (
+                prev,
+                "x",
+                "",
                 no,
+                "08021a20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2220",
                 "e423ddbb2e7e7072bd53a0bd529e602a54d821842aba4de0e0fa6825ad6c1210",
+                "320178",
             ),
         ] {
-            let found = work(&load(prev, val, tag), nonce);
+            let found = work(&load(prev, val.as_bytes(), tag.as_bytes()), nonce);
             assert_eq!(hex::encode(&found), expected);
             let dat = Dat {
                 prev: prev.to_vec(),
                 work: found.to_vec(),
                 nonce: nonce.to_vec(),
-                val: val.to_vec(),
-                tag: tag.to_vec(),
+                val: val.into(),
+                tag: tag.into(),
             };
             assert_eq!(check(&dat), Ok(0));
+            let put = Message {
+                dat,
+                ..Message::of(Op::SetDat)
+            };
+            assert_eq!(
+                hex::encode(&put.encode()),
+                [before, expected, after].concat()
+            );
         }
     }
 
     #[test]
-    fn a_value_the_original_mined_is_paid_for() {
-        assert_eq!(check(&mined()), Ok(3));
-        let text = "080222200000005b42a861613e6179c49517331265e1b9fbdc007c6737bdd13d0bb9b3cd2a209214510fd78557be229c9e4400ccf76c3ee015764d43a9d6982b6022c6e7b534320b6d696e65642076616c75653a03746167";
-        let set = Message::decode(&hex::decode(text).unwrap()).unwrap();
-        assert_eq!(set.message.dat, mined());
+    fn values_the_original_mined_are_paid_for() {
+        for zeros in 1..=3 {
+            let dat = mined(zeros);
+            assert_eq!(check(&dat), Ok(zeros));
+            // The datagram with which the original put it.
+            let (nonce, work) = MINED[zeros - 1];
+            let put = format!("08022220{work}2a20{nonce}320b6d696e65642076616c75653a03746167");
+            let message = Message {
+                dat,
+                ..Message::of(Op::SetDat)
+            };
+            assert_eq!(hex::encode(&message.encode()), put);
+            let read = Message::decode(&hex::decode(&put).unwrap()).unwrap();
+            assert_eq!(read.message, message);
+        }
     }
 
     #[test]
     fn what_is_not_paid_for_has_the_numbers_of_the_original() {
         let number = |change: fn(&mut Dat)| {
-            let mut dat = mined();
+            let mut dat = mined(3);
             change(&mut dat);
             check(&dat).unwrap_err().number()
         };

@@ -215,6 +215,16 @@ mod tests {
         );
     }
 
+    /// What an original relayed is what it had heard, byte for byte.
+    #[test]
+    fn a_message_that_is_passed_on_has_the_bytes_it_came_with() {
+        let text = "32302f31312f323032362030393a30303a303066726f6d20666f726569676e";
+        let bytes = hex::decode(text).unwrap();
+        let message = Message::decode(&bytes).unwrap();
+        assert_eq!(message.text(), "from foreign");
+        assert_eq!(hex::encode(&message.encode()), text);
+    }
+
     #[test]
     fn what_harms_an_original_is_refused() {
         let read = Message::decode;
