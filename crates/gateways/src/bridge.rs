@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bruit::{AuthorId, BulletinId, TopicId, Topics};
 use bytes::Bytes;
@@ -28,6 +28,10 @@ pub(crate) const PUBLISHING_MAX: usize = 4_096;
 const AT_ONCE: usize = 4;
 /// How often is told what was dropped.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How long is waited, at most, until what the node holds has been read.
+const READING_MAX: Duration = Duration::from_secs(5);
+/// Topics of one subscription.
+const TOPICS_MAX: usize = 128;
 
 /// A bulletin to be made.
 #[derive(Debug)]
@@ -67,6 +71,16 @@ pub(crate) struct Bridge<K> {
     made: mpsc::Receiver<(K, Result<BulletinId, InsideError>)>,
     counters: Counters,
     tasks: Vec<JoinHandle<()>>,
+    reading: Option<Reading>,
+}
+
+/// What the node holds is being read. It has been when our own word that we are there comes, which was said after
+/// the subscription began and so comes after all of it.
+#[derive(Debug)]
+struct Reading {
+    me: AuthorId,
+    begun_ms: u64,
+    until: Instant,
 }
 
 impl<K: Send + 'static> Bridge<K> {
@@ -95,12 +109,12 @@ impl<K: Send + 'static> Bridge<K> {
         counters: Counters,
     ) -> Result<Self, InsideError> {
         let presence = crossing::topic(name);
-        let mut streams = Vec::new();
-        let since = Since::Last(crossing::PRESENCE_KEEP);
-        for (topic, since) in topics.iter().chain(&[(presence.as_str(), since)]) {
-            let topics = Topics::Named(vec![(*topic).to_owned()]);
-            streams.push(inside.subscribe(topics, *since).await?);
-        }
+        let reading = Reading {
+            me: inside.author().await?,
+            begun_ms: now_ms(),
+            until: Instant::now() + READING_MAX,
+        };
+        let streams = subscribe(inside.as_ref(), &presence, topics).await?;
         let (making, to_make) = mpsc::channel(PUBLISHING_MAX);
         // Each made one was in the queue before, so that its answer finds room or waits.
         let (done, made) = mpsc::channel(PUBLISHING_MAX);
@@ -115,7 +129,15 @@ impl<K: Send + 'static> Bridge<K> {
             made,
             counters,
             tasks,
+            reading: Some(reading),
         })
+    }
+
+    /// Whether what the node held at the start has still to be read. Before that, what comes from the foreign
+    /// network may have crossed already, and the gateway does not know.
+    pub(crate) fn is_reading(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_some_and(|reading| Instant::now() < reading.until)
     }
 
     /// Has a bulletin made; answers its key again when too many wait.
@@ -134,6 +156,12 @@ impl<K: Send + 'static> Bridge<K> {
             tokio::select! {
                 heard = self.heard.next() => match heard? {
                     Heard::Item(item) if item.topic == self.presence => {
+                        let is_ours = |reading: &Reading| {
+                            item.author == reading.me && item.created_ms >= reading.begun_ms
+                        };
+                        if self.reading.as_ref().is_some_and(is_ours) {
+                            self.reading = None;
+                        }
                         let (author, body) = (item.author, item.body);
                         return Some(FromInside::Present { author, body });
                     }
@@ -156,6 +184,40 @@ impl<K> Drop for Bridge<K> {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// Subscribes to `topics` and to the word of other gateways. What is read from the past comes in one subscription, in
+/// the order it came to the node: from the longest of the times on.
+async fn subscribe(
+    inside: &dyn Inside,
+    presence: &str,
+    topics: &[(&str, Since)],
+) -> Result<Vec<BoxStream<'static, Heard>>, InsideError> {
+    let mut longest = crossing::PRESENCE_KEEP;
+    let mut past = vec![presence.to_owned()];
+    let mut live = Vec::new();
+    for (topic, since) in topics {
+        match since {
+            Since::Now => live.push((*topic).to_owned()),
+            Since::Last(time) => {
+                longest = longest.max(*time);
+                past.push((*topic).to_owned());
+            }
+        }
+    }
+    let mut streams = Vec::new();
+    for (topics, since) in [(past, Since::Last(longest)), (live, Since::Now)] {
+        for topics in topics.chunks(TOPICS_MAX) {
+            let topics = Topics::Named(topics.to_vec());
+            streams.push(inside.subscribe(topics, since).await?);
+        }
+    }
+    Ok(streams)
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// All of `streams` as one, which ends when the first of them does: with the node.

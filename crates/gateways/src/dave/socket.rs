@@ -127,7 +127,7 @@ impl Peer {
             let wake = tokio::time::Instant::from_std(self.gateway.next_wake());
             tokio::select! {
                 () = stop.asked() => return Ok(()),
-                readable = self.socket.readable() => if readable.is_ok() {
+                readable = self.socket.readable(), if !self.bridge.is_reading() => if readable.is_ok() {
                     self.read();
                 } else {
                     self.counters.count("dropped_unreadable");

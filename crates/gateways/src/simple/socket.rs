@@ -78,7 +78,7 @@ impl Node {
             let wake = self.gateway.next_wakeup().unwrap_or(latest).min(latest);
             tokio::select! {
                 () = stop.asked() => return Ok(()),
-                readable = self.socket.readable() => if readable.is_ok() {
+                readable = self.socket.readable(), if !self.bridge.is_reading() => if readable.is_ok() {
                     self.read();
                 } else {
                     self.counters.count("dropped_unreadable");

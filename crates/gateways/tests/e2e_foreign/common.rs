@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use bruit::{Config, Filter, From, Incoming, Node, Received, Subscription, Topics};
+use bruit::{Config, Filter, From, Incoming, Node, Received, Subscription, Topics, Value};
 
 /// Nothing that is tested takes longer.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -55,6 +55,25 @@ pub(crate) async fn gateways_meet(system: &str, nodes: [&Node; 2]) {
         })
         .await;
     }
+}
+
+/// What a node holds of a topic, the oldest arrival first.
+pub(crate) async fn held(node: &Node, topic: &str) -> Vec<Value> {
+    let filter = Filter {
+        topic: Some(topic.to_owned()),
+        ..Filter::default()
+    };
+    node.list(&filter, 1_000).await.expect("it can be read")
+}
+
+/// Whether this machine has the address; that it has not is said to whoever collects what was skipped.
+pub(crate) fn has_address(ip: &str) -> bool {
+    let ip: std::net::IpAddr = ip.parse().expect("an address");
+    let has = std::net::UdpSocket::bind((ip, 0)).is_ok();
+    if !has {
+        skip(&format!("e2e_foreign: this machine has no {ip}"));
+    }
+    has
 }
 
 /// What comes on a topic from now on.

@@ -1,12 +1,15 @@
 """A peer of dave's, for tests: a program of its own, which behaves as the original does, its faults included.
 
-Usage: dave.py STORE FORWARD [ADDRESS...]    zero bytes to store and to forward, and whom to know from the start
+Usage: dave.py STORE FORWARD [at=HOST] [ADDRESS...]    zero bytes to store and to forward, where to listen
+(127.0.0.1 unless said otherwise; the original knows [::1] alone), and whom to know from the start
 
 Commands on standard input, a line each; what happens is said on standard output:
   set VALHEX TAGHEX NONCEHEX   spread a value of one's own
   get WORKHEX                  ask for a value
+  hold VALHEX TAGHEX NONCEHEX PREVHEX   keep a value as if it had come
+  lose WORKHEX COUNT           the next so many answers with this value get lost on their way
   peers                        say whom one knows
-Said: listen ADDRESS, stored WORKHEX, dat WORKHEX VALHEX, peer ADDRESS..., known ADDRESS...
+Said: listen ADDRESS, stored WORKHEX, lost WORKHEX, dat WORKHEX VALHEX, peer ADDRESS..., known ADDRESS...
 
 A datagram that cannot be read, or an address that is none, ends the program with code 2, as it does the original.
 """
@@ -109,21 +112,31 @@ def parse(text):
     """An address as the original reads it: one that is none ends it."""
     host, _, port = text.rpartition(":")
     try:
-        socket.inet_pton(socket.AF_INET, host)
+        if host.startswith("["):
+            host = host[1:-1]
+            socket.inet_pton(socket.AF_INET6, host)
+        else:
+            socket.inet_pton(socket.AF_INET, host)
         return host, int(port)
     except (OSError, ValueError):
         die("not an ip:port")
 
 
+def text_of(address):
+    return ("[%s]:%d" if ":" in address[0] else "%s:%d") % address[:2]
+
+
 class Peer:
-    def __init__(self, store, forward, known):
+    def __init__(self, store, forward, host, known):
         self.store_from, self.forward_from = store, forward
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
         self.peers = {}
         for text in known:
             self.add(text, True)
         self.values = {}
+        self.losing = {}
         self.beat = time.monotonic() + PERIOD
 
     def add(self, text, bootstrap=False):
@@ -182,6 +195,10 @@ class Peer:
                 self.forward(dict(message, peers=list(message["peers"])), source)
         elif op == GETDAT:
             if message[4] in self.values:
+                if self.losing.get(message[4], 0) > 0:
+                    self.losing[message[4]] -= 1
+                    say("lost", message[4].hex())
+                    return
                 for text in message["peers"] + [source]:
                     self.send(dict(self.values[message[4]], op=DAT, peers=[]), text)
             else:
@@ -190,13 +207,20 @@ class Peer:
             say("dat", message[4].hex(), message[6].hex())
 
     def command(self, words):
-        if words[0] == "set":
-            val, tag, nonce = (bytes.fromhex(word) for word in (words[1:] + [""] * 3)[:3])
+        if words[0] in ("set", "hold"):
+            parts = (words[1:] + [""] * 4)[:4]
+            val, tag, nonce, prev = (bytes.fromhex(word) for word in parts)
             message = blank(SETDAT)
-            message.update({5: nonce, 6: val, 7: tag})
+            message.update({3: prev, 5: nonce, 6: val, 7: tag})
             message[4] = work_of(message)
+            if words[0] == "hold":
+                self.values[message[4]] = message
+                say("stored", message[4].hex())
+                return
             for text in self.pick(FANOUT, []):
                 self.send(message, text)
+        elif words[0] == "lose":
+            self.losing[bytes.fromhex(words[1])] = int(words[2])
         elif words[0] == "get":
             message = blank(GETDAT)
             message[4] = bytes.fromhex(words[1])
@@ -206,14 +230,14 @@ class Peer:
             say("known", *sorted(self.peers))
 
     def run(self):
-        say("listen", "127.0.0.1:%d" % self.socket.getsockname()[1])
+        say("listen", text_of(self.socket.getsockname()))
         typed = b""
         while True:
             wait = max(0.0, self.beat - time.monotonic())
             ready, _, _ = select.select([self.socket, 0], [], [], wait)
             if self.socket in ready:
                 data, source = self.socket.recvfrom(1500)
-                self.receive(data, "%s:%d" % source)
+                self.receive(data, text_of(source))
             elif 0 in ready:
                 read = os.read(0, 4096)
                 if not read:
@@ -228,4 +252,6 @@ class Peer:
             self.beat = time.monotonic() + PERIOD
 
 
-Peer(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]).run()
+others = [word for word in sys.argv[3:] if not word.startswith("at=")]
+hosts = [word[3:] for word in sys.argv[3:] if word.startswith("at=")] or ["127.0.0.1"]
+Peer(int(sys.argv[1]), int(sys.argv[2]), hosts[0], others).run()
