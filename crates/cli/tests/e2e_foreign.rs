@@ -17,6 +17,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use bruit_gateways::dave::codec::Dat;
+use bruit_gateways::dave::work::Search;
+use bruit_gateways::hex;
 use common::{Daemon, PATIENCE, Running, network};
 
 /// A value that an original of dave's mined, and how it is called.
@@ -174,12 +177,93 @@ fn values_go_to_dave_and_come_from_there() {
     assert_eq!((long.code, &long.error()["code"]), (6, &"too_big".into()));
 }
 
+/// A value of one zero byte that goes on from `prev`: its work and what the foreign program is told of it.
+fn cheap(text: &str, prev: &str) -> (String, String) {
+    let mut dat = Dat {
+        prev: hex::decode(prev).unwrap(),
+        val: text.as_bytes().to_vec(),
+        ..Dat::default()
+    };
+    assert!(Search::default().mine(&mut dat, 1, [0; 16], 1));
+    let told = [&dat.val[..], &[], &dat.nonce, &dat.prev].map(hex::encode);
+    (hex::encode(&dat.work), told.join(" "))
+}
+
+/// The original asks for each part of a file once: where an answer is lost it waits for ever.
+#[test]
+fn a_file_of_dave_comes_whole_though_answers_get_lost_or_fails_in_time() {
+    let daemon = Daemon::start(&["--price", "0"]);
+    let Some(mut foreign) = Foreign::start("dave.py", &["1", "1"]) else {
+        return;
+    };
+    let mut head = String::new();
+    for text in ["one, ", "two, ", "three"] {
+        let (work, told) = cheap(text, &head);
+        foreign.tell(&format!("hold {told}"));
+        assert_eq!(foreign.says("stored", PATIENCE).unwrap(), work);
+        // Of each part the first answer.
+        foreign.tell(&format!("lose {work} 1"));
+        head = work;
+    }
+    let address = foreign.address.clone();
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--join",
+        &address,
+        "--work-store",
+        "1",
+    ];
+    let (gate, _listen) = gateway(&daemon, "dave", &args);
+    while gate.json()["event"] != "peers" {}
+    let file = daemon.data().join("file");
+    let out = file.to_str().unwrap();
+    let get = |head: &str, timeout: &str| {
+        let id = format!("dave:{head}");
+        daemon.run(&[
+            "--json",
+            "get",
+            &id,
+            "--chain",
+            "--out",
+            out,
+            "--timeout",
+            timeout,
+        ])
+    };
+    get(&head, "15s").ok();
+    assert_eq!(std::fs::read(&file).unwrap(), b"one, two, three");
+    for _ in 0..3 {
+        foreign.says("lost", PATIENCE).unwrap();
+    }
+
+    // One part never comes: there is an error in time, and no half of a file.
+    std::fs::remove_file(&file).unwrap();
+    let (lost, _) = cheap("never heard of", "");
+    let (head, told) = cheap("the end", &lost);
+    foreign.tell(&format!("hold {told}"));
+    let start = Instant::now();
+    let failed = get(&head, "2s");
+    assert_eq!(
+        (failed.code, &failed.error()["code"]),
+        (1, &"not_found".into())
+    );
+    assert!(failed.err.contains(&lost), "{}", failed.err);
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(!file.exists());
+}
+
 #[test]
 fn the_simple_gossip_says_what_it_can_and_refuses_the_rest() {
     let daemon = Daemon::start(&["--price", "0"]);
     let neighbour = UdpSocket::bind("127.0.0.1:0").unwrap();
     neighbour.set_read_timeout(Some(PATIENCE)).unwrap();
     let own = neighbour.local_addr().unwrap().to_string();
+    // Its standard input has ended before it begins, which ends the thread of the original that reads it.
     let (_gate, listen) = gateway(
         &daemon,
         "simple",

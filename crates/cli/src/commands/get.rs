@@ -37,9 +37,6 @@ pub(crate) struct Get {
 }
 
 impl Get {
-    /// Most links of a chain that are followed: one that goes round must end.
-    const CHAIN_MAX: usize = 100_000;
-
     pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let client = Client::new(&global.folder()?);
         let chain = self.fetch(&client);
@@ -94,15 +91,14 @@ impl Get {
 
     /// The value, after what it goes on from when the chain is wanted.
     async fn fetch(&self, client: &Client) -> Result<Vec<WholeValue>, Failure> {
-        let mut chain = vec![self.one(client, &self.address).await?];
+        let mut chain = Chain::default();
+        chain.add(self.one(client, &self.address).await?)?;
         while self.chain
-            && chain.len() < Self::CHAIN_MAX
-            && let Some(prev) = chain.last().and_then(|value| value.prev.clone())
+            && let Some(prev) = chain.prev()
         {
-            chain.push(self.one(client, &prev).await?);
+            chain.add(self.one(client, &prev).await?)?;
         }
-        chain.reverse();
-        Ok(chain)
+        Ok(chain.into_values())
     }
 
     async fn one(&self, client: &Client, address: &str) -> Result<WholeValue, Failure> {
@@ -113,6 +109,47 @@ impl Get {
         let timeout = format!("{}ms", self.timeout.as_millis());
         let path = format!("{path}?timeout={}", client::encode(&timeout));
         client.get(&path).await
+    }
+}
+
+/// The values of a chain, the last one first. All are held until the beginning is known, so there is a bound.
+#[derive(Debug, Default)]
+struct Chain {
+    values: Vec<WholeValue>,
+    bytes: u64,
+}
+
+impl Chain {
+    /// Most values: a chain that goes round must end.
+    const VALUES_MAX: usize = 100_000;
+    /// Most bytes of all of them: a little more than so many values of dave's have.
+    const BYTES_MAX: u64 = 128 << 20;
+
+    /// Takes the next one.
+    fn add(&mut self, value: WholeValue) -> Result<(), Failure> {
+        self.bytes = self.bytes.saturating_add(value.size.into());
+        if self.values.len() >= Self::VALUES_MAX || self.bytes > Self::BYTES_MAX {
+            let message = format!(
+                "the chain has more than {} values or {} MiB",
+                Self::VALUES_MAX,
+                Self::BYTES_MAX >> 20
+            );
+            let fix = "get it in parts: begin with a value nearer to its beginning";
+            return Err(Failure::new(Exit::Refused, "chain_too_long", message, fix));
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
+    /// What the one taken last goes on from.
+    fn prev(&self) -> Option<String> {
+        self.values.last().and_then(|value| value.prev.clone())
+    }
+
+    /// All of them, the beginning first.
+    fn into_values(mut self) -> Vec<WholeValue> {
+        self.values.reverse();
+        self.values
     }
 }
 
@@ -133,4 +170,55 @@ fn write_whole(path: &Path, contents: &[u8]) -> Result<(), Failure> {
     std::fs::write(&part, contents)
         .and_then(|()| std::fs::rename(&part, path))
         .map_err(|error| Failure::file(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(id: &str, prev: Option<&str>, size: u32) -> WholeValue {
+        WholeValue {
+            id: id.to_owned(),
+            author: String::new(),
+            name: None,
+            seq: 0,
+            tag: None,
+            prev: prev.map(str::to_owned),
+            size,
+            created_ms: 0,
+            expires_ms: 0,
+            body: Body::default(),
+        }
+    }
+
+    #[test]
+    fn a_chain_is_whole_from_its_beginning() {
+        let mut chain = Chain::default();
+        chain.add(value("b", Some("a"), 5)).unwrap();
+        assert_eq!(chain.prev().as_deref(), Some("a"));
+        chain.add(value("a", None, 5)).unwrap();
+        assert_eq!(chain.prev(), None);
+        let ids: Vec<_> = chain
+            .into_values()
+            .into_iter()
+            .map(|value| value.id)
+            .collect();
+        assert_eq!(ids, ["a", "b"]);
+    }
+
+    /// A part of it was written out as if it were all.
+    #[test]
+    fn a_chain_without_end_is_an_error() {
+        let round = |size| {
+            let mut chain = Chain::default();
+            loop {
+                match chain.add(value("a", Some("a"), size)) {
+                    Ok(()) => assert_eq!(chain.prev().as_deref(), Some("a")),
+                    Err(failure) => break (failure.code, chain.values.len()),
+                }
+            }
+        };
+        assert_eq!(round(1), ("chain_too_long".to_owned(), 100_000));
+        assert_eq!(round(1 << 20), ("chain_too_long".to_owned(), 128));
+    }
 }
