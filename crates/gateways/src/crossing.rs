@@ -124,6 +124,15 @@ impl<T> Crossing<T> {
         self.seen.insert(id, (), now)
     }
 
+    /// An item crossed so long ago as `since`, which is news to this gateway: it is known for as much less. Who
+    /// published it then need not be there any more.
+    pub fn crossed_at(&mut self, id: ForeignId, since: Instant, now: Instant) {
+        self.waiting.remove(&id);
+        if !self.seen.contains(&id, now) {
+            self.seen.insert(id, (), since);
+        }
+    }
+
     /// Whether an item crossed or came lately.
     pub fn is_known(&mut self, id: &ForeignId, now: Instant) -> bool {
         self.seen.contains(id, now)
@@ -269,6 +278,23 @@ mod tests {
         }
         assert_eq!(crossing.next_wakeup(), None);
         assert!(crossing.due(now + WAIT_MAX).is_empty());
+    }
+
+    #[test]
+    fn what_crossed_long_ago_is_known_for_as_much_less() {
+        let (now, minute) = (
+            Instant::now() + Duration::from_hours(1),
+            Duration::from_mins(1),
+        );
+        let mut crossing = Crossing::new(author(1), 3 * minute);
+        crossing.crossed_at(item(1), now - 2 * minute, now);
+        assert_eq!(crossing.came(item(1), 'a', now), Turn::Known);
+        // What is known for longer stays so.
+        crossing.crossed(item(2), None, now);
+        crossing.crossed_at(item(2), now - 2 * minute, now);
+        assert!(crossing.is_known(&item(2), now + 2 * minute));
+        crossing.crossed_at(item(3), now - 2 * minute, now);
+        assert!(!crossing.is_known(&item(3), now + minute));
     }
 
     #[test]

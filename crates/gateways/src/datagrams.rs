@@ -3,7 +3,7 @@
 //!
 //! Invariant: what waits is bounded by count and bytes, and each datagram that does not fit is counted.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,6 +20,14 @@ const WAITING_MAX: usize = 4_096;
 const BYTES_MAX: usize = 16 << 20;
 /// Pause after the system could not read.
 const AGAIN: Duration = Duration::from_millis(10);
+
+/// `to` as a socket of the family of `local` is told it: one that listens for both speaks IPv4 in IPv6.
+pub(crate) fn as_spoken(to: SocketAddr, local: SocketAddr) -> SocketAddr {
+    match to.ip() {
+        IpAddr::V4(ip) if local.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+        _ => to,
+    }
+}
 
 /// What comes in at a socket. Dropped, it ends.
 pub(crate) struct Datagrams {
@@ -100,6 +108,17 @@ mod tests {
 
     async fn socket() -> Arc<UdpSocket> {
         Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    #[test]
+    fn a_socket_for_both_families_is_told_addresses_of_its_own() {
+        let spoken = |to: &str, local: &str| {
+            let to = as_spoken(to.parse().unwrap(), local.parse().unwrap());
+            to.to_string()
+        };
+        assert_eq!(spoken("127.0.0.2:7", "[::]:1"), "[::ffff:127.0.0.2]:7");
+        assert_eq!(spoken("127.0.0.2:7", "0.0.0.0:1"), "127.0.0.2:7");
+        assert_eq!(spoken("[::1]:7", "[::]:1"), "[::1]:7");
     }
 
     #[tokio::test]

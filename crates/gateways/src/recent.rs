@@ -28,12 +28,13 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         }
     }
 
-    /// Remembers `key` from now on; answers whether it was new.
+    /// Remembers `key` from `now` on, which may be earlier than the last time; answers whether it was new.
     pub fn insert(&mut self, key: K, value: V, now: Instant) -> bool {
         self.forget(now);
         self.next += 1;
         let is_new = self.keys.insert(key.clone(), (self.next, value)).is_none();
-        self.order.push_back((now, self.next, key));
+        let place = self.order.partition_point(|(at, _, _)| *at <= now);
+        self.order.insert(place, (now, self.next, key));
         while self.keys.len() > self.max || self.order.len() > self.max.saturating_mul(2) {
             self.forget_first();
         }
@@ -104,6 +105,18 @@ mod tests {
         assert!(recent.contains(&1, start + 4 * S));
         assert!(!recent.contains(&1, start + 5 * S));
         assert!(recent.insert(1, (), start + 5 * S));
+    }
+
+    #[test]
+    fn what_is_remembered_from_earlier_on_is_forgotten_earlier() {
+        let start = Instant::now();
+        let mut recent = Recent::new(3 * S, 10);
+        recent.insert(1, (), start + 2 * S);
+        recent.insert(2, (), start + S);
+        recent.insert(3, (), start + 2 * S);
+        assert!(!recent.contains(&2, start + 4 * S));
+        assert!(recent.contains(&1, start + 4 * S) && recent.contains(&3, start + 4 * S));
+        assert!(!recent.contains(&3, start + 5 * S));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! - a value is passed on once, a question once for each who asks it, to peers that differ;
 //! - the heart beats by time, whatever comes in;
 //! - values in DAT are checked and kept, and so are our own;
+//! - a value is valid as long as its bulletin: however often it is put again, it crosses once in that time;
 //! - every table has a bound, and what is dropped is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,11 @@ pub const WANTED_MAX: usize = 1_024;
 pub const OUTGOING_MAX: usize = 4_096;
 /// How long is known that a value has crossed: as long as its bulletin is valid.
 const KNOWN_FOR: Duration = VALUE_TTL;
+/// A value that somebody in bruit asks for is published again when its bulletin is older than this: it has been
+/// pushed out of a store.
+const AGAIN: Duration = Duration::from_hours(1);
+/// Values that are published again per second, and at once: they cost this node more than who asks.
+const AGAIN_SENDS: (u32, u32) = (1, 16);
 /// A bulletin that is valid for weeks takes some seconds to be paid for.
 const CROSSING_STEP: Duration = Duration::from_secs(3);
 /// Values and questions of which is known that they were passed on.
@@ -71,11 +77,18 @@ pub enum Event {
         dat: Dat,
         /// Who signed the bulletin: a gateway.
         by: AuthorId,
+        /// How old the bulletin is.
+        age: Duration,
     },
     /// What was to be published could not be: it may come again.
     NotPublished(Work),
     /// A bulletin holds a value that is to go out.
-    Put(Dat),
+    Put {
+        /// The value.
+        dat: Dat,
+        /// How old the bulletin is.
+        age: Duration,
+    },
     /// Somebody in bruit's network asks for a value.
     Want(Work),
     /// Another gateway is there.
@@ -127,6 +140,9 @@ pub struct Gateway {
     values: Values,
     me: AuthorId,
     crossing: Crossing<Dat>,
+    /// Values whose bulletins are new.
+    fresh: Recent<Work>,
+    again: Budget,
     wanted: BTreeMap<Work, Wanted>,
     outgoing: BTreeMap<Work, Outgoing>,
     set: Recent<Work>,
@@ -147,6 +163,8 @@ impl Gateway {
             values: Values::default(),
             me,
             crossing: Crossing::new(me, KNOWN_FOR).patient(CROSSING_STEP),
+            fresh: Recent::new(AGAIN, PASSED_MAX),
+            again: Budget::new(AGAIN_SENDS.0, AGAIN_SENDS.1),
             wanted: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             set: Recent::new(SET_AGAIN, PASSED_MAX),
@@ -164,9 +182,12 @@ impl Gateway {
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         match event {
             Event::Datagram { from, bytes } => self.on_datagram(from, &bytes, now),
-            Event::Held { dat, by } => self.on_held(dat, by, now),
-            Event::NotPublished(work) => self.crossing.failed(&name(&work)),
-            Event::Put(dat) => self.on_put(dat, now),
+            Event::Held { dat, by, age } => self.on_held(dat, by, age, now),
+            Event::NotPublished(work) => {
+                self.fresh.remove(&work);
+                self.crossing.failed(&name(&work));
+            }
+            Event::Put { dat, age } => self.on_put(dat, age, now),
             Event::Want(work) => self.on_want(work, now),
             Event::Present(author) => self.crossing.present(author, now),
         }
@@ -184,6 +205,7 @@ impl Gateway {
         for (_, dat) in self.crossing.due(now) {
             self.publish(dat);
         }
+        self.values.forget(now);
         self.ask_wanted(now);
         self.spread_outgoing(now);
         std::mem::take(&mut self.actions)
@@ -359,8 +381,7 @@ impl Gateway {
         let Some((work, zeros)) = self.paid(dat) else {
             return;
         };
-        let is_wanted = self.wanted.remove(&work).is_some();
-        if is_wanted || zeros >= self.config.work_store {
+        if self.wanted.contains_key(&work) || zeros >= self.config.work_store {
             self.keep(work, dat, now);
         } else {
             self.counters.count("dropped_cheap");
@@ -379,15 +400,42 @@ impl Gateway {
     }
 
     fn keep(&mut self, work: Work, dat: &Dat, now: Instant) {
-        self.wanted.remove(&work);
-        if !self.values.keep(work, dat.clone()) {
+        if self.values.get(&work).is_some() {
             self.counters.count("duplicates");
+        } else {
+            self.values.keep(work, dat.clone(), now);
         }
-        self.cross(work, dat.clone(), now);
+        if self.wanted.remove(&work).is_some() {
+            self.cross_again(work, dat.clone(), now);
+        } else {
+            self.cross(work, dat.clone(), now);
+        }
     }
 
-    /// Lets a value into bruit when it is this gateway's turn.
+    /// Lets a value into bruit that somebody there asks for, though it crossed before: its bulletin has not reached
+    /// him, or is gone.
+    fn cross_again(&mut self, work: Work, dat: Dat, now: Instant) {
+        let id = name(&work);
+        if self.crossing.is_known(&id, now) {
+            if self.fresh.contains(&work, now) {
+                return;
+            }
+            if !self.again.take(now) {
+                self.counters.count("dropped_again");
+                return;
+            }
+            self.crossing.failed(&id);
+        }
+        self.cross(work, dat, now);
+    }
+
+    /// Lets a value into bruit when it is this gateway's turn. One that has crossed is not remembered anew: what is
+    /// put again and again would never be published again when its bulletin has expired.
     fn cross(&mut self, work: Work, dat: Dat, now: Instant) {
+        if self.crossing.is_known(&name(&work), now) {
+            return;
+        }
+        self.fresh.insert(work, (), now);
         if let Turn::Now(dat) = self.crossing.came(name(&work), dat, now) {
             self.publish(dat);
         }
@@ -418,20 +466,30 @@ impl Gateway {
 
     // From bruit's network.
 
-    fn on_held(&mut self, dat: Dat, by: AuthorId, now: Instant) {
+    fn on_held(&mut self, dat: Dat, by: AuthorId, age: Duration, now: Instant) {
         if let Some((work, _)) = self.paid(&dat) {
-            self.crossing.crossed(name(&work), Some(by), now);
             self.wanted.remove(&work);
-            self.values.keep(work, dat);
+            self.hold(work, dat, by, age, now);
         }
     }
 
-    fn on_put(&mut self, dat: Dat, now: Instant) {
+    /// A value is in a bulletin that is so old: it is known and kept for as long as that is valid.
+    fn hold(&mut self, work: Work, dat: Dat, by: AuthorId, age: Duration, now: Instant) {
+        let since = now.checked_sub(age).unwrap_or(now);
+        if age < AGAIN {
+            self.crossing.crossed(name(&work), Some(by), now);
+            self.fresh.insert(work, (), now);
+        } else {
+            self.crossing.crossed_at(name(&work), since, now);
+        }
+        self.values.keep(work, dat, since);
+    }
+
+    fn on_put(&mut self, dat: Dat, age: Duration, now: Instant) {
         let Some((work, zeros)) = self.paid(&dat) else {
             return;
         };
-        self.crossing.crossed(name(&work), Some(self.me), now);
-        self.values.keep(work, dat.clone());
+        self.hold(work, dat.clone(), self.me, age, now);
         if zeros < self.config.work_store {
             self.counters.count("dropped_cheap");
         } else if self.outgoing.len() >= OUTGOING_MAX {
@@ -449,10 +507,8 @@ impl Gateway {
     }
 
     fn on_want(&mut self, work: Work, now: Instant) {
-        if let Some(dat) = self.values.get(&work) {
-            // Somebody asks because the bulletin has not reached him; it is published once.
-            let dat = dat.clone();
-            self.cross(work, dat, now);
+        if let Some(dat) = self.values.get(&work).cloned() {
+            self.cross_again(work, dat, now);
             return;
         }
         if self.wanted.len() >= WANTED_MAX {
@@ -554,5 +610,10 @@ impl Gateway {
     /// How many strangers are remembered.
     pub(super) fn table_strangers(&self) -> usize {
         self.peers.strangers()
+    }
+
+    /// As if the values had been pushed out by others.
+    pub(super) fn forget_values(&mut self) {
+        self.values = Values::default();
     }
 }

@@ -17,6 +17,7 @@ use super::config::Config;
 use super::gateway::{Action, Event, Gateway, name};
 use crate::bridge::{Bridge, Drops, FromInside, Making};
 use crate::counters::Counters;
+use crate::datagrams::as_spoken;
 use crate::error::GatewayError;
 use crate::hex;
 use crate::inside::{Inside, Item, Post, Since};
@@ -79,7 +80,7 @@ pub async fn start(
     let run = |stop, teller| {
         let peer = Peer {
             socket,
-            is_v6: local.is_ipv6(),
+            local,
             gateway,
             bridge,
             counters: counters.clone(),
@@ -111,7 +112,7 @@ fn seed() -> u64 {
 
 struct Peer {
     socket: UdpSocket,
-    is_v6: bool,
+    local: SocketAddr,
     gateway: Gateway,
     bridge: Bridge<Work>,
     counters: Counters,
@@ -184,11 +185,11 @@ impl Peer {
     }
 
     fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        let to = match to.ip() {
-            IpAddr::V4(ip) if self.is_v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
-            _ => to,
-        };
-        if self.socket.try_send_to(bytes, to).is_err() {
+        if self
+            .socket
+            .try_send_to(bytes, as_spoken(to, self.local))
+            .is_err()
+        {
             self.counters.count("dropped_unsent");
         }
     }
@@ -234,10 +235,11 @@ impl Peer {
     fn event_of(&self, item: &Item) -> Option<Event> {
         let [values, out, want] = self.topics;
         if item.topic == values {
-            let (dat, by) = (read_body(&item.body)?, item.author);
-            Some(Event::Held { dat, by })
+            let (dat, by, age) = (read_body(&item.body)?, item.author, item.age());
+            Some(Event::Held { dat, by, age })
         } else if item.topic == out {
-            read_body(&item.body).map(Event::Put)
+            let (dat, age) = (read_body(&item.body)?, item.age());
+            Some(Event::Put { dat, age })
         } else if item.topic == want {
             let text = std::str::from_utf8(&item.body).ok()?;
             hex::decode_exactly(text).map(Event::Want)

@@ -62,6 +62,7 @@ fn held(dat: &Dat) -> Event {
     Event::Held {
         dat: dat.clone(),
         by: AuthorId::from_bytes([2; 32]),
+        age: Duration::ZERO,
     }
 }
 
@@ -163,7 +164,11 @@ fn a_question_is_passed_on_with_the_address_it_came_from() {
 fn a_value_of_bruit_goes_to_different_peers_and_not_back_into_bruit() {
     let mut peer = gateway(cheap());
     let dat = value("from bruit", 1);
-    assert!(peer.handle(Event::Put(dat.clone()), at(0)).is_empty());
+    let put = Event::Put {
+        dat: dat.clone(),
+        age: Duration::ZERO,
+    };
+    assert!(peer.handle(put, at(0)).is_empty());
     (1..=5).for_each(|port| peer.befriend(address(port), at(100)));
     let mut told = Vec::new();
     let mut spread = Vec::new();
@@ -382,6 +387,116 @@ fn our_own_address_is_no_peer() {
     assert!(peer.hear(own, &Message::of(Op::GetPeer), at(1)).is_empty());
     peer.befriend(address(1), at(2));
     assert_eq!(peer.peers(), 1);
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+/// The original keeps no times: what was mined once may be put for ever.
+#[test]
+fn a_value_that_is_put_for_ever_is_published_once_in_28_days() {
+    let mut peer = gateway(cheap());
+    peer.befriend(address(1), at(0));
+    peer.befriend(address(2), at(0));
+    let dat = value("mined in advance", 1);
+    let set = message(Op::SetDat, &dat, &[]);
+    let (mut published, mut passed) = (Vec::new(), 0);
+    for day in 0..60 {
+        for ms in 0..20 {
+            let now = at(day * DAY_MS + ms);
+            let (from, bytes) = (address(1), set.encode());
+            let actions = peer.handle(Event::Datagram { from, bytes }, now);
+            if actions.contains(&Action::Publish(dat.clone())) {
+                published.push(day);
+            }
+            passed += of(Op::SetDat, &sent(actions)).len();
+        }
+    }
+    assert_eq!(published, [0, 28, 56], "as often as a bulletin expires");
+    assert_eq!(passed, 60, "once in ten minutes to the one other peer");
+    assert_eq!(peer.counters().get("duplicates"), 60 * 20 - 1);
+}
+
+#[test]
+fn a_value_goes_when_its_bulletin_expires() {
+    let mut peer = gateway(cheap());
+    let dat = value("for 28 days", 1);
+    peer.handle(held(&dat), at(0));
+    peer.wake(at(28 * DAY_MS - 1));
+    assert!(peer.value(&work_of(&dat)).is_some());
+    peer.wake(at(28 * DAY_MS));
+    assert_eq!(peer.values(), 0);
+}
+
+/// Whoever asked for a value whose bulletin had been pushed out never got it.
+#[test]
+fn a_value_that_crossed_before_is_published_again_when_it_is_asked_for_once_an_hour() {
+    const HOUR_MS: u64 = 3_600_000;
+    let mut peer = gateway(cheap());
+    let dat = value("pushed out", 1);
+    let work = work_of(&dat);
+    peer.handle(held(&dat), at(0));
+    let mut wants = |ms| peer.handle(Event::Want(work), at(ms));
+    assert!(wants(HOUR_MS / 2).is_empty(), "its bulletin is under way");
+    assert_eq!(wants(HOUR_MS), [Action::Publish(dat.clone())]);
+    for minute in 1..60 {
+        assert!(wants(HOUR_MS + minute * 60_000).is_empty());
+    }
+    assert_eq!(wants(2 * HOUR_MS), [Action::Publish(dat)]);
+}
+
+/// The same when it has been pushed out of the gateway's table, too, and a peer has it still.
+#[test]
+fn a_wanted_value_is_published_when_it_comes_even_if_it_crossed_before() {
+    let mut peer = gateway(cheap());
+    peer.befriend(address(1), at(0));
+    let dat = value("pushed out", 1);
+    let (from, bytes) = (address(1), message(Op::SetDat, &dat, &[]).encode());
+    let event = Event::Datagram { from, bytes };
+    assert_eq!(peer.handle(event, at(0)).len(), 1);
+    peer.forget_values();
+    peer.handle(Event::Want(work_of(&dat)), at(4_000_000));
+    let bytes = message(Op::Dat, &dat, &[]).encode();
+    let event = Event::Datagram { from, bytes };
+    assert_eq!(peer.handle(event, at(4_000_100)), [Action::Publish(dat)]);
+}
+
+/// The original keeps all it is sent.
+#[test]
+fn a_flood_of_values_is_kept_within_the_bound_and_the_oldest_go_first() {
+    // Everything is paid for enough: what is tried is the table.
+    let mut peer = gateway(Config {
+        work_store: 0,
+        work_forward: 0,
+        ..Config::default()
+    });
+    let value = |n: u32| {
+        let mut dat = Dat {
+            val: [n.to_be_bytes().as_slice(), &[0; 1_276]].concat(),
+            ..Dat::default()
+        };
+        let load = work::load(&[], &dat.val, &[]);
+        dat.work = work::work(&load, &[]).to_vec();
+        dat
+    };
+    let flood = 25_000;
+    let mut published = 0;
+    for (ms, n) in (0..flood).chain(0..100).enumerate() {
+        let now = at(u64::try_from(ms).unwrap());
+        let (from, bytes) = (address(1), message(Op::SetDat, &value(n), &[]).encode());
+        let actions = peer.handle(Event::Datagram { from, bytes }, now);
+        published += actions
+            .iter()
+            .filter(|a| matches!(a, Action::Publish(_)))
+            .count();
+    }
+    assert_eq!(
+        published, 25_000,
+        "those that were pushed out and came again are not news"
+    );
+    assert!(peer.values() * 1_280 <= super::values::VALUES_BYTES_MAX);
+    assert!(peer.values() >= 20_000);
+    let has = |n| peer.value(&work_of(&value(n))).is_some();
+    assert!(has(flood - 1) && has(99) && !has(100) && !has(1_000));
 }
 
 /// A network of peers and what is under way in it.

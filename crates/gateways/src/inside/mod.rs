@@ -7,7 +7,7 @@ mod letters;
 mod node;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bruit::{
     AuthorId, BulletinId, PublishError, SendError, TopicId, Topics, ValueAddress, Verdict,
@@ -52,6 +52,15 @@ pub struct Item {
     pub tag: Vec<u8>,
     /// Its contents.
     pub body: Bytes,
+}
+
+impl Item {
+    /// How long ago it was made, by its author's clock and ours.
+    pub fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.unwrap_or_default()
+            .saturating_sub(Duration::from_millis(self.created_ms))
+    }
 }
 
 /// What a subscription brings.
