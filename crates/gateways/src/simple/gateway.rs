@@ -2,7 +2,8 @@
 //!
 //! Each message is passed on once, to all neighbours but the one it came from, without a pause. Unlike the
 //! original, which knows the last message only, it remembers an hour of them; it passes nothing on that
-//! would harm an original; and it hears neighbours alone.
+//! would harm an original; and it hears neighbours alone, each of them up to a rate. That others feed the same
+//! network is no reason to pass less on: a gateway may be the only way between two of its neighbours.
 //!
 //! The stamp of a bulletin that goes out is the second it was made in, so that every gateway makes the same
 //! message of it, and none takes it for a foreign one.
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use bruit::AuthorId;
 
 use super::codec::{CodecError, Message, Stamp};
+use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::crossing::{Crossing, Turn};
 use crate::foreign::{ForeignId, System};
@@ -29,8 +31,13 @@ pub const OUTGOING_MAX: usize = 4_096;
 /// A message goes round at a second for each hop and more: so long do other gateways wait whether they hear
 /// it, before they send it themselves.
 const OUT_STEP: Duration = Duration::from_secs(10);
-/// Bulletins older than this are not sent out when the gateway hears of them: it was away.
+/// Bulletins older than this are not sent out when the gateway hears of them: it was away. Nor are messages that crossed
+/// longer ago passed on when they come: they have been round.
 const OLD: Duration = Duration::from_mins(1);
+/// Messages that are heard from one neighbour per second, and at once: its address can be forged.
+const NEIGHBOUR: (u32, u32) = (1_000, 2_000);
+/// The same for all together.
+const ALL: (u32, u32) = (4_000, 8_000);
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +57,8 @@ pub enum Event {
         created_ms: u64,
         /// How old it is.
         age: Duration,
+        /// It went out before this gateway was started.
+        has_passed: bool,
     },
     /// A bulletin that a gateway made of a message.
     Crossed {
@@ -59,6 +68,8 @@ pub enum Event {
         body: Vec<u8>,
         /// Who signed it.
         by: AuthorId,
+        /// How old it is.
+        age: Duration,
     },
     /// What was to be published could not be.
     NotPublished(ForeignId),
@@ -83,6 +94,11 @@ pub enum Action {
         /// The message.
         message: Message,
     },
+    /// A bulletin made then is in the simple network, or is about to be: it must not go out again.
+    Passed {
+        /// In milliseconds since 1970.
+        created_ms: u64,
+    },
     /// A bulletin went out as this message.
     Sent(Message),
 }
@@ -90,8 +106,12 @@ pub enum Action {
 /// The node.
 #[derive(Debug)]
 pub struct Gateway {
-    neighbours: Vec<SocketAddr>,
+    neighbours: Vec<(SocketAddr, Budget)>,
+    all: Budget,
+    /// What was passed on.
     seen: Recent<ForeignId>,
+    /// Bulletins that stem from bruit, and when they were made.
+    native: Recent<ForeignId, u64>,
     crossing: Crossing<Message>,
     outgoing: Vec<(Instant, Message)>,
     out: Crossing<Message>,
@@ -102,9 +122,19 @@ pub struct Gateway {
 impl Gateway {
     /// A node with these neighbours; with none, everybody is heard. `me` signs the bulletins it makes.
     pub fn new(neighbours: Vec<SocketAddr>, me: AuthorId) -> Self {
+        let mut different: Vec<(SocketAddr, Budget)> = Vec::new();
+        for neighbour in neighbours {
+            // As the address that its datagrams come from is read.
+            let neighbour = SocketAddr::new(neighbour.ip().to_canonical(), neighbour.port());
+            if different.iter().all(|(other, _)| *other != neighbour) {
+                different.push((neighbour, Budget::new(NEIGHBOUR.0, NEIGHBOUR.1)));
+            }
+        }
         Self {
-            neighbours,
+            neighbours: different,
+            all: Budget::new(ALL.0, ALL.1),
             seen: Recent::new(REMEMBER, SEEN_MAX),
+            native: Recent::new(REMEMBER, SEEN_MAX),
             crossing: Crossing::new(me, REMEMBER),
             outgoing: Vec::new(),
             out: Crossing::new(me, REMEMBER).patient(OUT_STEP),
@@ -121,8 +151,9 @@ impl Gateway {
                 body,
                 created_ms,
                 age,
-            } => self.on_native(&body, created_ms, age, now),
-            Event::Crossed { id, body, by } => self.on_crossed(id, &body, by, now),
+                has_passed,
+            } => self.on_native(&body, created_ms, has_passed || age > OLD, now),
+            Event::Crossed { id, body, by, age } => self.on_crossed(id, &body, by, age, now),
             Event::NotPublished(id) => self.crossing.failed(&id),
             Event::Present(author) => {
                 self.crossing.present(author, now);
@@ -144,11 +175,11 @@ impl Gateway {
         let due: Vec<(Instant, Message)> = due;
         for (_, message) in due {
             if let Turn::Now(message) = self.out.came(name(&message), message, now) {
-                self.send_out(message);
+                self.send_out(message, now);
             }
         }
         for (_, message) in self.out.due(now) {
-            self.send_out(message);
+            self.send_out(message, now);
         }
         std::mem::take(&mut self.actions)
     }
@@ -171,8 +202,8 @@ impl Gateway {
 
     fn on_datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Instant) {
         self.counters.count("datagrams_in");
-        if !self.neighbours.is_empty() && !self.neighbours.contains(&from) {
-            self.counters.count("dropped_stranger");
+        if let Err(reason) = self.admit(from, now) {
+            self.counters.count(reason);
             return;
         }
         let message = match Message::decode(bytes) {
@@ -188,24 +219,48 @@ impl Gateway {
             }
         };
         let id = name(&message);
-        // Somebody sent it out, so this gateway need not.
+        // Somebody sent it out, so this gateway passes it on and need not.
         self.out.crossed(id, Some(self.out.me()), now);
-        self.forget_outgoing(&message);
-        if !self.seen.insert(id, (), now) {
+        self.outgoing.retain(|(_, waiting)| *waiting != message);
+        if self.seen.insert(id, (), now) {
+            self.note_passed(&id, now);
+            self.pass(&message, Some(from));
+        } else {
             self.counters.count("duplicates");
-            return;
         }
-        self.pass(&message, Some(from));
         if let Turn::Now(message) = self.crossing.came(id, message, now) {
             self.publish(id, message);
+        }
+    }
+
+    /// Whether a datagram from there is heard, or why not.
+    fn admit(&mut self, from: SocketAddr, now: Instant) -> Result<(), &'static str> {
+        let is_for_all = self.neighbours.is_empty();
+        let mut neighbours = self.neighbours.iter_mut();
+        let has_room = match neighbours.find(|(neighbour, _)| *neighbour == from) {
+            Some((_, budget)) => budget.take(now),
+            None if is_for_all => true,
+            None => return Err("dropped_stranger"),
+        };
+        if has_room && self.all.take(now) {
+            Ok(())
+        } else {
+            Err("dropped_too_often")
+        }
+    }
+
+    /// Tells when a bulletin was made that is in the simple network now.
+    fn note_passed(&mut self, id: &ForeignId, now: Instant) {
+        if let Some(created_ms) = self.native.get(id, now).copied() {
+            self.actions.push(Action::Passed { created_ms });
         }
     }
 
     /// Sends a message to all neighbours but the one it came from.
     fn pass(&mut self, message: &Message, from: Option<SocketAddr>) {
         let bytes = message.encode();
-        let to = self.neighbours.iter().filter(|to| Some(**to) != from);
-        for to in to.copied() {
+        let to = self.neighbours.iter().map(|(to, _)| *to);
+        for to in to.filter(|to| Some(*to) != from) {
             let bytes = bytes.clone();
             self.counters.count("datagrams_out");
             self.actions.push(Action::Send { to, bytes });
@@ -217,7 +272,7 @@ impl Gateway {
         self.actions.push(Action::Publish { id, message });
     }
 
-    fn on_native(&mut self, body: &[u8], created_ms: u64, age: Duration, now: Instant) {
+    fn on_native(&mut self, body: &[u8], created_ms: u64, is_over: bool, now: Instant) {
         let stamp = Stamp::of_millis(created_ms).ok_or(CodecError::Stamp);
         let message = match stamp.and_then(|stamp| Message::new(stamp, body)) {
             Ok(message) => message,
@@ -231,10 +286,10 @@ impl Gateway {
         };
         let id = name(&message);
         self.crossing.crossed(id, Some(self.crossing.me()), now);
-        if age > OLD {
-            return;
-        }
-        if !self.seen.insert(id, (), now) {
+        let is_new = self.native.insert(id, created_ms, now);
+        if is_over {
+            self.seen.insert(id, (), now);
+        } else if !is_new || self.seen.contains(&id, now) {
             self.counters.count("dropped_out_duplicate");
         } else if self.outgoing.len() >= OUTGOING_MAX {
             self.counters.count("dropped_outgoing_full");
@@ -243,7 +298,14 @@ impl Gateway {
         }
     }
 
-    fn on_crossed(&mut self, id: ForeignId, body: &[u8], by: AuthorId, now: Instant) {
+    fn on_crossed(
+        &mut self,
+        id: ForeignId,
+        body: &[u8],
+        by: AuthorId,
+        age: Duration,
+        now: Instant,
+    ) {
         let head = id.as_bytes()[..4].try_into().unwrap_or_default();
         let stamp = Stamp::from_seconds(u32::from_be_bytes(head));
         let is_true = Message::new(stamp, body).is_ok_and(|message| name(&message) == id);
@@ -252,15 +314,17 @@ impl Gateway {
             return;
         }
         self.crossing.crossed(id, Some(by), now);
-        self.seen.insert(id, (), now);
+        // What this gateway published it had passed on, before it was started anew perhaps.
+        if by == self.crossing.me() || age > OLD {
+            self.seen.insert(id, (), now);
+        }
     }
 
-    fn forget_outgoing(&mut self, message: &Message) {
-        self.outgoing.retain(|(_, waiting)| waiting != message);
-    }
-
-    fn send_out(&mut self, message: Message) {
+    fn send_out(&mut self, message: Message, now: Instant) {
+        let id = name(&message);
         self.counters.count("crossed_out");
+        self.seen.insert(id, (), now);
+        self.note_passed(&id, now);
         self.pass(&message, None);
         self.actions.push(Action::Sent(message));
     }
@@ -273,143 +337,4 @@ pub fn name(message: &Message) -> ForeignId {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
-    }
-
-    fn author(n: u8) -> AuthorId {
-        AuthorId::from_bytes([n; 32])
-    }
-
-    fn gateway() -> Gateway {
-        Gateway::new((1..=3).map(address).collect(), author(1))
-    }
-
-    fn message(text: &str) -> Message {
-        Message::new(Stamp::from_seconds(848_224_557), text.as_bytes()).unwrap()
-    }
-
-    fn hear(gateway: &mut Gateway, from: u16, bytes: &[u8], now: Instant) -> Vec<Action> {
-        let (from, bytes) = (address(from), bytes.to_vec());
-        gateway.handle(Event::Datagram { from, bytes }, now)
-    }
-
-    fn sends(actions: &[Action]) -> Vec<SocketAddr> {
-        let to = actions.iter().filter_map(|action| match action {
-            Action::Send { to, .. } => Some(*to),
-            _ => None,
-        });
-        to.collect()
-    }
-
-    #[test]
-    fn a_message_goes_to_the_other_neighbours_and_into_bruit_once() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        let one = message("one");
-        let actions = hear(&mut gateway, 1, &one.encode(), now);
-        assert_eq!(sends(&actions), [address(2), address(3)]);
-        let (id, message) = (name(&one), one.clone());
-        assert_eq!(actions[2], Action::Publish { id, message });
-        assert!(hear(&mut gateway, 2, &one.encode(), now).is_empty());
-    }
-
-    /// The original floods an old message again as soon as another one came between.
-    #[test]
-    fn an_old_message_is_not_flooded_again_after_another_one() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        let (one, two) = (message("one").encode(), message("two").encode());
-        hear(&mut gateway, 1, &one, now);
-        hear(&mut gateway, 1, &two, now);
-        assert!(hear(&mut gateway, 1, &one, now).is_empty());
-    }
-
-    #[test]
-    fn what_harms_an_original_is_not_passed_on() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        let stamp = "20/11/2026 09:55:57";
-        let texts = [
-            format!("{stamp}é"),
-            format!("{stamp}{}", "a".repeat(2_000)),
-            "short".to_owned(),
-        ];
-        for text in texts {
-            assert!(hear(&mut gateway, 1, text.as_bytes(), now).is_empty());
-        }
-        let counters = gateway.counters().clone();
-        for reason in ["dropped_not_ascii", "dropped_too_long", "dropped_too_short"] {
-            assert_eq!(counters.get(reason), 1, "{reason}");
-        }
-    }
-
-    #[test]
-    fn whoever_is_no_neighbour_is_not_heard() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        assert!(hear(&mut gateway, 9, &message("no").encode(), now).is_empty());
-        assert_eq!(gateway.counters().get("dropped_stranger"), 1);
-    }
-
-    fn native(text: &str) -> Event {
-        Event::Native {
-            body: text.as_bytes().to_vec(),
-            created_ms: 1_795_168_557_999,
-            age: Duration::ZERO,
-        }
-    }
-
-    #[test]
-    fn a_bulletin_goes_out_with_its_own_second_and_does_not_come_back() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        assert!(gateway.handle(native("hello-one"), now).is_empty());
-        assert_eq!(gateway.next_wakeup(), Some(now + HOLD));
-        let actions = gateway.wake(now + HOLD);
-        assert_eq!(sends(&actions), [1, 2, 3].map(address));
-        let expected = b"20/11/2026 09:55:57hello-one";
-        assert!(
-            matches!(&actions[0], Action::Send { bytes, .. } if bytes == expected),
-            "{actions:?}"
-        );
-        assert!(hear(&mut gateway, 1, expected, now + 2 * HOLD).is_empty());
-        for text in ["naïve", &"a".repeat(1_006)] {
-            assert!(gateway.handle(native(text), now).is_empty());
-        }
-        assert_eq!(gateway.counters().get("dropped_out_not_ascii"), 1);
-        assert_eq!(gateway.counters().get("dropped_out_too_big"), 1);
-    }
-
-    #[test]
-    fn of_two_gateways_in_one_network_one_sends_a_bulletin_and_neither_carries_it_back() {
-        let now = Instant::now();
-        let mut gateways = [1, 2].map(|n| Gateway::new(vec![address(7)], author(n)));
-        for gateway in &mut gateways {
-            (1..=2).for_each(|n| drop(gateway.handle(Event::Present(author(n)), now)));
-            gateway.handle(native("hello"), now);
-        }
-        let [first, second] = gateways.each_mut().map(|gateway| gateway.wake(now + HOLD));
-        assert_eq!(sends(&first).len() + sends(&second).len(), 1);
-        let bytes = b"20/11/2026 09:55:57hello";
-        for gateway in &mut gateways {
-            let actions = hear(gateway, 7, bytes, now + 3 * HOLD);
-            assert!(actions.is_empty(), "{actions:?}");
-            assert!(gateway.wake(now + OUT_STEP * 9).is_empty());
-        }
-    }
-
-    #[test]
-    fn what_another_gateway_carried_in_is_not_carried_in_again() {
-        let (mut gateway, now) = (gateway(), Instant::now());
-        let one = message("one");
-        let crossed = |id, body: &str| Event::Crossed {
-            id,
-            body: body.as_bytes().to_vec(),
-            by: author(2),
-        };
-        gateway.handle(crossed(name(&one), "another"), now);
-        assert_eq!(gateway.counters().get("dropped_false_name"), 1);
-        gateway.handle(crossed(name(&one), "one"), now);
-        let actions = hear(&mut gateway, 1, &one.encode(), now);
-        assert!(!actions.iter().any(|a| matches!(a, Action::Publish { .. })));
-    }
-}
+mod tests;

@@ -2,4 +2,5 @@
 
 pub mod codec;
 pub mod gateway;
+mod passed;
 pub mod socket;

@@ -3,8 +3,9 @@
 //! Messages are posts on the topic [`TOPIC`], with their text as the body.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bruit::POST_TTL;
 use bytes::Bytes;
@@ -12,8 +13,10 @@ use tokio::net::UdpSocket;
 
 use super::codec::{DATAGRAM_BYTES_MAX, Message};
 use super::gateway::{Action, Event, Gateway};
+use super::passed::Passed;
 use crate::bridge::{Bridge, Drops, FromInside, Making};
 use crate::counters::Counters;
+use crate::datagrams::as_spoken;
 use crate::error::GatewayError;
 use crate::foreign::{ForeignId, System};
 use crate::inside::{Inside, Item, Post, Since};
@@ -30,14 +33,16 @@ const READ_AT_ONCE: usize = 64;
 /// How often is told what was dropped.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts a node of the simple gossip that listens on `listen`, with `neighbours`.
+/// Starts a node of the simple gossip that listens on `listen`, with `neighbours`. It remembers in `data`, where there
+/// is a folder, what has gone out.
 ///
 /// # Errors
-/// When it cannot listen there, or the bruit side has gone.
+/// When it cannot listen there, its file cannot be written, or the bruit side has gone.
 pub async fn start(
     inside: Arc<dyn Inside>,
     listen: SocketAddr,
     neighbours: Vec<SocketAddr>,
+    data: Option<&Path>,
 ) -> Result<Running, GatewayError> {
     let cannot = |source| GatewayError::Listen {
         address: listen.to_string(),
@@ -45,6 +50,10 @@ pub async fn start(
     };
     let socket = UdpSocket::bind(listen).await.map_err(cannot)?;
     let local = socket.local_addr().map_err(cannot)?;
+    let passed = Passed::open(data).map_err(|error| GatewayError::Config {
+        what: format!("what has gone out cannot be written down: {error}"),
+        fix: "make the folder writable, or choose another one".to_owned(),
+    })?;
     let gateway = Gateway::new(neighbours, inside.author().await?);
     let counters = gateway.counters().clone();
     let topics = [(TOPIC, Since::Last(POST_TTL))];
@@ -52,6 +61,8 @@ pub async fn start(
     let run = |stop, teller| {
         let node = Node {
             socket,
+            local,
+            passed,
             gateway,
             bridge,
             counters: counters.clone(),
@@ -64,6 +75,8 @@ pub async fn start(
 
 struct Node {
     socket: UdpSocket,
+    local: SocketAddr,
+    passed: Passed,
     gateway: Gateway,
     bridge: Bridge<ForeignId>,
     counters: Counters,
@@ -118,11 +131,13 @@ impl Node {
         for action in actions {
             match action {
                 Action::Send { to, bytes } => {
+                    let to = as_spoken(to, self.local);
                     if self.socket.try_send_to(&bytes, to).is_err() {
                         self.counters.count("dropped_unsent");
                     }
                 }
                 Action::Publish { id, message } => self.publish(id, &message),
+                Action::Passed { created_ms } => self.passed.note(created_ms),
                 Action::Sent(message) => {
                     let told = Told::new("out").text("text", message.text());
                     self.teller.tell(told.text("stamp", &message.stamp()));
@@ -149,7 +164,7 @@ impl Node {
     fn on_inside(&mut self, from: FromInside<ForeignId>) {
         match from {
             FromInside::Present { author, .. } => self.tell(Event::Present(author)),
-            FromInside::Item(item) => self.tell(event_of(&item)),
+            FromInside::Item(item) => self.tell(self.event_of(&item)),
             FromInside::Done { result: Ok(_), .. } => {}
             FromInside::Done {
                 key,
@@ -161,27 +176,23 @@ impl Node {
             }
         }
     }
-}
 
-fn event_of(item: &Item) -> Event {
-    let body = item.body.to_vec();
-    match ForeignId::of_tag(System::SIMPLE, &item.tag) {
-        Some(id) => Event::Crossed {
-            id,
-            body,
-            by: item.author,
-        },
-        None => Event::Native {
-            body,
-            created_ms: item.created_ms,
-            age: age(item.created_ms),
-        },
+    fn event_of(&self, item: &Item) -> Event {
+        let (body, age) = (item.body.to_vec(), item.age());
+        match ForeignId::of_tag(System::SIMPLE, &item.tag) {
+            Some(id) => Event::Crossed {
+                id,
+                body,
+                by: item.author,
+                age,
+            },
+            None => Event::Native {
+                body,
+                created_ms: item.created_ms,
+                age,
+                // What comes later than what was held is new, whatever its author's clock says.
+                has_passed: self.bridge.is_reading() && self.passed.has(item.created_ms),
+            },
+        }
     }
-}
-
-/// How long ago a bulletin was made, by this machine's clock.
-fn age(created_ms: u64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or_default()
-        .saturating_sub(Duration::from_millis(created_ms))
 }

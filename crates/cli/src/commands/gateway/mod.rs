@@ -94,7 +94,7 @@ impl Which {
         match self {
             Self::Voidphone(command) => command.start(inside).await,
             Self::Dave(command) => command.start(inside).await,
-            Self::Simple(command) => command.start(inside).await,
+            Self::Simple(command) => command.start(inside, data).await,
             Self::K98kurz(command) => command.start(inside, data).await,
             Self::P2pMessaging(command) => command.start(inside, data).await,
         }

@@ -1,6 +1,7 @@
 //! `bruit gateway simple`: its flags, which are the keys of `[gateways.simple]`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bruit_gateways::simple::socket;
@@ -29,8 +30,13 @@ pub(crate) struct Simple {
 }
 
 impl Simple {
-    pub(super) async fn start(&self, inside: Arc<dyn Inside>) -> Result<Running, Failure> {
+    /// Starts it; what has gone out is written down in `data`, where there is a folder.
+    pub(super) async fn start(
+        &self,
+        inside: Arc<dyn Inside>,
+        data: Option<&Path>,
+    ) -> Result<Running, Failure> {
         let neighbours = addresses(&self.join).await?;
-        Ok(socket::start(inside, self.listen, neighbours).await?)
+        Ok(socket::start(inside, self.listen, neighbours, data).await?)
     }
 }
