@@ -497,10 +497,6 @@ impl Peers {
             address == self.rules.listen || self.conns.values().any(|peer| peer.own == address);
         let is_nobody =
             address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast();
-        let is_known = self
-            .conns
-            .values()
-            .any(|peer| peer.address == Some(address));
         // Who connected and is no member yet may never be one, and takes no place.
         let ours = |peer: &&Peer| peer.is_outbound || peer.state == State::Member;
         let taken = self.conns.values().filter(ours).count() + self.dialling.len();
@@ -509,7 +505,7 @@ impl Peers {
         if is_own
             || is_nobody
             || is_broadcast
-            || is_known
+            || self.stands_for(address)
             || places == 0
             || self.dialling.len() >= DIALS_MAX
         {
@@ -537,7 +533,11 @@ impl Peers {
         let mut by_address = BTreeMap::new();
         for (conn, peer) in self.members() {
             if let Some(address) = peer.address.filter(|address| !except.contains(address)) {
-                by_address.insert(address, conn);
+                let chosen = by_address.entry(address).or_insert(conn);
+                // Of two, the one that was dialled leads there for sure.
+                if peer.is_outbound {
+                    *chosen = conn;
+                }
             }
         }
         draw::some(
@@ -609,6 +609,18 @@ impl Peers {
             .any(|(_, peer)| peer.address == Some(address))
     }
 
+    /// Whether a connection stands for `address`: one that was dialled there, or a member that came from there.
+    /// Anybody can claim an address; who only does so keeps nobody from being met at it.
+    fn stands_for(&self, address: SocketAddrV4) -> bool {
+        let came_from_there =
+            |peer: &Peer| peer.state == State::Member && peer.remote == IpAddr::V4(*address.ip());
+        let mut of_it = self
+            .conns
+            .values()
+            .filter(|peer| peer.address == Some(address));
+        of_it.any(|peer| peer.is_outbound || came_from_there(peer))
+    }
+
     /// Makes `conn` a member that listens at `port` of this machine, without a handshake.
     #[cfg(test)]
     pub(crate) fn enrol_for_tests(&mut self, conn: ConnId, port: u16, now: Instant) {
@@ -656,11 +668,7 @@ impl Peers {
             self.next_join = Some(now + self.join_pause);
             self.join_pause = (self.join_pause * 2).min(JOIN_PAUSE_MAX);
             for address in self.rules.bootstrappers.clone() {
-                if !self
-                    .conns
-                    .values()
-                    .any(|peer| peer.address == Some(address))
-                {
+                if !self.stands_for(address) {
                     self.dialled.remove(&address);
                     self.dial(address, now);
                 }

@@ -267,6 +267,57 @@ fn who_only_connects_takes_no_place_from_those_whom_members_name() {
     assert_eq!(world.say(1, &push), [Deed::Dial(v4(7000))]);
 }
 
+/// Whoever said HELLO in another's name kept that one from being met until the time for the puzzle was over.
+#[test]
+fn who_only_claims_an_address_keeps_nobody_from_being_met_there() {
+    let mut world = World::new(rules(&[6000], 10));
+    world.join(1, 6011);
+    world.inbound(2);
+    world.hello(2, 7000);
+    let push = Frame::Push {
+        ttl: 0,
+        address: v4(7000),
+    };
+    assert_eq!(world.say(1, &push), [Deed::Dial(v4(7000))]);
+
+    // Nor from being joined by.
+    let mut world = World::new(rules(&[6000], 10));
+    world.inbound(1);
+    world.hello(1, 6000);
+    assert_eq!(world.later(Duration::ZERO), [Deed::Dial(v4(6000))]);
+}
+
+/// A solved puzzle buys a place, and not the place of another.
+#[test]
+fn a_member_that_names_an_address_of_others_gets_nothing_that_is_for_them() {
+    let mut world = World::new(rules(&[6000], 10));
+    world.join(1, 6011);
+    let far: SocketAddr = "198.51.100.7:4000".parse().unwrap();
+    world
+        .peers
+        .on_inbound(ConnId(9), far, SocketAddr::V4(v4(6001)), world.now);
+    world.hello(9, 7000);
+    world.peers.conns.get_mut(&ConnId(9)).unwrap().state = State::Solves(NONCE);
+    world.say(9, &solution(7000));
+    assert!(world.peers.is_believed(ConnId(9)));
+
+    let push = Frame::Push {
+        ttl: 0,
+        address: v4(7000),
+    };
+    assert_eq!(world.say(1, &push), [Deed::Dial(v4(7000))]);
+    let local = SocketAddr::V4(v4(41_000));
+    world
+        .peers
+        .on_outbound(ConnId(3), v4(7000), local, world.now);
+    world.say(3, &Frame::VerificationRequest { nonce: NONCE });
+    world.peers.on_solved(ConnId(3), Some(CHALLENGE), world.now);
+    world.say(3, &Frame::PeerResponse(Vec::new()));
+    let targets = world.peers.targets(None, &mut world.chance, world.now);
+    let targets: std::collections::BTreeSet<_> = targets.into_iter().collect();
+    assert_eq!(targets, [ConnId(1), ConnId(3)].into());
+}
+
 #[test]
 fn who_is_not_a_member_is_not_believed_and_not_answered() {
     let mut world = World::new(rules(&[], 10));

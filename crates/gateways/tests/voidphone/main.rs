@@ -10,6 +10,7 @@ mod faults;
 mod modules;
 mod peers;
 mod raw;
+mod strangers;
 
 use std::sync::Arc;
 use std::time::Duration;

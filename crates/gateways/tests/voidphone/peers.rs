@@ -11,7 +11,7 @@ use super::{PATIENCE, QUICK_SEED_ZEROS, Station, config};
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn with_peers(join: &[String]) -> Config {
+pub(crate) fn with_peers(join: &[String]) -> Config {
     Config {
         p2p: Some("127.0.0.1:0".into()),
         bootstrappers: join.to_vec(),
@@ -44,7 +44,7 @@ fn peer_notification(ttl: u8, id: u16, data_type: u16, data: &[u8]) -> Vec<u8> {
 }
 
 /// `127.0.0.1:PORT` as it stands in frames.
-fn address(port: u16) -> Vec<u8> {
+pub(crate) fn address(port: u16) -> Vec<u8> {
     [&[127, 0, 0, 1][..], &port.to_be_bytes()].concat()
 }
 
@@ -59,7 +59,7 @@ async fn said(peer: &mut Raw) -> (u16, Vec<u8>) {
 }
 
 /// A peer that joined `station` with a solution it found itself.
-async fn joiner(station: &Station, port: u16, head: [u8; 3]) -> Raw {
+pub(crate) async fn joiner(station: &Station, port: u16, head: [u8; 3]) -> Raw {
     let mut peer = Raw::connect(station.gateway.listen()[1]).await;
     peer.send(&frame(508, &address(port))).await;
     let (kind, body) = peer.next().await;
