@@ -321,14 +321,22 @@ impl Gateway {
                 self.on_bulletin(bulletin, None, now);
             }
             Said::AskHeaders { topic } => {
-                let held = self.held.iter().filter(|held| held.topic == topic);
-                let headers = held.rev().take(HEADERS_MAX).map(Bulletin::header);
+                let is_told = |held: &&Bulletin| held.topic == topic && is_fresh(held.ts, now);
+                let headers = self
+                    .held
+                    .iter()
+                    .filter(is_told)
+                    .rev()
+                    .take(HEADERS_MAX)
+                    .map(Bulletin::header);
                 let said = Said::Headers(headers.collect());
                 self.say(src, from, &said, now);
             }
             Said::Headers(headers) => self.on_headers(src, from, &headers, now),
             Said::AskContent { topic, content_id } => {
-                let is_it = |held: &&Bulletin| held.topic == topic && held.content_id == content_id;
+                let is_it = |held: &&Bulletin| {
+                    held.topic == topic && held.content_id == content_id && is_fresh(held.ts, now)
+                };
                 if let Some(bulletin) = self.held.iter().find(is_it).cloned() {
                     self.say(src, from, &Said::Content(bulletin), now);
                 }

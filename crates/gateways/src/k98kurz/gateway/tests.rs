@@ -257,6 +257,34 @@ fn what_comes_from_the_future_or_the_past_is_not_taken() {
     assert_eq!(gateway.counters().get("dropped_expired"), 2);
 }
 
+/// Expiry was heeded nowhere: what was kept was given to whoever asked, however old it was.
+#[test]
+fn what_has_expired_is_not_given_to_who_asks() {
+    let mut gateway = gateway();
+    let kept = bulletin("kept");
+    let (topic, content_id) = (kept.topic, kept.content_id);
+    hear(&mut gateway, 2, &message(2, &Said::Forward(kept.clone())));
+    let mut secret = 0;
+    let mut ask = |seconds: u32, said: &Said| {
+        secret += 1;
+        let (from, to) = (identity(3), *identity(1).address());
+        let asked = Message::make(&from, &to, &said.encode(), &[secret; 32], seconds, 0, 1);
+        let (from, bytes) = (address(3), asked.unwrap().encode());
+        let at = Instant::now();
+        let event = Event::Datagram { from, bytes };
+        sent(&gateway.handle(event, Now { at, seconds }))
+    };
+    let headers = Said::AskHeaders { topic };
+    let content = Said::AskContent { topic, content_id };
+    let last = SECONDS + BULLETIN_TTL_S;
+    let told = Said::Headers(vec![kept.header()]);
+    assert_eq!(ask(last, &headers), [(3, told)]);
+    assert_eq!(ask(last, &content), [(3, Said::Content(kept))]);
+    let late = last + 1;
+    assert_eq!(ask(late, &headers), [(3, Said::Headers(Vec::new()))]);
+    assert_eq!(ask(late, &content), []);
+}
+
 #[test]
 fn the_same_content_under_another_nonce_is_no_other_bulletin() {
     let mut gateway = gateway();
