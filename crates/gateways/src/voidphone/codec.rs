@@ -406,8 +406,64 @@ mod tests {
         Bytes::from_static(b"deadbeef")
     }
 
-    /// Each type with the bytes its own packer makes of it.
+    /// What a joiner and the bootstrapper that took it said, the word that went back to it at last.
+    fn trace() -> Vec<(Frame, &'static str)> {
+        vec![
+            (
+                Frame::Hello {
+                    address: v4("127.0.0.1:6999"),
+                },
+                "000a01fc7f0000011b57",
+            ),
+            (
+                Frame::VerificationRequest {
+                    nonce: 0xd302_dc5c_87cc_30f6,
+                },
+                "000c01fad302dc5c87cc30f6",
+            ),
+            (
+                Frame::VerificationResponse {
+                    nonce: 0xd302_dc5c_87cc_30f6,
+                    challenge: 11_934_259,
+                    address: v4("127.0.0.1:6999"),
+                },
+                "001a01fbd302dc5c87cc30f60000000000b61a337f0000011b57",
+            ),
+            (
+                Frame::PeerResponse(vec![
+                    v4("127.0.0.1:6031"),
+                    v4("127.0.0.1:6011"),
+                    v4("127.0.0.1:6021"),
+                ]),
+                "001601f97f000001178f7f000001177b7f0000011785",
+            ),
+            (
+                Frame::PeerNotification {
+                    ttl: 3,
+                    id: 0x4242,
+                    data_type: 1337,
+                    data: Bytes::from_static(b"from-foreig"),
+                },
+                "001501ff03004242053966726f6d2d666f72656967",
+            ),
+            (
+                Frame::PeerNotification {
+                    ttl: 2,
+                    id: 0x4242,
+                    data_type: 1337,
+                    data: Bytes::from_static(b"from-foreig"),
+                },
+                "001501ff02004242053966726f6d2d666f72656967",
+            ),
+        ]
+    }
+
     fn fixtures() -> Vec<(Frame, &'static str)> {
+        made().into_iter().chain(trace()).collect()
+    }
+
+    /// Each type but one with the bytes its own packer makes of it.
+    fn made() -> Vec<(Frame, &'static str)> {
         vec![
             (
                 Frame::Announce {
@@ -451,14 +507,6 @@ mod tests {
                     nonce: 0x0102_0304_0506_0708,
                 },
                 "000c01fa0102030405060708",
-            ),
-            (
-                Frame::VerificationResponse {
-                    nonce: 0xd302_dc5c_87cc_30f6,
-                    challenge: 11_934_259,
-                    address: v4("127.0.0.1:6999"),
-                },
-                "001a01fbd302dc5c87cc30f60000000000b61a337f0000011b57",
             ),
             (
                 Frame::Hello {
@@ -559,6 +607,33 @@ mod tests {
             assert_eq!(decoder.next_frame(), Err(error), "{bytes}");
             decoder.feed(&hex("000401fe"));
             assert_eq!(decoder.next_frame(), Err(error), "it goes on after {bytes}");
+        }
+    }
+
+    /// Other groups of the same course gave the same numbers to frames of their own.
+    #[test]
+    fn frames_of_another_numbering_are_refused_or_say_nothing() {
+        let size = |kind, got| Err(FrameError::Size { kind, got });
+        let push = Frame::Push {
+            ttl: 0,
+            address: v4("0.0.0.0:2"),
+        };
+        for (bytes, read) in [
+            (
+                "001801f80000000000000001030005396465616462656566",
+                size(504, 20),
+            ),
+            ("000401f9", Ok(Some(Frame::PeerResponse(Vec::new())))),
+            (
+                "002101fa3132372e302e302e313a363030312c3132372e302e302e313a36303032",
+                size(506, 29),
+            ),
+            ("000801fb00001771", size(507, 4)),
+            ("000c01fc0000000000000001", size(508, 8)),
+            ("000c01fd0000000000000002", Ok(Some(push))),
+            ("000801fe00000001", size(510, 4)),
+        ] {
+            assert_eq!(decode(&hex(bytes)), read, "{bytes}");
         }
     }
 

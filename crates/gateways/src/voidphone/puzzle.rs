@@ -48,6 +48,28 @@ mod tests {
         assert!(is_solved(nonce, 45_058));
     }
 
+    /// Of the digests that were seen, the whole: what is hashed is nonce and challenge, in this order.
+    #[test]
+    fn solutions_have_the_digests_of_the_original() {
+        for (nonce, challenge, digest) in [
+            (
+                0xd302_dc5c_87cc_30f6_u64,
+                11_934_259_u64,
+                "303030cb3b32f80fa541e3fe88aaae2ccb91d0546171950346dc48903f73e971",
+            ),
+            (
+                0x0102_0304_0506_0708,
+                45_058,
+                "303030d7f8e08ca3d6830d7ab6ca73eb27e4d5f8851e423b146a6e10d83f0f50",
+            ),
+        ] {
+            let hasher = Sha256::new().chain_update(nonce.to_be_bytes());
+            let whole = hasher.chain_update(challenge.to_be_bytes()).finalize();
+            assert_eq!(crate::hex::encode(&whole), digest);
+            assert_eq!(head(nonce, challenge), TEXT);
+        }
+    }
+
     #[test]
     fn three_zero_bytes_are_accepted_too() {
         assert!(is_solved(137, 24_845));

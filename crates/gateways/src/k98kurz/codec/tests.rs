@@ -9,6 +9,10 @@ const PLAIN: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc
          fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c62b48e00000000037d8b2b4913087b98\
          4cb2f08a91466edfcee006bc281730caa160e4163a2def3e6fd183a7b20287fa9ac5e7bb8f468cb6\
          7a047847dcf167b454d1b6f1ffdcd50f706c61696e20626f6479";
+const DEAR: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3948a88e3dd7409f195\
+         fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c62b48e00000001b1efb32527fc770367\
+         04490cc70de6b3c661ca73d0389140021e860fce0b48534613c15b61b20be0c078f36c0e35e6891d\
+         ed9d2e0b1797fafe7bdf34c2f1e31306646966666963756c7479206569676874";
 const SEALED: &str = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b3948a88e3dd7409f195\
          fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c62b48e00000000014f9acfad1456cec6\
          917b603583708e959777665dc83aa932692bd7165f7014a862b355277e125dc30ab09b0d3a7a9c9a\
@@ -52,6 +56,60 @@ fn a_message_has_the_bytes_the_signature_and_the_price_of_the_original() {
     assert_eq!(message.encode(), bytes(PLAIN));
 }
 
+/// The digest of what a message is paid for with.
+fn digest(message: &Message) -> String {
+    let text = [
+        &message.src[..],
+        &message.dst,
+        &message.ts.to_be_bytes(),
+        &message.nonce.to_be_bytes(),
+        &message.body,
+    ]
+    .concat();
+    hex::encode(&tapehash1(&text, CODE_BYTES))
+}
+
+#[test]
+fn messages_have_the_digests_of_the_original_whatever_they_cost() {
+    let [a, b] = nodes();
+    let plain = Message::decode(&bytes(PLAIN)).unwrap();
+    assert_eq!(
+        digest(&plain),
+        "0b3a9a8f4291f0cb9a10dc71c79f9354715a8d5df70821ffa878e092f525bfc8"
+    );
+    let dear = Message::decode(&bytes(DEAR)).unwrap();
+    assert_eq!((&dear.src, &dear.dst), (a.address(), b.address()));
+    assert_eq!((dear.ts, dear.nonce), (1_656_000_000, 433));
+    assert_eq!(dear.body, b"difficulty eight");
+    assert_eq!(
+        digest(&dear),
+        "000ed6106be26804d374cbbc18f77b7662cd471f764fd5f3b62eaccf6b19b494"
+    );
+    assert_eq!(dear.difficulty(), 12);
+    assert_eq!(dear.signature, a.sign(&dear.signed_text()));
+    assert_eq!(dear.encode(), bytes(DEAR));
+    // Paid for anew from just before, it costs what it cost.
+    let mut again = dear.clone();
+    again.pay(433, 8);
+    assert_eq!(again, dear);
+}
+
+#[test]
+fn topics_have_the_names_of_the_original() {
+    let beacon = topic_id(crate::k98kurz::socket::BEACON);
+    assert_eq!(
+        hex::encode(&beacon),
+        "e1f2dec91e2405540f00893946b634d85e0227c40dd70dc38fcf8ec6ff9e9b94"
+    );
+    // That of a node itself, by its delivery code and its address.
+    let [a, _] = nodes();
+    let own = topic_id(&[&[0x11; 8][..], a.address()].concat());
+    assert_eq!(
+        hex::encode(&own),
+        "2a1b8cc718e94861820f85a00cc0b89ba7276e90990a63aade36337d0f910a9b"
+    );
+}
+
 #[test]
 fn what_the_original_sealed_is_opened_by_whom_it_is_for_alone() {
     let [a, b] = nodes();
@@ -73,6 +131,14 @@ fn a_bulletin_has_the_bytes_and_the_price_of_the_original() {
     assert_eq!(bulletin.content, b"hello bulletin");
     assert_eq!((bulletin.ts, bulletin.nonce), (1_656_000_000, 97));
     assert_eq!(bulletin.difficulty(), 8);
+    assert_eq!(
+        hex::encode(&tapehash1(&bulletin.header(), CODE_BYTES)),
+        "00d357b74323b63d93601e4db57b095ff0df7d5bc9907c6f437d91c65998610d"
+    );
+    assert_eq!(
+        hex::encode(&content_id(&bulletin.content)),
+        "0256b37efc7f978756970fae26c0d90ba8226b65da15747fc69a03c36079754e"
+    );
     assert!(bulletin.is_whole());
     assert_eq!(bulletin.encode(), bytes(BULLETIN));
     // The original takes another content under the same price.
