@@ -3,7 +3,8 @@
 //! It registers, gossips, passes on, asks who is there and reports the dead as the original does. Unlike it:
 //! - a port that a message names is no member before it has answered;
 //! - an answer counts when it answers a question, and three questions must have gone without one;
-//! - seeds are asked again, so that newcomers are known and a seed that forgot learns anew;
+//! - seeds are asked again, so that newcomers are known and a seed that forgot learns anew; in place of those that
+//!   do not answer it registers with others;
 //! - memory is bounded, and numbers go on as long as there are bulletins.
 
 use std::collections::VecDeque;
@@ -13,13 +14,13 @@ use bruit::{AuthorId, BulletinId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
+use super::chosen::Chosen;
 use super::codec::{Gossip, Message};
 use super::config::Config;
 use super::members::Members;
 use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::crossing::{Crossing, Turn};
-use crate::draw;
 use crate::foreign::{ForeignId, System};
 use crate::recent::Recent;
 
@@ -127,8 +128,7 @@ pub struct Gateway {
     rng: ChaCha8Rng,
     members: Members,
     /// The seeds it registers with.
-    chosen: Vec<usize>,
-    has_registered: bool,
+    chosen: Chosen,
     seen: Recent<Gossip>,
     crossing: Crossing<Gossip>,
     gateways: Recent<u16>,
@@ -155,14 +155,13 @@ impl Gateway {
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let seeds = config.seeds.len();
-        let chosen = draw::some(&mut rng, (0..seeds).collect(), seeds / 2 + 1);
+        let chosen = Chosen::new(seeds, &mut rng);
         Self {
             ip,
             own,
             rng,
             members: Members::new(own),
             chosen,
-            has_registered: false,
             seen: Recent::new(REMEMBER, SEEN_MAX),
             crossing: Crossing::new(me, REMEMBER),
             gateways: Recent::new(GATEWAYS.0, GATEWAYS.1),
@@ -239,14 +238,10 @@ impl Gateway {
     // Seeds and members.
 
     fn ask_seeds(&mut self, now: Now) {
-        let is_first = !std::mem::replace(&mut self.has_registered, true);
         self.next_seeds = now.at + self.config.liveness;
-        if is_first {
-            let port = self.own;
-            for seed in self.chosen.clone() {
-                let message = Message::Register { port };
-                self.actions.push(Action::Seed { seed, message });
-            }
+        for seed in self.chosen.round(&mut self.rng) {
+            let message = Message::Register { port: self.own };
+            self.actions.push(Action::Seed { seed, message });
         }
         for seed in 0..self.config.seeds.len() {
             let message = Message::ListRequest;
@@ -255,10 +250,11 @@ impl Gateway {
     }
 
     fn on_listed(&mut self, seed: usize, ports: &[u16], now: Now) {
+        let is_chosen = self.chosen.answered(seed);
         for port in ports {
             self.members.list(*port, now.at);
         }
-        if self.chosen.contains(&seed) && !ports.contains(&self.own) {
+        if is_chosen && !ports.contains(&self.own) {
             let message = Message::Register { port: self.own };
             self.actions.push(Action::Seed { seed, message });
         }
@@ -272,7 +268,7 @@ impl Gateway {
         for port in dead {
             self.counters.count("died");
             self.actions.push(Action::Died(port));
-            for seed in self.chosen.clone() {
+            for seed in self.chosen.all() {
                 let message = Message::Dead {
                     ip: self.ip.clone(),
                     port,

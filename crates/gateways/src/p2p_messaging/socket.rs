@@ -367,8 +367,8 @@ impl Loop {
         tokio::spawn(async move {
             let _waiting = waiting;
             let _sending = sending.acquire().await;
-            let sent = tokio::time::timeout(READ_TIMEOUT * 2, exchange(to, &message, seed)).await;
-            match sent {
+            let exchange = exchange(to, &message, seed, &counters);
+            match tokio::time::timeout(READ_TIMEOUT * 2, exchange).await {
                 Ok(Ok(Some(came))) => drop(said.send(came).await),
                 Ok(Ok(None)) => counters.count("messages_out"),
                 Ok(Err(_)) | Err(_) => counters.count("unreached"),
@@ -443,6 +443,7 @@ async fn exchange(
     to: SocketAddr,
     message: &Message,
     seed: Option<usize>,
+    counters: &Counters,
 ) -> std::io::Result<Option<Came>> {
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(to)).await;
     let mut stream = connected.map_err(|_| std::io::ErrorKind::TimedOut)??;
@@ -456,7 +457,10 @@ async fn exchange(
         return Ok(None);
     };
     let answer = read(&mut stream, 4 * SEED_BYTES_MAX).await?;
-    let ports = pickle::decode(&answer).unwrap_or_default();
+    let Ok(ports) = pickle::decode(&answer) else {
+        counters.count("dropped_bad_list");
+        return Ok(None);
+    };
     let ports = ports
         .into_iter()
         .filter_map(|port| u16::try_from(port).ok());

@@ -8,5 +8,6 @@ mod dave;
 mod k98kurz;
 mod load;
 mod p2p_messaging;
+mod p2p_weaknesses;
 mod simple;
 mod voidphone;

