@@ -5,6 +5,7 @@
 //! - an answer counts when it answers a question, and three questions must have gone without one;
 //! - seeds are asked again, so that newcomers are known and a seed that forgot learns anew; in place of those that
 //!   do not answer it registers with others;
+//! - what bruit heard before it began is not said or passed on again;
 //! - memory is bounded, and numbers go on as long as there are bulletins.
 
 use std::collections::VecDeque;
@@ -64,6 +65,8 @@ pub enum Event {
         id: BulletinId,
         /// How old it is.
         age: Duration,
+        /// Whether it was made before the gateway began.
+        is_past: bool,
     },
     /// A bulletin that a gateway made of a message.
     Crossed {
@@ -73,6 +76,8 @@ pub enum Event {
         body: Vec<u8>,
         /// Who signed it.
         by: AuthorId,
+        /// Whether it was made before the gateway began.
+        is_past: bool,
     },
     /// What was to be published could not be.
     NotPublished(ForeignId),
@@ -188,8 +193,14 @@ impl Gateway {
         match event {
             Event::Message(message) => self.on_message(&message, now),
             Event::Listed { seed, ports } => self.on_listed(seed, &ports, now),
-            Event::Native { id, age } => self.on_native(&id, age, now),
-            Event::Crossed { id, body, by } => self.on_crossed(id, &body, by, now),
+            Event::Native { is_past: true, .. } => self.counters.count("known_from_before"),
+            Event::Native { id, age, .. } => self.on_native(&id, age, now),
+            Event::Crossed {
+                id,
+                body,
+                by,
+                is_past,
+            } => self.on_crossed(id, &body, by, is_past, now),
             Event::NotPublished(id) => self.crossing.failed(&id),
             Event::Present { author, port } => {
                 self.crossing.present(author, now.at);
@@ -417,12 +428,18 @@ impl Gateway {
         }
     }
 
-    fn on_crossed(&mut self, id: ForeignId, body: &[u8], by: AuthorId, now: Now) {
+    fn on_crossed(&mut self, id: ForeignId, body: &[u8], by: AuthorId, is_past: bool, now: Now) {
         let text = [b"1133:", body].concat();
         let max = super::codec::PEER_BYTES_MAX;
         match Message::decode(&text, max) {
             Ok(Message::Gossip(gossip)) if name(&gossip) == id => {
                 self.crossing.crossed(id, Some(by), now.at);
+                // An earlier run or somebody else passed it on then. Of what is new each gateway passes on what it
+                // hears out there.
+                if is_past {
+                    self.counters.count("known_from_before");
+                    self.seen.insert(gossip, (), now.at);
+                }
             }
             _ => self.counters.count("dropped_false_name"),
         }

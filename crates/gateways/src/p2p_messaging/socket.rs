@@ -137,6 +137,7 @@ struct Loop {
     seeds: Vec<Seed>,
     seed_output: Output,
     counters: Counters,
+    started_ms: u64,
     came: mpsc::Receiver<Came>,
     said: mpsc::Sender<Came>,
     sending: Arc<Semaphore>,
@@ -196,6 +197,7 @@ impl Loop {
             seeds,
             seed_output,
             counters,
+            started_ms: now_ms(),
             came,
             said,
             sending: Arc::new(Semaphore::new(SENDING_AT_ONCE)),
@@ -222,16 +224,19 @@ impl Loop {
             let latest = Instant::now() + REPORT_EVERY;
             let wake = self.next_wakeup().unwrap_or(latest).min(latest);
             tokio::select! {
-                () = stop.asked() => return Ok(()),
+                () = stop.asked() => break,
                 Some(came) = self.came.recv() => self.on_came(came, &teller),
                 from = next_inside(&mut self.peer) => match from {
                     Some(from) => self.on_inside(from, &teller),
-                    None => return Ok(()),
+                    None => break,
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.wake(&teller),
             }
             drops.report(&self.counters, &teller);
         }
+        // Its ports are free when it has ended: another may listen there at once.
+        accepting.shutdown().await;
+        Ok(())
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
@@ -343,7 +348,7 @@ impl Loop {
                 let port = port.and_then(|text| text.parse().ok());
                 Event::Present { author, port }
             }
-            FromInside::Item(item) => event_of(&item),
+            FromInside::Item(item) => event_of(&item, self.started_ms),
             FromInside::Done { result: Ok(_), .. } => return,
             FromInside::Done {
                 key,
@@ -414,20 +419,28 @@ async fn next_inside(peer: &mut Option<Peer>) -> Option<FromInside<ForeignId>> {
     }
 }
 
-fn event_of(item: &Item) -> Event {
-    if let Some(id) = ForeignId::of_tag(System::P2P_MESSAGING, &item.tag) {
-        return Event::Crossed {
+/// What a bulletin means to a gateway that began at `started_ms`.
+fn event_of(item: &Item, started_ms: u64) -> Event {
+    let is_past = item.created_ms < started_ms;
+    let age = Duration::from_millis(now_ms().saturating_sub(item.created_ms));
+    match ForeignId::of_tag(System::P2P_MESSAGING, &item.tag) {
+        Some(id) => Event::Crossed {
             id,
             body: item.body.to_vec(),
             by: item.author,
-        };
+            is_past,
+        },
+        None => Event::Native {
+            id: item.id,
+            age,
+            is_past,
+        },
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let made = Duration::from_millis(item.created_ms);
-    Event::Native {
-        id: item.id,
-        age: now.unwrap_or_default().saturating_sub(made),
-    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn moment() -> Now {

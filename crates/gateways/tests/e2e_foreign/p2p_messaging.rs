@@ -182,7 +182,7 @@ async fn a_seed_serves_originals_and_a_peer_that_dies_is_found_dead() {
 }
 
 /// Says something on a connection of its own and reads the answer.
-fn ask(to: &str, text: &str) -> Vec<u8> {
+pub(crate) fn ask(to: &str, text: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = Vec::new();

@@ -121,7 +121,18 @@ fn a_bulletin_goes_out_as_the_next_number() {
     let mut bench = Bench::new(Config::default());
     let id = BulletinId::from_bytes([5; 32]);
     let age = Duration::ZERO;
-    assert!(bench.at(0, Event::Native { id, age }).is_empty());
+    assert!(
+        bench
+            .at(
+                0,
+                Event::Native {
+                    id,
+                    age,
+                    is_past: false,
+                }
+            )
+            .is_empty()
+    );
     let ports = vec![8_101];
     let actions = bench.at(1, Event::Listed { seed: 0, ports });
     assert_eq!(
@@ -150,7 +161,14 @@ fn ten_numbers_are_said_as_the_original_does_and_bulletins_go_on_counting() {
     assert_eq!(said, (1..=10).map(|n| (n * 5, n)).collect::<Vec<_>>());
     let id = BulletinId::from_bytes([5; 32]);
     let age = Duration::ZERO;
-    let actions = bench.at(200, Event::Native { id, age });
+    let actions = bench.at(
+        200,
+        Event::Native {
+            id,
+            age,
+            is_past: false,
+        },
+    );
     assert!(sent(&actions)[0].1.ends_with(":11"));
 }
 
@@ -224,6 +242,40 @@ fn an_answer_that_nobody_asked_for_keeps_no_dead_peer_alive() {
     // Gossip that comes late does not bring it back.
     bench.hear(53, "1133:8103:1795168660:9");
     assert!(bench.gateway.members.is_empty());
+}
+
+/// A peer that was started again had no history, and passed on again what it had passed on.
+#[test]
+fn what_bruit_heard_before_the_gateway_began_is_not_said_again() {
+    let mut bench = Bench::with_three();
+    let gossip = Gossip {
+        origin: 8_101,
+        seconds: 1_795_168_600,
+        count: 1,
+    };
+    let crossed = |count: u64, is_past: bool| {
+        let gossip = Gossip { count, ..gossip };
+        Event::Crossed {
+            id: name(&gossip),
+            body: gossip.to_string().into_bytes(),
+            by: author(1),
+            is_past,
+        }
+    };
+    let native = |id: u8, is_past: bool| Event::Native {
+        id: BulletinId::from_bytes([id; 32]),
+        age: Duration::from_secs(5),
+        is_past,
+    };
+    for event in [crossed(1, true), native(1, true), crossed(2, false)] {
+        assert_eq!(bench.at(1, event), []);
+    }
+    assert_eq!(bench.hear(2, "1133:8101:1795168600:1"), []);
+    // Of what is new each gateway passes on what it hears, whichever brought it in.
+    let passed = bench.hear(2, "1133:8101:1795168600:2");
+    assert_eq!(sent(&passed).len(), 2);
+    assert_eq!(sent(&bench.at(2, native(2, false))).len(), 3);
+    assert_eq!(bench.gateway.counters().get("known_from_before"), 2);
 }
 
 #[test]
