@@ -153,6 +153,9 @@ async fn bulletins_of_either_side_reach_everyone_and_cross_once() {
         let received = next(subscription).await;
         assert_eq!(&received.body[..], b"from a foreign node");
         assert!(received.tag.starts_with(b"k98:"));
+        // Nobody signed it there, so a gateway has.
+        let mut signers = [&a, &b].into_iter().flat_map(Node::authors);
+        assert!(signers.any(|signer| signer.id == received.author));
     }
     for foreign in [&mut first, &mut second, &mut third] {
         assert_eq!(hears(foreign), "from a foreign node");

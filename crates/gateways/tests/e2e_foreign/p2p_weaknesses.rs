@@ -1,5 +1,6 @@
 //! What went wrong among the exercise's originals, tried over sockets against a gateway, each at a time.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use bruit::{Draft, Node};
 use bruit_gateways::Running;
 use bruit_gateways::p2p_messaging::config::{Config, Role};
+use bruit_gateways::p2p_messaging::pickle;
 use bruit_gateways::p2p_messaging::socket::{self, TOPIC};
 
 use crate::common::{Foreign, SOON, listen, next, node, nothing, until};
@@ -128,6 +130,169 @@ async fn a_seed_that_sends_an_evil_pickle_runs_nothing_and_the_other_seeds_serve
     let number = next(&mut here).await;
     assert!(number.body.starts_with(port(&honest.address).as_bytes()));
     assert!(!file.exists());
+}
+
+/// An original keeps a spinning thread and an open descriptor for each connection it ever took.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_has_ended_leaves_nothing_behind() {
+    const CONNECTIONS: u64 = 500;
+    let entries = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+    let state = || (entries("/proc/self/fd"), entries("/proc/self/task"));
+    let a = node(&[]).await;
+    let gate = gateway(&a, patient(&[])).await;
+    let to = gate.listen()[0];
+    say(to, "1122:1:8101:");
+    counts(&gate, "messages_in", 1).await;
+    let before = state();
+    for n in 0..CONNECTIONS {
+        // A number that was heard already: nothing else follows from it.
+        say(to, &format!("1133:{}:1:1", to.port()));
+        if n % 2 == 0 {
+            let mut stream = TcpStream::connect(to).unwrap();
+            stream.write_all(b"nonsense").unwrap();
+        }
+    }
+    until("all were heard, and all have gone", async || {
+        let counters = gate.counters();
+        let heard = counters.get("duplicates") + counters.get("dropped_malformed");
+        let (descriptors, threads) = state();
+        let is_as_before = descriptors <= before.0 && threads <= before.1;
+        (heard == CONNECTIONS * 3 / 2 && is_as_before).then_some(())
+    })
+    .await;
+    // Nothing goes round: a second takes next to nothing of the processor.
+    let used = processor_ticks();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let used = processor_ticks() - used;
+    assert!(used <= 30, "{used} hundredths of a second");
+}
+
+/// What this process has used of the processor, in hundredths of a second.
+#[cfg(target_os = "linux")]
+fn processor_ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // The name, in brackets, may have anything in it.
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split(' ').collect();
+    [fields[12], fields[13]]
+        .iter()
+        .map(|field| field.parse::<u64>().unwrap())
+        .sum()
+}
+
+/// A REGISTER without a number ended an original's thread, and the connection stayed open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seed_closes_the_connection_of_whoever_registers_nothing() {
+    let a = node(&[]).await;
+    let seed = seed(&a, &[]).await;
+    let at_seed = seed.listen()[0].to_string();
+    for (n, text) in [
+        "REGISTER:x",
+        "REGISTER:",
+        "REGISTER:70000",
+        "REGISTER:-1",
+        "PEERS",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Our end stays open: what ends the reading is that the seed closes.
+        assert_eq!(ask(&at_seed, text), b"", "{text}");
+        let refused = u64::try_from(n).unwrap() + 1;
+        assert_eq!(seed.counters().get("dropped_malformed"), refused);
+    }
+    assert!(ask(&at_seed, "REGISTER:8109").starts_with(b"8109 Registered"));
+}
+
+/// Each message came three times to each of three originals.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_goes_to_each_member_once_and_never_to_its_maker() {
+    let a = node(&[]).await;
+    let members = [Witness::start(), Witness::start(), Witness::start()];
+    let ports: Vec<_> = members.iter().map(Witness::port).collect();
+    let seed = seed(&a, &ports).await;
+    let gate = gateway(&a, patient(&[&seed.listen()[0].to_string()])).await;
+    let to = gate.listen()[0];
+    a.publish(Draft::new(TOPIC, "known")).await.unwrap();
+    until("it knows the members", async || {
+        members
+            .iter()
+            .all(|member| member.numbers().len() == 1)
+            .then_some(())
+    })
+    .await;
+
+    let number = |origin: u16, n: u64| format!("1133:{origin}:1795168660:{n}");
+    for n in 0..20 {
+        // From all that have it, as in a flood.
+        for _ in 0..3 {
+            say(to, &number(ports[0], n));
+        }
+    }
+    // What was sent last comes last, or all of it has come.
+    counts(&gate, "messages_in", 60).await;
+    assert_eq!(gate.counters().get("duplicates"), 40);
+    for member in &members[1..] {
+        for n in 0..20 {
+            member.hears(&number(ports[0], n)).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for member in &members {
+        let mut times = BTreeMap::<_, u32>::new();
+        for text in member.numbers() {
+            *times.entry(text).or_default() += 1;
+        }
+        let is_maker = member.port() == ports[0];
+        assert_eq!(times.len(), if is_maker { 1 } else { 21 }, "{times:?}");
+        assert!(times.values().all(|times| *times == 1), "{times:?}");
+    }
+}
+
+/// A peer of the originals is a port, whoever is behind it on whichever machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_are_ports_of_the_gateways_own_address_and_of_no_other() {
+    const BESIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    // One port at two addresses.
+    let (beside, here) = loop {
+        let Ok(beside) = TcpListener::bind((BESIDE, 0)) else {
+            // Not every system has more than one address of its own.
+            return;
+        };
+        let port = beside.local_addr().unwrap().port();
+        if let Ok(here) = TcpListener::bind((HERE, port)) {
+            break (Witness::of(beside), Witness::of(here));
+        }
+    };
+    let a = node(&[]).await;
+    let seed = seed(&a, &[here.port()]).await;
+    let at_seed = seed.listen()[0].to_string();
+    let config = patient(&[&at_seed]);
+    let listen = SocketAddr::new(BESIDE, 0);
+    let gate = socket::start(Arc::new(a.clone()), listen, config).await;
+    let gate = gate.expect("it listens");
+    a.publish(Draft::new(TOPIC, "for those beside"))
+        .await
+        .unwrap();
+    until("the number is out", async || {
+        (beside.numbers().len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(here.numbers(), [""; 0]);
+
+    // A death somewhere else is none here: the seed calls at its own address, and somebody takes the call.
+    let elsewhere = format!("DEAD:10.1.2.3:{}:1795168738:8101", here.port());
+    say(seed.listen()[0], &elsewhere);
+    counts(&seed, "seed_messages_in", 4).await;
+    // And one that nobody else can reach is found dead, not kept: the gateway beside is no port of the seed's address.
+    let own = gate.listen()[0].port();
+    say(
+        seed.listen()[0],
+        &format!("DEAD:127.0.0.2:{own}:1795168738:8101"),
+    );
+    counts(&seed, "seed_removed", 1).await;
+    let known = pickle::decode(&ask(&at_seed, "PEERLIST_REQUEST")).unwrap();
+    assert_eq!(known, [i32::from(here.port())]);
 }
 
 /// An original that was started again knew nothing of what it had passed on.

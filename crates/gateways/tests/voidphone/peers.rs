@@ -30,7 +30,7 @@ fn solve(nonce: u64, head: [u8; 3]) -> u64 {
     (0..u64::MAX).find(is_solved).unwrap()
 }
 
-fn peer_notification(ttl: u8, id: u16, data_type: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn peer_notification(ttl: u8, id: u16, data_type: u16, data: &[u8]) -> Vec<u8> {
     frame(
         511,
         &[

@@ -278,6 +278,24 @@ fn what_bruit_heard_before_the_gateway_began_is_not_said_again() {
     assert_eq!(bench.gateway.counters().get("known_from_before"), 2);
 }
 
+/// The list of hashes only ever grew.
+#[test]
+fn numbers_are_remembered_within_a_bound() {
+    let mut bench = Bench::new(Config::default());
+    let count = u64::try_from(SEEN_MAX).unwrap() + 500;
+    for n in 0..count {
+        let gossip = Gossip {
+            origin: 8_101,
+            seconds: 1,
+            count: n,
+        };
+        bench.at(1, Event::Message(Message::Gossip(gossip)));
+    }
+    assert_eq!(bench.gateway.seen.len(), SEEN_MAX);
+    let last = format!("1133:8101:1:{}", count - 1);
+    assert_eq!(bench.hear(1, &last), []);
+}
+
 #[test]
 fn whoever_names_ports_does_not_make_us_call_all_of_them() {
     let mut bench = Bench::with_three();
