@@ -27,6 +27,8 @@ pub(crate) struct Usage {
     /// Most requests in a second of a client, and how often there were more.
     pub(crate) requests_per_s: u32,
     pub(crate) requests_refused: u64,
+    /// Tasks of the runtime that have not ended.
+    pub(crate) tasks: u64,
 }
 
 /// A bound of the API.
@@ -86,6 +88,16 @@ impl Snapshot {
             "Links that are up, by who opened them",
             "direction",
             [("in", status.links.inbound), ("out", status.links.outbound)],
+        )?;
+        sheet.gauge(
+            "bruit_peer_states",
+            "Peers of which anything is kept: as many as there are links, but while one comes or goes",
+            self.figures.peer_states,
+        )?;
+        sheet.gauge(
+            "bruit_node_tasks",
+            "Tasks that run in the process",
+            self.usage.tasks,
         )?;
         sheet.gauge(
             "bruit_network_nodes",

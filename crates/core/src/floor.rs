@@ -106,6 +106,11 @@ impl Floor {
         self.neighbours.remove(&link);
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.neighbours.keys().copied()
+    }
+
     /// Bits above the network's minimum that a publisher should pay: the median of the neighbours'
     /// floors.
     pub fn asking_log2(&self) -> u8 {

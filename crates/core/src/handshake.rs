@@ -128,6 +128,11 @@ impl Handshakes {
         self.pending.contains_key(&link)
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.pending.keys().copied()
+    }
+
     /// Forgets `link`.
     pub fn end(&mut self, link: LinkId) {
         self.pending.remove(&link);

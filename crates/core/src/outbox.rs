@@ -164,6 +164,11 @@ impl Outbox {
         }
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.links.keys().copied()
+    }
+
     /// Queues a frame that steers.
     pub fn control(&mut self, link: LinkId, frame: Bytes) -> Option<Fact> {
         let queues = self.links.get_mut(&link)?;

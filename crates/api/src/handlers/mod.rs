@@ -193,6 +193,11 @@ impl App {
             tokens: bounded(TOKENS_MAX, self.tokens.list().len(), &refused.tokens),
             requests_per_s: limits.requests_per_s,
             requests_refused: refused.requests.load(Ordering::Relaxed),
+            tasks: count(
+                tokio::runtime::Handle::current()
+                    .metrics()
+                    .num_alive_tasks(),
+            ),
         }
     }
 

@@ -821,6 +821,8 @@ async fn what_is_counted_is_told_to_prometheus() {
         "bruit_store_items 1",
         "bruit_store_failed{reason=\"none\"} 0",
         "bruit_links_up{direction=\"in\"} 0",
+        "bruit_peer_states 0",
+        "# TYPE bruit_node_tasks gauge",
         "bruit_table_limit{table=\"queued bytes\"}",
         "bruit_api_connections_limit 1024",
         "bruit_api_connections_used 1",

@@ -128,6 +128,11 @@ impl Announcements {
         self.pending.remove(&link);
     }
 
+    /// The links of which anything is kept.
+    pub(crate) fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.pending.keys().copied()
+    }
+
     /// Adds `word`, of a bulletin that came at `now`, for all links of the mesh. Those that may lack it
     /// are then to be given a time.
     pub(crate) fn add(&mut self, word: Word, now: Mono) {

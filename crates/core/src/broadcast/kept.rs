@@ -141,6 +141,11 @@ impl Kept {
         self.unsynced.retain(|_, other| *other != link);
     }
 
+    /// The links of which anything is kept.
+    pub(crate) fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.pending.keys().copied()
+    }
+
     pub(crate) fn due(&mut self, now: Mono) -> Vec<(LinkId, Vec<ShortId>)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();

@@ -395,6 +395,16 @@ impl Broadcast {
         .min()
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        let links = self.links.keys().copied();
+        links
+            .chain(self.announcements.held())
+            .chain(self.roots.held())
+            .chain(self.wanted.held())
+            .chain(self.kept.held())
+    }
+
     /// Sizes of the tables, for the bounds that are checked in tests: roots, wanted ids, bytes of
     /// recent bulletins.
     pub fn footprint(&self) -> (usize, usize, usize) {

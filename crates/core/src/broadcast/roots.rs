@@ -347,6 +347,11 @@ impl Roots {
         grafts
     }
 
+    /// The links of which anything is kept.
+    pub(crate) fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.late.keys().copied()
+    }
+
     /// Takes the parent's role from `link` alone; returns what [`Roots::forget`] does.
     pub(crate) fn demote(&mut self, link: LinkId) -> BTreeMap<LinkId, Vec<u64>> {
         let mut grafts = BTreeMap::<LinkId, Vec<u64>>::new();

@@ -267,6 +267,13 @@ impl Wanted {
         self.failed.remove(&link);
     }
 
+    /// The links of which anything is kept, beside the ids they told of first.
+    pub(crate) fn held(&self) -> impl Iterator<Item = LinkId> {
+        let in_flight = self.in_flight.keys();
+        let others = self.parked.keys().chain(self.failed.keys());
+        in_flight.chain(others).copied()
+    }
+
     /// The requests due at `now`. `patience` says how long to wait for a neighbour's answer.
     pub(crate) fn due(&mut self, now: Mono, patience: impl Fn(LinkId) -> Duration) -> Vec<Request> {
         let mut requests = Vec::new();

@@ -1,10 +1,12 @@
 //! What an application may ask an engine at any time. Reading changes nothing.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::Engine;
 use crate::config::Config;
-use crate::id::{BulletinId, NodeId};
+use crate::id::{BulletinId, LinkId, NodeId};
 use crate::limits;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
@@ -187,6 +189,11 @@ impl Engine {
                 limits::NAMED_CHECKING_MAX,
             ),
             ("links watched", watched, self.peers.len()),
+            (
+                "states of peers",
+                self.peer_states().len(),
+                self.peers.len(),
+            ),
             ("values", self.values.len(), counts.seen),
             ("lookups", self.lookups.len(), config.lookups.running_max),
             ("probes", probes, limits::PROBES_MAX),
@@ -209,6 +216,21 @@ impl Engine {
         ]
         .map(|(what, used, most)| Fill { what, used, most })
         .to_vec()
+    }
+
+    /// The links of which any room keeps anything. As many as there are links: state dies with its peer.
+    pub fn peer_states(&self) -> BTreeSet<LinkId> {
+        let rooms = self.peers.keys().copied();
+        rooms
+            .chain(self.handshakes.held())
+            .chain(self.membership.links().map(|link| link.link))
+            .chain(self.liveness.held())
+            .chain(self.broadcast.held())
+            .chain(self.large.held())
+            .chain(self.reconcile.held())
+            .chain(self.outbox.held())
+            .chain(self.floor.held())
+            .collect()
     }
 
     /// Who is not linked with at `now`, until when, and for what.

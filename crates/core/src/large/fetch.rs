@@ -113,6 +113,11 @@ impl Fetch {
         self.asked.retain(|_, (other, _)| *other != link);
     }
 
+    /// Neighbours that have, or will have, chunks.
+    pub(super) fn sources(&self) -> impl Iterator<Item = LinkId> {
+        self.sources.keys().copied()
+    }
+
     fn active(&self) -> usize {
         self.sources
             .values()

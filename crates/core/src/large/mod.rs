@@ -251,6 +251,13 @@ impl Large {
         )
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        let fetches = self.files.values().filter_map(|file| file.fetch.as_deref());
+        let sources = fetches.flat_map(Fetch::sources);
+        self.links.keys().copied().chain(sources)
+    }
+
     fn fetch_of(&self, id: &ShortId) -> Option<&Fetch> {
         self.files.get(id)?.fetch.as_deref()
     }

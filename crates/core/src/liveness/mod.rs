@@ -394,6 +394,12 @@ impl Liveness {
         (self.links.len(), self.probes.len(), self.timers.len())
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        let by_peer = self.by_peer.values();
+        self.links.keys().chain(by_peer).copied()
+    }
+
     /// When [`Self::wakeup`] is due.
     pub fn next_wakeup(&self) -> Option<Mono> {
         self.timers.first()

@@ -324,6 +324,11 @@ impl Reconcile {
         })
     }
 
+    /// The links of which anything is kept.
+    pub fn held(&self) -> impl Iterator<Item = LinkId> {
+        self.links.keys().copied()
+    }
+
     /// Bytes of memory taken, about.
     pub fn footprint(&self) -> usize {
         self.links

@@ -20,6 +20,8 @@ pub struct Figures {
     pub metrics: Metrics,
     /// How full the protocol's tables are.
     pub bounds: Vec<Bound>,
+    /// Peers of which anything is kept: those with a link, and none besides.
+    pub peer_states: u64,
     /// Bytes waiting to be sent.
     pub queued_bytes: u64,
     /// Smoothed round trips of the links that are up, in milliseconds, the shortest first.
@@ -90,10 +92,13 @@ fn figures(looks: &Looks<'_>, status: view::Status, config: &Config) -> Figures 
         .filter_map(|link| Some(link.rtt?.as_secs_f64() * 1_000.0))
         .collect();
     rtts_ms.sort_by(f64::total_cmp);
+    let mut peer_states = looks.engine.peer_states();
+    peer_states.extend(looks.traffic.links.keys());
     Figures {
         status,
         metrics: looks.engine.metrics().clone(),
         bounds: bounds.collect(),
+        peer_states: count(peer_states.len()),
         queued_bytes: count(looks.engine.outlook(looks.now).queued_bytes),
         rtts_ms,
         store_failure: looks.store_error.map(crate::store::StoreError::code),
