@@ -13,71 +13,12 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::api::{Api, Inbox, assert_each_once, now_us};
 use common::measure::{percentile, rss_mib, spread_ms};
+use common::namespace::{Namespace, device};
 use common::{Daemon, PATIENCE, skip};
-
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
-
-/// Runs a program; answers its output, or what it said against it.
-fn call(line: &str) -> Result<String, String> {
-    let mut words = line.split(' ');
-    let program = words.next().unwrap_or_default();
-    let done = Command::new(program).args(words).output();
-    let done = done.map_err(|error| format!("{line}: {error}"))?;
-    if done.status.success() {
-        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-    } else {
-        let error = String::from_utf8_lossy(&done.stderr);
-        Err(format!("{line}: {}", error.trim()))
-    }
-}
-
-/// A network namespace with its loopback up.
-#[derive(Debug)]
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Result<Self, String> {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bruit-{}-{number}", std::process::id());
-        call(&format!("ip netns add {name}"))?;
-        let namespace = Self(name);
-        namespace.call("ip link set lo up")?;
-        Ok(namespace)
-    }
-
-    /// Runs a program in it.
-    fn call(&self, line: &str) -> Result<String, String> {
-        call(&format!("ip netns exec {} {line}", self.0))
-    }
-
-    /// Starts a daemon in it.
-    fn start(&self, args: &[&str]) -> Daemon {
-        let home = tempfile::tempdir().unwrap();
-        let data = home.path().join("bruit");
-        Daemon::start_under(&["ip", "netns", "exec", &self.0], home, data, args)
-    }
-
-    /// Reads a set of rules for its packets.
-    fn nft(&self, rules: &str) -> Result<(), String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), rules).unwrap();
-        self.call(&format!("nft -f {}", file.path().display()))
-            .map(drop)
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        // One that is gone already needs no more.
-        let _ = call(&format!("ip netns del {}", self.0));
-    }
-}
 
 /// Namespaces joined by a bridge, in a namespace of its own. Number `n` is 10.77.0.n+1.
 struct Village {
@@ -104,7 +45,7 @@ impl Village {
         let (node, bridge) = (Namespace::new()?, &self.bridge);
         bridge.call(&format!(
             "ip link add port{number} type veth peer name eth0 netns {}",
-            node.0
+            node.name()
         ))?;
         bridge.call(&format!("ip link set port{number} master br0"))?;
         bridge.call(&format!("ip link set port{number} up"))?;
@@ -172,16 +113,7 @@ fn counter(table: &str, line: &str, name: &str) -> u64 {
 
 /// Packets sent on an interface.
 fn sent(devices: &str, name: &str) -> u64 {
-    let prefix = format!("{name}:");
-    let line = devices
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(&prefix));
-    line.unwrap()
-        .split_whitespace()
-        .nth(9)
-        .unwrap()
-        .parse()
-        .unwrap()
+    device(devices, name, 9)
 }
 
 /// A namespace whose only way out leads into another where nobody is; every packet is counted.
@@ -199,7 +131,7 @@ impl DeadEnd {
         }
         inside.call(&format!(
             "ip link add nowhere type veth peer name void netns {}",
-            nobody.0
+            nobody.name()
         ))?;
         nobody.call("ip link set void up")?;
         inside.call("ip addr add 10.78.0.1/24 dev nowhere")?;

@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod measure;
+pub mod namespace;
 
 use std::ffi::OsStr;
 use std::fs::File;
