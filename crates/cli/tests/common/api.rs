@@ -73,9 +73,9 @@ impl Api {
         peers
     }
 
-    /// Subscribes with `query`, such as `topic=news`; the subscription stands when this returns.
+    /// Opens a subscription with `query`, which stands when this returns and ends with what is returned.
     #[track_caller]
-    pub fn subscribe(&self, query: &str) -> Inbox {
+    pub fn visit(&self, query: &str) -> BufReader<UnixStream> {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         let token = &self.token;
         write!(
@@ -92,6 +92,13 @@ impl Api {
             line.clear();
             reader.read_line(&mut line).unwrap();
         }
+        reader
+    }
+
+    /// Subscribes with `query`, such as `topic=news`; the subscription stands when this returns.
+    #[track_caller]
+    pub fn subscribe(&self, query: &str) -> Inbox {
+        let reader = self.visit(query);
         let arrived = Arc::<Mutex<Vec<Arrival>>>::default();
         let shared = Arc::clone(&arrived);
         std::thread::spawn(move || {

@@ -71,6 +71,43 @@ pub fn cpu_time(pid: u32) -> Duration {
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
+/// Threads of a process.
+#[track_caller]
+pub fn threads(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Threads:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+/// Open descriptors of a process that holds keys: root alone sees them.
+pub fn descriptors(pid: u32) -> Option<usize> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    Some(entries.count())
+}
+
+/// What `/metrics` says of `name`, labels included.
+#[track_caller]
+pub fn metric(metrics: &str, name: &str) -> u64 {
+    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+    let value = metrics.lines().find_map(value);
+    value.unwrap_or_else(|| panic!("no {name} in {metrics}"))
+}
+
+/// How much `y` grows for each unit of `x`, by least squares.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
+    let (mut xy, mut xx) = (0.0, 0.0);
+    for (x, y) in points {
+        xy += (x - x_mean) * (y - y_mean);
+        xx += (x - x_mean).powi(2);
+    }
+    xy / xx
+}
+
 /// Bulletins received and duplicates, over all daemons.
 pub fn totals<'a>(apis: impl IntoIterator<Item = &'a Api>) -> (u64, u64) {
     let mut sums = (0, 0);
