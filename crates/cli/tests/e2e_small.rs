@@ -13,13 +13,19 @@ use std::time::{Duration, Instant};
 
 use common::api::{Api, Inbox, assert_each_once, now_us};
 use common::measure::{cpu_time, percentile, rss_mib, spread_ms};
-use common::{Daemon, PATIENCE};
+use common::namespace::{Namespace, device};
+use common::{Daemon, PATIENCE, skip};
 
 /// Starts so many daemons; all but the first are told of the first alone.
 fn network(count: usize, args: &[&str]) -> Vec<Daemon> {
-    let first = Daemon::start(args);
+    network_by(count, args, Daemon::start)
+}
+
+/// Starts so many daemons by `start`.
+fn network_by(count: usize, args: &[&str], start: impl Fn(&[&str]) -> Daemon) -> Vec<Daemon> {
+    let first = start(args);
     let address = first.address().to_owned();
-    let others = (1..count).map(|_| Daemon::start(&[&["--join", &address], args].concat()));
+    let others = (1..count).map(|_| start(&[&["--join", &address], args].concat()));
     let daemons: Vec<_> = std::iter::once(first)
         .chain(others.collect::<Vec<_>>())
         .collect();
@@ -90,6 +96,14 @@ fn with_the_default_price_each_bulletin_is_paid_for_and_comes() {
     assert_each_once(&inboxes, &bodies, PATIENCE);
 }
 
+/// What an idle node takes of a core in `time`, in percent.
+fn idle(hub: &Daemon, time: Duration) -> f64 {
+    let (before, start) = (cpu_time(hub.process.pid()), Instant::now());
+    std::thread::sleep(time);
+    let used = cpu_time(hub.process.pid()).saturating_sub(before);
+    100.0 * used.as_secs_f64() / start.elapsed().as_secs_f64()
+}
+
 #[test]
 fn a_node_with_eight_idle_neighbours_takes_almost_no_processor() {
     let daemons = network(9, &["--ephemeral"]);
@@ -97,14 +111,58 @@ fn a_node_with_eight_idle_neighbours_takes_almost_no_processor() {
     hub.wait_for_links(8);
     // What linking left to do is done.
     std::thread::sleep(Duration::from_secs(5));
-    let (before, start) = (cpu_time(hub.process.pid()), Instant::now());
-    std::thread::sleep(Duration::from_secs(20));
-    let used = cpu_time(hub.process.pid())
-        .saturating_sub(before)
-        .as_secs_f64();
-    let share = 100.0 * used / start.elapsed().as_secs_f64();
+    let share = idle(hub, Duration::from_secs(20));
     let rss = rss_mib(hub.process.pid());
     println!("idle with 8 neighbours: {share:.2} % of a core, {rss:.1} MiB");
     // The claim is 0.5 %; a tick of the clock and code that is not optimised add to it.
     assert!(share <= 1.0, "{share} %");
+}
+
+/// Bytes and packets that nodes of a namespace sent each other.
+fn carried(hub: &Daemon) -> (u64, u64) {
+    let devices = std::fs::read_to_string(format!("/proc/{}/net/dev", hub.process.pid())).unwrap();
+    (device(&devices, "lo", 8), device(&devices, "lo", 9))
+}
+
+#[test]
+#[ignore = "eleven minutes: cargo xtask nightly idle"]
+fn a_node_with_eight_idle_neighbours_takes_half_a_percent_and_200_bytes_a_second_for_each() {
+    const NAME: &str = "e2e_small: bytes of idle links";
+    let time = Duration::from_mins(10);
+    let args = ["--ephemeral"];
+    let village = Namespace::new();
+    let daemons = match &village {
+        Ok(village) => network_by(9, &args, |args| {
+            village.start(&[&["--listen", "127.0.0.1:0"], args].concat())
+        }),
+        Err(error) => {
+            skip(NAME, error);
+            network(9, &args)
+        }
+    };
+    for daemon in &daemons {
+        daemon.wait_for_links(8);
+    }
+    // What linking left to do is done.
+    std::thread::sleep(Duration::from_secs(30));
+    let (hub, before) = (&daemons[0], carried(&daemons[0]));
+    let share = idle(hub, time);
+    let (bytes, packets) = carried(hub);
+    let rss = rss_mib(hub.process.pid());
+    println!("idle with 8 neighbours: {share:.2} % of a core, {rss:.1} MiB");
+    let links: usize = daemons
+        .iter()
+        .map(|daemon| daemon.api().peers().len())
+        .sum();
+    assert_eq!(links, 9 * 8, "everybody is linked to everybody");
+    if village.is_ok() {
+        // Loopback carries a packet once, whichever of the two ends sent it.
+        let per_s = |count: u64| count as f64 / (links / 2) as f64 / time.as_secs_f64();
+        let (bytes, packets) = (per_s(bytes - before.0), per_s(packets - before.1));
+        println!(
+            "a link: {bytes:.0} bytes and {packets:.2} packets a second, of both ends, with IP and UDP"
+        );
+        assert!(bytes <= 200.0, "{bytes} bytes a second");
+    }
+    assert!(share <= 0.5, "{share} %");
 }
