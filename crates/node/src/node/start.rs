@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bruit_core::config::ConfigError;
+use bruit_core::config::{ConfigError, ValidConfig};
 use bruit_core::engine::Engine;
 use bruit_core::event::{Event, Restored, RestoredFile, RestoredId};
 use bruit_core::id::NodeId;
@@ -190,6 +190,16 @@ impl Node {
         parts: &mut Parts,
         transport: Box<dyn Transport>,
     ) -> Result<Self, StartError> {
+        Self::start_with(config, config.core()?, parts, transport)
+    }
+
+    /// Starts a node whose engine is told `core`.
+    fn start_with(
+        config: &Config,
+        core: ValidConfig,
+        parts: &mut Parts,
+        transport: Box<dyn Transport>,
+    ) -> Result<Self, StartError> {
         let (asking_sender, asking) = mpsc::unbounded_channel();
         let (orders, order_receiver) = mpsc::channel(ORDERS_MAX);
         let (_, empty) = mpsc::unbounded_channel();
@@ -215,7 +225,7 @@ impl Node {
         let addresses = Addresses::default();
         addresses.set(listen.clone());
         let keeps = config.data.is_some();
-        let (core, seed) = (config.core()?, random()?);
+        let seed = random()?;
         let bounds = core.clone().into_inner();
         let mut driver = Driver {
             engine: Engine::new(id, core.clone(), seed),
@@ -409,6 +419,9 @@ fn restored(recovered: &Recovered) -> Restored {
         horizon: Wall::from_millis(horizon.map_or(0, u64::from_be_bytes)),
     }
 }
+
+#[cfg(test)]
+mod crowd;
 
 #[cfg(test)]
 mod tests {
