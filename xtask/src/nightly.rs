@@ -2,6 +2,7 @@
 //!
 //! Most use one release build of `bruit`. Each can be run alone, by name.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -11,9 +12,12 @@ use serde_json::Value;
 use crate::cargo::{Workspace, answer};
 use crate::report::{Outcome, Report};
 use crate::step::{execute, timed, with_note};
+use crate::test::SKIPS;
 
 /// How long each fuzz target runs.
 const FUZZED: Duration = Duration::from_hours(1);
+/// How long the soak lasts.
+const SOAKED: Duration = Duration::from_hours(2);
 /// How many random networks are held to every promise.
 const SEEDS: &str = "20000";
 
@@ -21,7 +25,7 @@ const SEEDS: &str = "20000";
 type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
 
 /// All of them, in order.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 14] = [
     (
         "gates",
         "every gate, at 10,000 nodes and 100 seeds",
@@ -96,6 +100,39 @@ const STEPS: [Step; 10] = [
         "a million operations of the store against a model",
         |night| night.ignored("a_million_operations_leave_what_the_model_says"),
     ),
+    (
+        "soak",
+        "two hours of mixed traffic, 200 peers a minute come and go",
+        |night| {
+            night.daemons(
+                "e2e_soak",
+                "memory_stays_and_nothing_is_left_of_two_hundred_peers_a_minute",
+            )
+        },
+    ),
+    (
+        "idle",
+        "a node with eight idle neighbours, ten minutes",
+        |night| {
+            night.daemons(
+                "e2e_small",
+                "a_node_with_eight_idle_neighbours_takes_half_a_percent_and_200_bytes_a_second_for_each",
+            )
+        },
+    ),
+    (
+        "hundred-daemons",
+        "100 daemons, ten bulletins a second, five minutes",
+        |night| {
+            night.daemons(
+                "e2e_fifty",
+                "a_hundred_nodes_carry_ten_bulletins_a_second_for_five_minutes",
+            )
+        },
+    ),
+    ("connections", "2,000 connections to one node", |night| {
+        night.ignored("an_idle_link_of_two_thousand_takes_at_most_half_more_than_a_bare_connection")
+    }),
     ("fuzz", "every fuzz target, an hour each", Night::fuzz),
 ];
 
@@ -223,6 +260,27 @@ impl Night {
         ))
     }
 
+    /// Runs a test with real daemons that is too long for every day, and names what it left out.
+    fn daemons(&self, binary: &str, name: &str) -> Outcome {
+        let args = format!(
+            "test --release --locked -p bruit-cli --test {binary} {name} -- --exact --ignored --nocapture"
+        );
+        println!("$ cargo {args}");
+        let skips = self.workspace.target().join("xtask/nightly-skips.txt");
+        fs::remove_file(&skips).ok();
+        let outcome = execute(
+            self.workspace
+                .cargo()
+                .args(args.split(' '))
+                .env(SKIPS, &skips)
+                .env("BRUIT_SOAK_S", SOAKED.as_secs().to_string()),
+        );
+        match fs::read_to_string(&skips) {
+            Ok(left_out) => with_note(outcome, &format!("left out: {}", left_out.trim())),
+            Err(_) => outcome,
+        }
+    }
+
     fn bruit(&self, profile: &str) -> Command {
         let program: PathBuf = self.workspace.target().join(profile).join("bruit");
         Command::new(program)
@@ -303,6 +361,37 @@ mod tests {
             error.contains("`gate`") && error.contains("gates"),
             "{error}"
         );
+    }
+
+    /// To cargo a name that no test has is no failure.
+    #[test]
+    fn the_tests_that_steps_run_by_name_are_there() {
+        let workspace = Workspace::find().unwrap();
+        let me = include_str!("nightly.rs");
+        let steps = me.split("mod tests").next().unwrap();
+        let is_name = |text: &&str| {
+            text.matches('_').count() > 3 && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+        };
+        let names: Vec<&str> = steps.split('"').filter(is_name).collect();
+        assert_eq!(names.len(), 7, "{names:?}");
+        let mut missing = names.clone();
+        let mut folders = vec![workspace.root().join("crates")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "rs") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let is_test = |name: &&str| {
+                        let mut lines = text.lines();
+                        lines.any(|line| line.contains("fn ") && line.contains(*name))
+                    };
+                    missing.retain(|name| !is_test(name));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

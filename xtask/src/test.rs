@@ -17,7 +17,7 @@ use crate::step::{execute, timed, with_note};
 use crate::tools;
 
 /// Names the file to which a test that cannot run on this machine adds a line `NAME: why`.
-const SKIPS: &str = "BRUIT_SKIPS";
+pub(crate) const SKIPS: &str = "BRUIT_SKIPS";
 
 /// Runs every step, whatever the steps before it came to.
 pub(crate) fn run(workspace: &Workspace) -> Report {
