@@ -464,7 +464,6 @@ mod tests {
         }
     }
 
-    /// TESTS.md D3.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_node_whose_disk_fails_once_says_so_and_relays_on() {
         let (network, faulty) = (MemoryNetwork::new(), Faulty::created());

@@ -551,7 +551,7 @@ fn shutdown_writes_what_waits_and_closes_every_handle() {
     assert_eq!(recovered.seen.len(), 1_000);
 }
 
-/// TESTS.md D3: a sync that failed once may have dropped the pages it was to write, and the next one
+/// A sync that failed once may have dropped the pages it was to write, and the next one
 /// then succeeds without them ("fsyncgate", 2018). So nothing may be acknowledged after it.
 #[test]
 fn failed_sync_is_not_acknowledged_and_ends_writing_until_reopened() {
@@ -631,7 +631,6 @@ fn failed_read_ends_writing_and_not_reading() {
     assert_eq!(block_on(store.get(id(50))).unwrap().unwrap().len(), 50_000);
 }
 
-/// TESTS.md D4.
 #[test]
 fn full_disk_keeps_what_waits_and_resumes_by_itself() {
     let faulty = Faulty::default();
@@ -733,7 +732,7 @@ fn second_store_on_a_folder_is_refused_with_the_holder() {
     open(&place);
 }
 
-/// TESTS.md D6, D7: what cannot be opened is named, with a fix, and stays as it was.
+/// What cannot be opened is named, with a fix, and stays as it was.
 #[test]
 fn what_is_not_our_store_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();

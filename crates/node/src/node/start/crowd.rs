@@ -262,7 +262,6 @@ fn crowd(kind: Kind, least: u64) -> (u64, u64) {
     (links, grown)
 }
 
-/// TESTS.md L13.
 #[test]
 #[ignore = "minutes: cargo xtask nightly connections"]
 fn an_idle_link_of_two_thousand_takes_at_most_half_more_than_a_bare_connection() {

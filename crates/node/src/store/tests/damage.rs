@@ -306,7 +306,6 @@ fn cuts(count: u64) -> Fate {
     })
 }
 
-/// TESTS.md D5.
 #[test]
 fn one_flipped_bit_anywhere_gives_no_wrong_value() {
     let fate = flips(1_000);
@@ -314,14 +313,13 @@ fn one_flipped_bit_anywhere_gives_no_wrong_value() {
     assert!(fate.whole > 400 && fate.refused < 5, "{fate:?}");
 }
 
-/// TESTS.md D5.
 #[test]
 fn a_store_cut_short_anywhere_gives_no_wrong_value() {
     let fate = cuts(100);
     assert!(fate.mended > 90, "{fate:?}");
 }
 
-/// TESTS.md D5, the long form of both.
+/// The long form of both.
 #[test]
 #[ignore = "a minute: cargo xtask nightly damage"]
 fn ten_thousand_flipped_bits_and_a_thousand_cuts_give_no_wrong_value() {
@@ -329,7 +327,6 @@ fn ten_thousand_flipped_bits_and_a_thousand_cuts_give_no_wrong_value() {
     cuts(1_000);
 }
 
-/// TESTS.md D5.
 #[test]
 fn a_lost_page_or_beginning_gives_no_wrong_value() {
     let (image, truth) = written();
@@ -343,7 +340,7 @@ fn a_lost_page_or_beginning_gives_no_wrong_value() {
     });
 }
 
-/// TESTS.md D5: whoever puts an old copy in the place of a store gets what was true then.
+/// Whoever puts an old copy in the place of a store gets what was true then.
 #[test]
 fn an_old_copy_in_the_place_of_the_store_says_what_was_true_then() {
     let (old, truth) = written();

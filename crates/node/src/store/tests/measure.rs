@@ -78,7 +78,7 @@ fn measure_writes_and_recovery() {
     }
 }
 
-/// TESTS.md D4 on a real file system: `SMALL_DISK` names a folder on one of a few MiB.
+/// A full disk, on a real file system: `SMALL_DISK` names a folder on one of a few MiB.
 #[test]
 #[ignore = "needs a small file system in SMALL_DISK"]
 fn full_file_system_keeps_what_waits_and_resumes_by_itself() {

@@ -124,7 +124,6 @@ fn assert_whole(faulty: &Faulty, schema: u64, what: &str) {
     );
 }
 
-/// TESTS.md D7.
 #[test]
 fn stores_of_every_older_schema_are_read_whole() {
     for old in 1..schema::SCHEMA {
@@ -132,7 +131,6 @@ fn stores_of_every_older_schema_are_read_whole() {
     }
 }
 
-/// TESTS.md D7.
 #[test]
 fn a_migration_that_loses_its_power_anywhere_is_finished_by_the_next_start() {
     let mut dice = Dice::new(7);
@@ -158,7 +156,6 @@ fn a_migration_that_loses_its_power_anywhere_is_finished_by_the_next_start() {
     }
 }
 
-/// TESTS.md D7.
 #[test]
 fn a_migration_whose_disk_fails_anywhere_is_refused_and_finished_later() {
     for old in 1..schema::SCHEMA {

@@ -230,7 +230,6 @@ fn cut_everywhere(dice: &mut Dice, faulty: &Faulty, digests: &[u64]) -> usize {
     log.len()
 }
 
-/// TESTS.md D2.
 #[test]
 fn power_cut_at_any_operation_loses_nothing_that_was_synced() {
     let mut dice = Dice::new(2);
@@ -240,7 +239,7 @@ fn power_cut_at_any_operation_loses_nothing_that_was_synced() {
     assert!(cuts > 2_000);
 }
 
-/// TESTS.md D2, the long form: `SEEDS` scripts (10,000 unless it says otherwise) from `SEED` on.
+/// The long form: `SEEDS` scripts (10,000 unless it says otherwise) from `SEED` on.
 #[test]
 #[ignore = "hours: cargo xtask nightly power-cuts"]
 fn power_cut_at_any_operation_of_ten_thousand_scripts_loses_nothing_that_was_synced() {

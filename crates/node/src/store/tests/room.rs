@@ -45,7 +45,6 @@ fn rank(bulletin: &Bulletin) -> f64 {
     f64::from(bulletin.stamp.bits) - size.log2() - f64::from(age_ms) / WEEK_MS
 }
 
-/// TESTS.md L11.
 #[test]
 fn a_full_store_drops_the_lowest_ranks_answers_soon_and_takes_little_room() {
     let mut dice = Dice::new(11);
