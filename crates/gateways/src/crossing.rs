@@ -282,18 +282,16 @@ mod tests {
 
     #[test]
     fn what_crossed_long_ago_is_known_for_as_much_less() {
-        let (now, minute) = (
-            Instant::now() + Duration::from_hours(1),
-            Duration::from_mins(1),
-        );
+        let (long_ago, minute) = (Instant::now(), Duration::from_mins(1));
+        let now = long_ago + 2 * minute;
         let mut crossing = Crossing::new(author(1), 3 * minute);
-        crossing.crossed_at(item(1), now - 2 * minute, now);
+        crossing.crossed_at(item(1), long_ago, now);
         assert_eq!(crossing.came(item(1), 'a', now), Turn::Known);
         // What is known for longer stays so.
         crossing.crossed(item(2), None, now);
-        crossing.crossed_at(item(2), now - 2 * minute, now);
+        crossing.crossed_at(item(2), long_ago, now);
         assert!(crossing.is_known(&item(2), now + 2 * minute));
-        crossing.crossed_at(item(3), now - 2 * minute, now);
+        crossing.crossed_at(item(3), long_ago, now);
         assert!(!crossing.is_known(&item(3), now + minute));
     }
 
