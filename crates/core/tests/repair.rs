@@ -6,7 +6,7 @@ mod solo;
 use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
-use bruit_core::event::{Action, Event};
+use bruit_core::event::{Action, Command, Event, Verdict};
 use bruit_core::id::{LinkId, TopicId};
 use bruit_core::identity::SecretKey;
 use bruit_core::network::Network;
@@ -135,4 +135,27 @@ fn when_one_bulletin_after_the_other_is_missing_what_a_tree_brings_is_pushed_to_
         let pushed = pushes(&node.push(node.links[0], 5, &bulletin));
         assert_eq!(pushed, usize::from(missing == 4), "{missing} missing");
     }
+}
+
+/// A bulletin came, and while it was judged a neighbour linked up and compared what both hold. Then it was
+/// taken; then the link joined the mesh. It had come before the link was there, so it was not announced to it,
+/// and it was no part of the comparison: the neighbour waited for the next one, a minute or so. Found by
+/// exploring the orders of events of four nodes.
+#[test]
+fn what_was_being_judged_when_a_link_came_up_is_announced_once_it_joins_the_mesh() {
+    let mut node = Node::new(&[]);
+    let (topic, timeout) = (TopicId::of("news"), Some(Duration::from_secs(10)));
+    node.solo
+        .feed(Event::Command(Command::Validate { topic, timeout }));
+    let bulletin = node.bulletin(64);
+    node.push(node.links[0], 7, &bulletin);
+    node.wait(Duration::from_secs(1));
+    let late = node.solo.connect();
+    node.solo.greet(late, false);
+    node.wait(Duration::from_secs(1));
+    let (id, verdict) = (*bulletin.id(), Verdict::Accept);
+    node.solo.feed(Event::Verdict { id, verdict });
+    node.solo.frame(late, &Frame::Mesh { on: true }.encode());
+    let told = sent(&node.wait(Duration::from_secs(1)));
+    assert!(told.contains(&(late, kind::IHAVE)), "{told:?}");
 }

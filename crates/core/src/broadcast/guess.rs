@@ -73,7 +73,7 @@ mod tests {
 
     fn neighbour(mesh: bool) -> Neighbour {
         Neighbour {
-            since: Mono::ZERO,
+            first: 0,
             mesh,
             rtt: Duration::ZERO,
             is_slow: false,

@@ -104,7 +104,7 @@ impl Broadcast {
     /// Notes an established link.
     pub fn link_up(&mut self, link: LinkId, wants_kept: bool, now: Mono) {
         let neighbour = Neighbour {
-            since: now,
+            first: self.recent.end(),
             mesh: false,
             rtt: Duration::ZERO,
             is_slow: false,
@@ -117,8 +117,9 @@ impl Broadcast {
         self.recent.link_up(link);
     }
 
-    /// Notes that both sides have put `link` into their mesh. What came since the link is there is
-    /// announced: the first reconciliation may have been too early for it, and pushing begins now.
+    /// Notes that both sides have put `link` into their mesh. What was taken since the link is there is
+    /// announced, whenever it came: the first reconciliation may have been too early for it, and pushing
+    /// begins now.
     pub fn mesh_up(&mut self, link: LinkId, now: Mono) {
         let Some(neighbour) = self.links.get_mut(&link) else {
             return;
@@ -126,7 +127,7 @@ impl Broadcast {
         neighbour.mesh = true;
         self.announcements.open(link);
         let seat = self.recent.seat(link);
-        for id in self.recent.since(neighbour.since, Self::CATCH_UP_MAX) {
+        for id in self.recent.since(neighbour.first, Self::CATCH_UP_MAX) {
             if self.recent.holds(&id, seat) == Some(false) {
                 self.announcements.add_bulk(link, id, now);
             }

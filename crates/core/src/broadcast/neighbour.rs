@@ -9,7 +9,8 @@ use crate::time::Mono;
 /// What broadcast knows of an established link.
 #[derive(Debug, Clone)]
 pub(super) struct Neighbour {
-    pub(super) since: Mono,
+    /// The number of the first bulletin that was taken since the link is there.
+    pub(super) first: u64,
     pub(super) mesh: bool,
     pub(super) rtt: Duration,
     /// Its relay queue is backed up: announce, do not push.

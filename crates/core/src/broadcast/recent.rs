@@ -192,11 +192,18 @@ impl Recent {
         self.bytes
     }
 
-    /// What came at or after `since`, newest first, at most `max`.
-    pub(crate) fn since(&self, since: Mono, max: usize) -> Vec<ShortId> {
-        let latest = self.passing.iter().rev().flatten().take(max);
-        let came = latest.take_while(|passing| passing.at >= since);
-        came.map(|passing| passing.id.short()).collect()
+    /// The number of the bulletin that is taken next.
+    pub(crate) fn end(&self) -> u64 {
+        let count = u64::try_from(self.passing.len()).unwrap_or(u64::MAX);
+        self.first.saturating_add(count)
+    }
+
+    /// The bulletins from `number` on, newest first, at most `max`.
+    pub(crate) fn since(&self, number: u64, max: usize) -> Vec<ShortId> {
+        let from = number.saturating_sub(self.first);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let later = self.passing.iter().skip(from).rev().flatten();
+        later.take(max).map(|passing| passing.id.short()).collect()
     }
 
     /// Adds a bulletin; the oldest go when there is no room. Returns its number.
@@ -205,8 +212,7 @@ impl Recent {
         // Known already: the later one counts.
         self.remove(&short);
         self.bytes = self.bytes.saturating_add(Self::cost(&passing));
-        let count = u64::try_from(self.passing.len()).unwrap_or(u64::MAX);
-        let number = self.first.saturating_add(count);
+        let number = self.end();
         self.passing.push_back(Some(passing));
         self.holders.push_back(holders);
         self.numbers.insert(short, number);

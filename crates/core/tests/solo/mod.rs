@@ -114,6 +114,13 @@ impl Solo {
 
     fn greeted(&mut self, wants_kept: bool) -> LinkId {
         let link = self.connect();
+        self.greet(link, wants_kept);
+        self.frame(link, &Frame::Mesh { on: true }.encode());
+        link
+    }
+
+    /// The peer of `link` greets.
+    pub(crate) fn greet(&mut self, link: LinkId, wants_kept: bool) {
         let hello = Frame::Hello {
             version: 1,
             features: 0,
@@ -129,8 +136,6 @@ impl Solo {
         let actions = self.frame(link, &hello.encode());
         let linked = |action: &Action| matches!(action, Action::Notice(Notice::Linked { .. }));
         assert!(actions.iter().any(linked), "{actions:?}");
-        self.frame(link, &Frame::Mesh { on: true }.encode());
-        link
     }
 
     /// The connection of `link` is gone.
