@@ -1,5 +1,6 @@
 //! What the protocol is held to: figures that many networks show, beside their bounds.
 
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ pub struct Plan {
     pub rounds: (usize, usize),
     /// How long they are split in halves. Connections die after half a minute of silence.
     pub apart: Duration,
-    /// Networks that only form: their nodes, and how many of them.
+    /// Networks that only form: their nodes, and how many of them. Those as large as the ones that go through
+    /// everything come on top of these.
     pub formed: Vec<(usize, u64)>,
     /// The first seed.
     pub seed: u64,
@@ -43,7 +45,7 @@ impl Plan {
         }
     }
 
-    /// Some hours.
+    /// Some hours. With those that go through everything a hundred networks of each size form.
     pub fn full() -> Self {
         Self {
             nodes: 10_000,
@@ -53,6 +55,18 @@ impl Plan {
             formed: vec![(100, 100), (1_000, 100), (10_000, 80)],
             seed: 1,
         }
+    }
+
+    /// The seeds of `count` networks of `nodes` that only form. What goes through everything forms too, and
+    /// is the same network with the same seed: as large ones get the seeds after those.
+    fn formed_seeds(&self, nodes: usize, count: u64) -> Range<u64> {
+        let taken = if nodes == self.nodes {
+            self.networks
+        } else {
+            0
+        };
+        let first = self.seed + taken;
+        first..first + count
     }
 
     /// What tells how far [`run`] has come.
@@ -108,7 +122,8 @@ pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
     // The last is done first, and the longest is to be.
     let mut jobs = vec![Job::Sync];
     for (nodes, count) in &plan.formed {
-        jobs.extend((0..*count).map(|run| Job::Formed(*nodes, plan.seed + run)));
+        let seeds = plan.formed_seeds(*nodes, *count);
+        jobs.extend(seeds.map(|seed| Job::Formed(*nodes, seed)));
     }
     let seeds = plan.seed..plan.seed + plan.networks;
     jobs.extend(seeds.rev().map(Job::Settle));
@@ -256,4 +271,23 @@ fn sync_gates(sessions: sync::Sessions) -> [Gate; 2] {
         gate("sync-equal", sessions.equal, 400.0),
         gate("sync-recent", sessions.recent, recent),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_hundred_networks_of_each_size_have_a_hundred_seeds() {
+        let plan = Plan::full();
+        for (nodes, count) in &plan.formed {
+            let mut seeds: BTreeSet<u64> = plan.formed_seeds(*nodes, *count).collect();
+            if *nodes == plan.nodes {
+                seeds.extend(plan.seed..plan.seed + plan.networks);
+            }
+            assert_eq!(seeds.len(), 100, "{nodes} nodes");
+        }
+    }
 }
