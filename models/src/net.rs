@@ -1,0 +1,662 @@
+//! A network as a state: nodes, the wires between them, and what may still happen to them.
+//!
+//! What may happen next is a list of [`Action`]s; each makes another state, and the same one always the same.
+//! Frames of one stream keep their order, the two streams of a direction have none between them, the ends of
+//! a connection learn of its end one after the other. Every node has a clock of its own. Time passes for all
+//! when nothing else can happen; besides, as often as [`Left::hurries`] says, one node's clock runs ahead to
+//! its next timer: to all others it is as if they were slow.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bruit_core::id::LinkId;
+use bruit_core::link::{Class, CloseReason, Direction};
+use bytes::Bytes;
+
+use super::node::{Cast, Input, Node, Output};
+
+/// How many more times something may happen that need not happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Left {
+    /// A connection dies.
+    pub cuts: u8,
+    /// A connection is made again where one has died.
+    pub links: u8,
+    /// A node ends without a word.
+    pub crashes: u8,
+    /// A node says goodbye and ends.
+    pub leaves: u8,
+    /// A node that could be reached is not.
+    pub misses: u8,
+    /// A node is woken by a timer while something else could happen.
+    pub hurries: u8,
+    /// A planted fault: a frame vanishes and the connection stays.
+    pub swallowed: u8,
+}
+
+/// What may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The next frame of a stream arrives at this end of a connection.
+    Deliver(LinkId, usize, Class),
+    /// It does not, and nobody is told.
+    Swallow(LinkId, usize, Class),
+    /// Who was dialled hears of the connection.
+    Accept(LinkId),
+    /// This end learns that the connection is gone.
+    Told(LinkId, usize),
+    /// A node is woken.
+    Wake(usize),
+    /// Time passes until a node is due.
+    Pass,
+    /// A signature was checked.
+    Checked(usize),
+    /// A dial succeeds.
+    Connect(usize, usize),
+    /// A dial fails.
+    Miss(usize, usize),
+    /// A connection dies.
+    Cut(LinkId),
+    /// The first is linked to the second, whatever they think of it.
+    Link(usize, usize),
+    /// A bulletin is published at a node.
+    Publish(usize, usize),
+    /// A node ends without a word.
+    Crash(usize),
+    /// A node says goodbye and ends.
+    Leave(usize),
+    /// It begins anew.
+    Restart(usize),
+}
+
+/// What an end of a connection knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum End {
+    Coming,
+    Up,
+    Down,
+}
+
+/// Frames on their way to one end, by class.
+type Streams = [VecDeque<Bytes>; 2];
+
+/// A connection. Who dialled is its first end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Wire {
+    nodes: [usize; 2],
+    ends: [End; 2],
+    /// To each end.
+    streams: [Streams; 2],
+    /// Nothing passes any more: each end will be told this.
+    over: Option<CloseReason>,
+    /// Which end has closed it.
+    by: Option<usize>,
+}
+
+/// The network at a moment.
+#[derive(Debug, Clone)]
+pub struct State {
+    nodes: Vec<Arc<Node>>,
+    wires: BTreeMap<LinkId, Wire>,
+    dials: BTreeSet<(usize, usize)>,
+    /// Connections made so far between two nodes.
+    made: BTreeMap<(usize, usize), u8>,
+    /// What is still to be published, and where.
+    publish: BTreeMap<usize, usize>,
+    /// Whom each application wants to be linked with, now and after a restart.
+    joins: Arc<[(usize, usize)]>,
+    left: Left,
+}
+
+impl State {
+    fn key(&self) -> impl Hash + PartialEq {
+        let prints: Vec<u64> = self.nodes.iter().map(|node| node.print()).collect();
+        (
+            prints,
+            &self.wires,
+            &self.dials,
+            &self.made,
+            &self.publish,
+            self.left,
+        )
+    }
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for State {}
+
+impl Hash for State {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key().hash(hasher);
+    }
+}
+
+/// A node's next state and what it does.
+type Stepped = (Arc<Node>, Arc<[Output]>);
+
+/// Who takes part, and where it begins.
+#[derive(Debug)]
+pub struct Net {
+    cast: Cast,
+    /// What becomes due within so long is waited for; later it is the next day.
+    patience: Duration,
+    begins: Vec<State>,
+    /// What nodes did before: a node steps some thousand times less often than the network does.
+    steps: Mutex<HashMap<(u64, u64), Stepped>>,
+}
+
+impl Net {
+    /// A network of `cast`, without a place to begin yet.
+    pub fn new(cast: Cast, patience: Duration) -> Self {
+        Self {
+            cast,
+            patience,
+            begins: Vec::new(),
+            steps: Mutex::default(),
+        }
+    }
+
+    /// Who takes part.
+    pub const fn cast(&self) -> &Cast {
+        &self.cast
+    }
+
+    /// Where it may begin.
+    pub fn begins(&self) -> &[State] {
+        &self.begins
+    }
+
+    /// How many states of single nodes were met so far.
+    pub fn steps(&self) -> usize {
+        self.steps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// A network that may begin like this: every node started, with these bulletins in its store.
+    pub fn started(&self, held: &[&[usize]]) -> State {
+        let fresh =
+            |(number, held): (usize, &&[usize])| Arc::new(Node::new(&self.cast, number, held));
+        let mut state = State {
+            nodes: held.iter().enumerate().map(fresh).collect(),
+            wires: BTreeMap::new(),
+            dials: BTreeSet::new(),
+            made: BTreeMap::new(),
+            publish: BTreeMap::new(),
+            joins: Arc::default(),
+            left: Left::default(),
+        };
+        for node in 0..state.nodes.len() {
+            self.feed(&mut state, node, &Input::Start);
+        }
+        state
+    }
+
+    /// The same, with these connections up and greeted over, and nobody woken since.
+    pub fn linked(&self, mut state: State, links: &[(usize, usize)]) -> State {
+        for (from, to) in links {
+            self.connect(&mut state, *from, *to);
+        }
+        let passes = |action: &Action| {
+            matches!(
+                action,
+                Action::Accept(_) | Action::Deliver(..) | Action::Checked(_)
+            )
+        };
+        while let Some(action) = self.pending(&state).into_iter().find(passes) {
+            self.apply(&mut state, action);
+        }
+        state
+    }
+
+    /// The same, once the first of each pair was asked for a link to the second.
+    pub fn joined(&self, mut state: State, joins: &[(usize, usize)]) -> State {
+        state.joins = joins.into();
+        for (node, peer) in joins {
+            self.feed(&mut state, *node, &Input::Join(*peer));
+        }
+        state
+    }
+
+    /// The same, once it has come to rest one way or another.
+    pub fn settled(&self, mut state: State) -> State {
+        while let Some(action) = self.actions(&state).into_iter().next() {
+            self.apply(&mut state, action);
+        }
+        state
+    }
+
+    /// Has the network begin with `state`, in which so much may happen and the bulletins of `publish` be
+    /// published, each at its node.
+    pub fn begin(&mut self, mut state: State, left: Left, publish: &[(usize, usize)]) {
+        state.left = left;
+        state.publish = publish.iter().copied().collect();
+        self.begins.push(state);
+    }
+
+    /// What may happen next.
+    pub fn actions(&self, state: &State) -> Vec<Action> {
+        let mut actions = self.pending(state);
+        let is_silent = actions.is_empty();
+        actions.extend(self.timers(state, is_silent));
+        let left = state.left;
+        if left.swallowed > 0 {
+            let swallowed = actions.iter().filter_map(|action| match action {
+                Action::Deliver(link, end, class) => Some(Action::Swallow(*link, *end, *class)),
+                _ => None,
+            });
+            let swallowed: Vec<Action> = swallowed.collect();
+            actions.extend(swallowed);
+        }
+        if left.cuts > 0 {
+            let open = state.wires.iter().filter(|(_, wire)| wire.over.is_none());
+            actions.extend(open.map(|(link, _)| Action::Cut(*link)));
+        }
+        if left.links > 0 {
+            let apart = state.made.keys().filter(|pair| {
+                let mut nodes = state.wires.values().map(|wire| wire.nodes);
+                !nodes.any(|nodes| ordered(nodes) == **pair)
+            });
+            actions.extend(apart.map(|(from, to)| Action::Link(*from, *to)));
+        }
+        let published = state.publish.iter();
+        actions.extend(published.map(|(bulletin, node)| Action::Publish(*bulletin, *node)));
+        for (node, there) in state.nodes.iter().enumerate() {
+            if !there.is_running() {
+                actions.push(Action::Restart(node));
+                continue;
+            }
+            if left.crashes > 0 {
+                actions.push(Action::Crash(node));
+            }
+            if left.leaves > 0 {
+                actions.push(Action::Leave(node));
+            }
+        }
+        actions
+    }
+
+    /// What is on its way, or due at this very moment.
+    fn pending(&self, state: &State) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (link, wire) in &state.wires {
+            for end in 0..2 {
+                match wire.ends[end] {
+                    End::Coming => actions.push(Action::Accept(*link)),
+                    End::Up => {
+                        let classes = [Class::Control, Class::Bulletins];
+                        let waiting = classes.into_iter().zip(&wire.streams[end]);
+                        let waiting = waiting.filter(|(_, stream)| !stream.is_empty());
+                        actions
+                            .extend(waiting.map(|(class, _)| Action::Deliver(*link, end, class)));
+                        if wire.over.is_some() {
+                            actions.push(Action::Told(*link, end));
+                        }
+                    }
+                    End::Down => {}
+                }
+            }
+        }
+        for (from, to) in &state.dials {
+            let is_there = state.nodes[*to].is_running();
+            if is_there {
+                actions.push(Action::Connect(*from, *to));
+            }
+            if !is_there || state.left.misses > 0 {
+                actions.push(Action::Miss(*from, *to));
+            }
+        }
+        for (number, node) in state.nodes.iter().enumerate() {
+            if node.is_checking() {
+                actions.push(Action::Checked(number));
+            }
+            if node.due() == Some(Duration::ZERO) {
+                actions.push(Action::Wake(number));
+            }
+        }
+        actions
+    }
+
+    /// What time may do.
+    fn timers(&self, state: &State, is_silent: bool) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if is_silent && self.next_due(state).is_some() {
+            actions.push(Action::Pass);
+        }
+        if state.left.hurries > 0 {
+            let soon = |node: &Node| self.due(node).is_some_and(|due| !due.is_zero());
+            let nodes = state.nodes.iter().enumerate();
+            let nodes = nodes.filter(|(_, node)| soon(node));
+            actions.extend(nodes.map(|(number, _)| Action::Wake(number)));
+        }
+        actions
+    }
+
+    /// When a node is to be woken, if that is waited for.
+    fn due(&self, node: &Node) -> Option<Duration> {
+        node.due().filter(|due| *due <= self.patience)
+    }
+
+    /// How long until the first node is due. While one is down, time stands still.
+    fn next_due(&self, state: &State) -> Option<Duration> {
+        let dues = state.nodes.iter().filter_map(|node| self.due(node));
+        dues.min().filter(|_| self.all_run(state))
+    }
+
+    /// Whether nothing happens any more unless somebody makes it happen.
+    pub fn is_quiet(&self, state: &State) -> bool {
+        self.next_due(state).is_none() && self.pending(state).is_empty()
+    }
+
+    /// The state after `action`.
+    pub fn next(&self, state: &State, action: Action) -> State {
+        let mut next = state.clone();
+        self.apply(&mut next, action);
+        next
+    }
+
+    fn apply(&self, state: &mut State, action: Action) {
+        match action {
+            Action::Deliver(link, end, class) => {
+                if let Some((node, frame)) = take(state, link, end, class) {
+                    self.feed(state, node, &Input::Frame(link, frame));
+                }
+            }
+            Action::Swallow(link, end, class) => {
+                take(state, link, end, class);
+                state.left.swallowed -= 1;
+            }
+            Action::Accept(link) => {
+                let Some(wire) = state.wires.get_mut(&link) else {
+                    return;
+                };
+                wire.ends[1] = End::Up;
+                let [peer, node] = wire.nodes;
+                self.feed(state, node, &Input::Up(link, peer, Direction::In));
+            }
+            Action::Told(link, end) => self.told(state, link, end),
+            Action::Wake(node) => {
+                if state.nodes[node].due() != Some(Duration::ZERO) {
+                    state.left.hurries -= 1;
+                }
+                self.feed(state, node, &Input::Wake);
+            }
+            Action::Pass => {
+                let time = self.next_due(state).unwrap_or_default();
+                for node in 0..state.nodes.len() {
+                    self.feed(state, node, &Input::Pass(time));
+                }
+            }
+            Action::Checked(node) => self.feed(state, node, &Input::Checked),
+            Action::Connect(from, to) => {
+                state.dials.remove(&(from, to));
+                self.connect(state, from, to);
+            }
+            Action::Miss(from, to) => {
+                state.dials.remove(&(from, to));
+                if state.nodes[to].is_running() {
+                    state.left.misses -= 1;
+                }
+                self.feed(state, from, &Input::NotReached(to));
+            }
+            Action::Cut(link) => {
+                state.left.cuts -= 1;
+                cut(state, link, CloseReason::Dead);
+            }
+            Action::Link(from, to) => {
+                state.left.links -= 1;
+                self.connect(state, from, to);
+            }
+            Action::Publish(bulletin, node) => {
+                state.publish.remove(&bulletin);
+                self.feed(state, node, &Input::Publish(bulletin));
+            }
+            Action::Crash(node) => {
+                state.left.crashes -= 1;
+                self.end(state, node, &Input::Crash);
+            }
+            Action::Leave(node) => {
+                state.left.leaves -= 1;
+                self.end(state, node, &Input::Leave);
+            }
+            Action::Restart(node) => {
+                self.feed(state, node, &Input::Start);
+                for (from, peer) in state.joins.clone().iter() {
+                    if *from == node {
+                        self.feed(state, node, &Input::Join(*peer));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has a node take `input`, and passes on what it does.
+    fn feed(&self, state: &mut State, node: usize, input: &Input) {
+        let (next, outputs) = self.step(&state.nodes[node], input);
+        state.nodes[node] = next;
+        for output in outputs.iter() {
+            match output {
+                Output::Send(link, class, frame) => {
+                    let class = if self.cast.has_one_stream {
+                        Class::Control
+                    } else {
+                        *class
+                    };
+                    send(state, node, *link, class, frame);
+                }
+                Output::Close(link, reason) => close(state, node, *link, *reason),
+                Output::Dial(peer) => {
+                    state.dials.insert((node, *peer));
+                }
+            }
+        }
+    }
+
+    /// What a node does about `input`, worked out once.
+    fn step(&self, node: &Node, input: &Input) -> Stepped {
+        let mut hasher = DefaultHasher::new();
+        input.hash(&mut hasher);
+        let key = (node.print(), hasher.finish());
+        let steps = || self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stepped) = steps().get(&key) {
+            return stepped.clone();
+        }
+        let (next, outputs) = node.step(&self.cast, input);
+        let stepped: Stepped = (Arc::new(next), outputs.into());
+        steps().entry(key).or_insert(stepped).clone()
+    }
+
+    fn connect(&self, state: &mut State, from: usize, to: usize) {
+        let pair = ordered([from, to]);
+        let made = state.made.entry(pair).or_default();
+        *made += 1;
+        let number = (pair.0 * 10 + pair.1) * 100 + usize::from(*made);
+        let link = LinkId::new(u64::try_from(number).expect("a small number"));
+        let wire = Wire {
+            nodes: [from, to],
+            ends: [End::Up, End::Coming],
+            streams: Default::default(),
+            over: None,
+            by: None,
+        };
+        state.wires.insert(link, wire);
+        self.feed(state, from, &Input::Up(link, to, Direction::Out));
+    }
+
+    fn told(&self, state: &mut State, link: LinkId, end: usize) {
+        let Some(wire) = state.wires.get_mut(&link) else {
+            return;
+        };
+        wire.ends[end] = End::Down;
+        wire.streams[end] = Streams::default();
+        let (node, reason) = (wire.nodes[end], wire.over.unwrap_or(CloseReason::Dead));
+        let by_peer = wire.by.is_some();
+        tidy(state, link);
+        self.feed(state, node, &Input::Down(link, reason, by_peer));
+    }
+
+    /// Ends a node: whoever it is linked with learns of it later.
+    fn end(&self, state: &mut State, node: usize, how: &Input) {
+        self.feed(state, node, how);
+        state.dials.retain(|(from, _)| *from != node);
+        let links: Vec<LinkId> = state.wires.keys().copied().collect();
+        for link in links {
+            let Some(wire) = state.wires.get_mut(&link) else {
+                continue;
+            };
+            let Some(end) = wire.nodes.iter().position(|one| *one == node) else {
+                continue;
+            };
+            wire.ends[end] = End::Down;
+            cut(state, link, CloseReason::Dead);
+        }
+    }
+
+    /// What `action` is in words, frames by their kind.
+    pub fn words(&self, state: &State, action: Action) -> String {
+        let frame = match action {
+            Action::Deliver(link, end, class) | Action::Swallow(link, end, class) => {
+                let wire = state.wires.get(&link);
+                wire.and_then(|wire| wire.streams[end][stream(class)].front())
+            }
+            _ => None,
+        };
+        let kind = frame.and_then(|frame| self.cast.kind(frame));
+        format!("{action:?} {}", kind.unwrap_or_default())
+    }
+
+    // What is asked of a state.
+
+    /// What is wrong with a node, if anything is.
+    pub fn fault<'a>(&self, state: &'a State) -> Option<&'a str> {
+        state.nodes.iter().find_map(|node| node.fault())
+    }
+
+    /// Whether all nodes run.
+    pub fn all_run(&self, state: &State) -> bool {
+        state.nodes.iter().all(|node| node.is_running())
+    }
+
+    /// Whether nodes that can reach each other have the same bulletins.
+    pub fn are_equal(&self, state: &State) -> bool {
+        let parts = self.parts(state);
+        let pairs = (0..parts.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
+        let has = |node: usize| state.nodes[node].delivered().iter().map(|times| *times > 0);
+        pairs
+            .filter(|(one, other)| parts[*one] == parts[*other])
+            .all(|(one, other)| has(one).eq(has(other)))
+    }
+
+    /// Whether every node has every bulletin.
+    pub fn is_all_everywhere(&self, state: &State) -> bool {
+        let mut nodes = state.nodes.iter();
+        nodes.all(|node| node.delivered().iter().all(|times| *times > 0))
+    }
+
+    /// Whether both ends of every link say the same of it.
+    pub fn are_symmetric(&self, state: &State) -> bool {
+        let seen = |node: usize| state.nodes[node].neighbours(&self.cast);
+        (0..state.nodes.len()).all(|node| {
+            seen(node)
+                .into_iter()
+                .all(|(peer, link, mesh)| seen(peer).contains(&(node, link, mesh)))
+        })
+    }
+
+    /// Whether every node reaches every other over links that are in the mesh of both ends.
+    pub fn is_whole(&self, state: &State) -> bool {
+        self.parts(state).iter().all(|part| *part == 0)
+    }
+
+    /// For each node the lowest one it reaches.
+    fn parts(&self, state: &State) -> Vec<usize> {
+        let mut parts: Vec<usize> = (0..state.nodes.len()).collect();
+        for _ in 0..parts.len() {
+            for node in 0..parts.len() {
+                for (peer, _, mesh) in state.nodes[node].neighbours(&self.cast) {
+                    if mesh {
+                        let lowest = parts[node].min(parts[peer]);
+                        (parts[node], parts[peer]) = (lowest, lowest);
+                    }
+                }
+            }
+        }
+        parts
+    }
+}
+
+fn ordered([one, other]: [usize; 2]) -> (usize, usize) {
+    (one.min(other), one.max(other))
+}
+
+const fn stream(class: Class) -> usize {
+    match class {
+        Class::Control => 0,
+        Class::Bulletins => 1,
+    }
+}
+
+fn take(state: &mut State, link: LinkId, end: usize, class: Class) -> Option<(usize, Bytes)> {
+    let wire = state.wires.get_mut(&link)?;
+    let frame = wire.streams[end][stream(class)].pop_front()?;
+    Some((wire.nodes[end], frame))
+}
+
+/// Puts a frame on its way; into a connection that is over it vanishes.
+fn send(state: &mut State, node: usize, link: LinkId, class: Class, frame: &Bytes) {
+    let Some(wire) = state.wires.get_mut(&link) else {
+        return;
+    };
+    let from = usize::from(wire.nodes[1] == node);
+    if wire.over.is_none() && wire.ends[1 - from] != End::Down {
+        wire.streams[1 - from][stream(class)].push_back(frame.clone());
+    }
+}
+
+/// Notes that `node` has closed a connection. What it sent before may still arrive.
+fn close(state: &mut State, node: usize, link: LinkId, reason: CloseReason) {
+    let Some(wire) = state.wires.get_mut(&link) else {
+        return;
+    };
+    let from = usize::from(wire.nodes[1] == node);
+    wire.ends[from] = End::Down;
+    wire.streams[from] = Streams::default();
+    if wire.over.is_none() {
+        wire.over = Some(reason);
+        wire.by = Some(from);
+    }
+    tidy(state, link);
+}
+
+/// Ends a connection without a word: what is under way is lost, who has not heard of it never does.
+fn cut(state: &mut State, link: LinkId, reason: CloseReason) {
+    let Some(wire) = state.wires.get_mut(&link) else {
+        return;
+    };
+    wire.streams = Default::default();
+    if wire.over.is_none() {
+        wire.over = Some(reason);
+    }
+    for end in &mut wire.ends {
+        if *end == End::Coming {
+            *end = End::Down;
+        }
+    }
+    tidy(state, link);
+}
+
+/// Forgets a connection both ends have forgotten.
+fn tidy(state: &mut State, link: LinkId) {
+    let is_gone = |wire: &Wire| wire.ends == [End::Down; 2];
+    if state.wires.get(&link).is_some_and(is_gone) {
+        state.wires.remove(&link);
+    }
+}
