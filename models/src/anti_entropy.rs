@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub const PROMISES: [Question; 3] = [
     (
         "nobody is blamed, delivers twice or holds too much",
-        |net, state| net.fault(state).is_none(),
+        |_, state| state.fault().is_none(),
     ),
     ("at rest, who is linked holds the same", |net, state| {
         !net.is_quiet(state) || net.are_equal(state)
@@ -31,7 +31,7 @@ pub const PROMISES: [Question; 3] = [
 
 /// What comes to pass in some state, or nothing was tried.
 pub const SIGHTS: [Question; 1] = [("at rest, all have everything", |net, state| {
-    net.is_quiet(state) && net.is_all_everywhere(state)
+    net.is_quiet(state) && state.is_all_everywhere()
 })];
 
 /// Links, what each node holds, and what may happen.

@@ -158,7 +158,7 @@ fn tell(net: &Net, path: &Path<State, Action>) {
     for (state, action) in path.clone().into_vec() {
         match action {
             Some(action) => println!("  {}", net.words(&state, action)),
-            None => println!("  {}", net.fault(&state).unwrap_or("and rest")),
+            None => println!("  {}", state.fault().unwrap_or("and rest")),
         }
     }
 }

@@ -19,20 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub const PROMISES: [Question; 3] = [
     (
         "nobody is blamed, holds too much or has two links to one",
-        |net, state| net.fault(state).is_none(),
+        |_, state| state.fault().is_none(),
     ),
     ("at rest, both ends of a link agree on it", |net, state| {
         !net.is_quiet(state) || net.are_symmetric(state)
     }),
     (
         "at rest with all there, they are one network",
-        |net, state| !net.is_quiet(state) || !net.all_run(state) || net.is_whole(state),
+        |net, state| !net.is_quiet(state) || !state.all_run() || net.is_whole(state),
     ),
 ];
 
 /// What comes to pass in some state, or nothing was tried.
 pub const SIGHTS: [Question; 1] = [("they are one network", |net, state| {
-    net.is_quiet(state) && net.all_run(state) && net.is_whole(state)
+    net.is_quiet(state) && state.all_run() && net.is_whole(state)
 })];
 
 /// Who is told of whom at the start, and what may happen.

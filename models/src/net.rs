@@ -152,6 +152,24 @@ pub struct Net {
     steps: Mutex<HashMap<(u64, u64), Stepped>>,
 }
 
+impl State {
+    /// What is wrong with a node, if anything is.
+    pub fn fault(&self) -> Option<&str> {
+        self.nodes.iter().find_map(|node| node.fault())
+    }
+
+    /// Whether all nodes run.
+    pub fn all_run(&self) -> bool {
+        self.nodes.iter().all(|node| node.is_running())
+    }
+
+    /// Whether every node has every bulletin.
+    pub fn is_all_everywhere(&self) -> bool {
+        let mut nodes = self.nodes.iter();
+        nodes.all(|node| node.delivered().iter().all(|times| *times > 0))
+    }
+}
+
 impl Net {
     /// A network of `cast`, without a place to begin yet.
     pub fn new(cast: Cast, patience: Duration) -> Self {
@@ -211,7 +229,7 @@ impl Net {
                 Action::Accept(_) | Action::Deliver(..) | Action::Checked(_)
             )
         };
-        while let Some(action) = self.pending(&state).into_iter().find(passes) {
+        while let Some(action) = Self::pending(&state).into_iter().find(passes) {
             self.apply(&mut state, action);
         }
         state
@@ -244,7 +262,7 @@ impl Net {
 
     /// What may happen next.
     pub fn actions(&self, state: &State) -> Vec<Action> {
-        let mut actions = self.pending(state);
+        let mut actions = Self::pending(state);
         let is_silent = actions.is_empty();
         actions.extend(self.timers(state, is_silent));
         let left = state.left;
@@ -285,7 +303,7 @@ impl Net {
     }
 
     /// What is on its way, or due at this very moment.
-    fn pending(&self, state: &State) -> Vec<Action> {
+    fn pending(state: &State) -> Vec<Action> {
         let mut actions = Vec::new();
         for (link, wire) in &state.wires {
             for end in 0..2 {
@@ -348,12 +366,12 @@ impl Net {
     /// How long until the first node is due. While one is down, time stands still.
     fn next_due(&self, state: &State) -> Option<Duration> {
         let dues = state.nodes.iter().filter_map(|node| self.due(node));
-        dues.min().filter(|_| self.all_run(state))
+        dues.min().filter(|_| state.all_run())
     }
 
     /// Whether nothing happens any more unless somebody makes it happen.
     pub fn is_quiet(&self, state: &State) -> bool {
-        self.next_due(state).is_none() && self.pending(state).is_empty()
+        self.next_due(state).is_none() && Self::pending(state).is_empty()
     }
 
     /// The state after `action`.
@@ -535,16 +553,6 @@ impl Net {
 
     // What is asked of a state.
 
-    /// What is wrong with a node, if anything is.
-    pub fn fault<'a>(&self, state: &'a State) -> Option<&'a str> {
-        state.nodes.iter().find_map(|node| node.fault())
-    }
-
-    /// Whether all nodes run.
-    pub fn all_run(&self, state: &State) -> bool {
-        state.nodes.iter().all(|node| node.is_running())
-    }
-
     /// Whether nodes that can reach each other have the same bulletins.
     pub fn are_equal(&self, state: &State) -> bool {
         let parts = self.parts(state);
@@ -553,12 +561,6 @@ impl Net {
         pairs
             .filter(|(one, other)| parts[*one] == parts[*other])
             .all(|(one, other)| has(one).eq(has(other)))
-    }
-
-    /// Whether every node has every bulletin.
-    pub fn is_all_everywhere(&self, state: &State) -> bool {
-        let mut nodes = state.nodes.iter();
-        nodes.all(|node| node.delivered().iter().all(|times| *times > 0))
     }
 
     /// Whether both ends of every link say the same of it.

@@ -25,9 +25,9 @@ fn explored(net: &Net, promises: &[Question]) -> (usize, Vec<&'static str>) {
         let not_so = promises.iter().filter(|(_, holds)| !holds(net, &state));
         broken.extend(not_so.map(|(promise, _)| *promise));
         for action in net.actions(&state) {
-            let next = net.next(&state, action);
-            if met.insert(next.clone()) {
-                ahead.push(next);
+            let then = net.next(&state, action);
+            if met.insert(then.clone()) {
+                ahead.push(then);
             }
         }
     }
