@@ -150,6 +150,7 @@ async fn node(join: Vec<crate::PeerSpec>, inbound_max: Option<usize>) -> Node {
         listen: Some("127.0.0.1:0".parse().expect("an address")),
         price: 0,
         static_peers: !join.is_empty(),
+        join: join.clone(),
         ..Config::default()
     };
     let mut core = config.core().expect("valid").into_inner();
