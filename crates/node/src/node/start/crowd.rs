@@ -18,7 +18,7 @@ const CONNECTIONS: u64 = 2_000;
 /// Callers of one process: each has some descriptors.
 const CALLERS: u64 = 500;
 /// Longest wait for all of them.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Tell the other processes what they are.
 const KIND: &str = "BRUIT_TEST_CROWD";
 const HUB: &str = "BRUIT_TEST_HUB";
