@@ -33,7 +33,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Some eight minutes on two cores.
+    /// Some ten minutes on two cores.
     pub fn quick() -> Self {
         Self {
             nodes: 10_000,
