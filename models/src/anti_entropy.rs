@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-use bruit_core::config::Config;
-use bruit_core::network::Network;
-use bruit_core::work::Price;
-
 use super::net::{Left, Net};
 use super::node::Cast;
-use super::{Question, Subject};
+use super::{Question, Subject, quiet};
 
-/// A day: what is due later than anything that is waited for.
-const NEVER: Duration = Duration::from_hours(24);
 /// What becomes due within so long is waited for: all that a session sets off, and not the next one.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -59,14 +53,7 @@ impl Trial<'_> {
 
 /// The model of these trials, with as many bulletins as they speak of.
 pub fn model(nodes: u8, bulletins: u8, checks_wait: bool, trials: &[Trial<'_>]) -> Net {
-    let mut config = Config::new(Network::new("models", Price::FREE, None));
-    // Nodes are told of lost links, and look for no others.
-    config.liveness.idle = NEVER;
-    config.liveness.refresh = NEVER;
-    config.liveness.timeout_min = NEVER;
-    config.membership.handshake_timeout = NEVER;
-    config.wants_kept = false;
-    let mut cast = Cast::new(nodes, bulletins, config);
+    let mut cast = Cast::new(nodes, bulletins, quiet());
     cast.checks_wait = checks_wait;
     let mut net = Net::new(cast, PATIENCE);
     for trial in trials {
@@ -86,19 +73,10 @@ const ONE_EACH: &[&[usize]] = &[&[0], &[1], &[], &[2]];
 /// Three bulletins, each at two nodes.
 const TWO_EACH: &[&[usize]] = &[&[0, 1], &[1, 2], &[], &[2, 0]];
 
-const NOTHING: Left = Left {
-    cuts: 0,
-    links: 0,
-    crashes: 0,
-    leaves: 0,
-    misses: 0,
-    hurries: 0,
-    swallowed: 0,
-};
 const ONE_CUT: Left = Left {
     cuts: 1,
     links: 1,
-    ..NOTHING
+    ..Left::NOTHING
 };
 
 /// A line of four, nothing published.
@@ -114,7 +92,10 @@ const fn line<'a>(held: &'a [&'a [usize]], left: Left) -> Trial<'a> {
 /// Differences on a line and on a square of four, with links that die and come again, clocks that run ahead,
 /// and a bulletin published meanwhile.
 pub fn subjects() -> Vec<Subject> {
-    let hurries = |hurries| Left { hurries, ..NOTHING };
+    let hurries = |hurries| Left {
+        hurries,
+        ..Left::NOTHING
+    };
     let square = |held, left| Trial {
         links: SQUARE,
         ..line(held, left)
@@ -125,7 +106,7 @@ pub fn subjects() -> Vec<Subject> {
     };
     let lost = Left {
         swallowed: 1,
-        ..NOTHING
+        ..Left::NOTHING
     };
     let trials = [
         ("line, one each, two hurries", line(ONE_EACH, hurries(2))),

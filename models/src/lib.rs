@@ -12,7 +12,27 @@ pub mod membership;
 pub mod net;
 pub mod node;
 
+use std::time::Duration;
+
+use bruit_core::config::Config;
+use bruit_core::network::Network;
+use bruit_core::work::Price;
+
 use net::{Net, State};
+
+/// A day: what is due later than anything that is waited for.
+const NEVER: Duration = Duration::from_hours(24);
+
+/// Nodes that are told of lost links, and send nothing only to find out.
+fn quiet() -> Config {
+    let mut config = Config::new(Network::new("models", Price::FREE, None));
+    config.liveness.idle = NEVER;
+    config.liveness.refresh = NEVER;
+    config.liveness.timeout_min = NEVER;
+    config.membership.handshake_timeout = NEVER;
+    config.wants_kept = false;
+    config
+}
 
 /// Something that is asked of states.
 pub type Question = (&'static str, fn(&Net, &State) -> bool);

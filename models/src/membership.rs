@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-use bruit_core::config::Config;
-use bruit_core::network::Network;
-use bruit_core::work::Price;
-
 use super::net::{Left, Net};
 use super::node::Cast;
-use super::{Question, Subject};
+use super::{NEVER, Question, Subject, quiet};
 
-/// A day: what is due later than anything that is waited for.
-const NEVER: Duration = Duration::from_hours(24);
 /// What becomes due within so long is waited for: every attempt to link again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,11 +42,7 @@ pub struct Trial<'a> {
 
 /// The model of these trials, with nodes that open and take so many links.
 pub fn model(nodes: u8, outbound: usize, inbound: usize, trials: &[Trial<'_>]) -> Net {
-    let mut config = Config::new(Network::new("models", Price::FREE, None));
-    config.liveness.idle = NEVER;
-    config.liveness.refresh = NEVER;
-    config.liveness.timeout_min = NEVER;
-    config.membership.handshake_timeout = NEVER;
+    let mut config = quiet();
     config.membership.dial_patience = NEVER;
     config.membership.dial_timeout = NEVER;
     config.membership.exchange_interval = NEVER;
@@ -62,7 +52,6 @@ pub fn model(nodes: u8, outbound: usize, inbound: usize, trials: &[Trial<'_>]) -
     config.membership.outbound = outbound;
     config.membership.inbound_max = inbound;
     config.reconcile.interval = NEVER;
-    config.wants_kept = false;
     let mut cast = Cast::new(nodes, 0, config);
     cast.has_addresses = true;
     cast.has_one_stream = true;
@@ -84,16 +73,6 @@ const CHAIN: &[(usize, usize)] = &[(1, 0), (2, 1)];
 
 /// A trial, and nodes with so many links to open and to take.
 type Named = (&'static str, (usize, usize), Trial<'static>);
-
-const NOTHING: Left = Left {
-    cuts: 0,
-    links: 0,
-    crashes: 0,
-    leaves: 0,
-    misses: 0,
-    hurries: 0,
-    swallowed: 0,
-};
 
 /// A network forms.
 const fn forms(joins: &[(usize, usize)], left: Left) -> Trial<'_> {
@@ -119,25 +98,33 @@ pub fn subjects() -> Vec<Subject> {
     let cuts = |cuts, hurries| Left {
         cuts,
         hurries,
-        ..NOTHING
+        ..Left::NOTHING
     };
     let lost = Left {
         swallowed: 1,
-        ..NOTHING
+        ..Left::NOTHING
     };
     let usual = (6, 48);
     let narrow = (1, 1);
     let planted = Left { cuts: 1, ..lost };
     let trials = [
-        ("two told of one", usual, forms(TO_ONE, NOTHING)),
-        ("each told of the one before", usual, forms(CHAIN, NOTHING)),
+        ("two told of one", usual, forms(TO_ONE, Left::NOTHING)),
+        (
+            "each told of the one before",
+            usual,
+            forms(CHAIN, Left::NOTHING),
+        ),
         ("a cut and a hurry", usual, suffers(cuts(1, 1))),
         ("two cuts", usual, suffers(cuts(2, 0))),
-        ("narrow, two told of one", narrow, forms(TO_ONE, NOTHING)),
+        (
+            "narrow, two told of one",
+            narrow,
+            forms(TO_ONE, Left::NOTHING),
+        ),
         (
             "narrow, each told of the one before",
             narrow,
-            forms(CHAIN, NOTHING),
+            forms(CHAIN, Left::NOTHING),
         ),
         ("a cut, a frame lost: planted", usual, suffers(planted)),
     ];

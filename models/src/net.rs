@@ -6,16 +6,19 @@
 //! when nothing else can happen; besides, as often as [`Left::hurries`] says, one node's clock runs ahead to
 //! its next timer: to all others it is as if they were slow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bruit_core::id::LinkId;
 use bruit_core::link::{Class, CloseReason, Direction};
-use bytes::Bytes;
 
 use super::node::{Cast, Input, Node, Output};
+use wire::{End, Streams, Wire, Wires};
+
+mod asked;
+mod wire;
 
 /// How many more times something may happen that need not happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -34,6 +37,19 @@ pub struct Left {
     pub hurries: u8,
     /// A planted fault: a frame vanishes and the connection stays.
     pub swallowed: u8,
+}
+
+impl Left {
+    /// Nothing but what must.
+    pub const NOTHING: Self = Self {
+        cuts: 0,
+        links: 0,
+        crashes: 0,
+        leaves: 0,
+        misses: 0,
+        hurries: 0,
+        swallowed: 0,
+    };
 }
 
 /// What may happen.
@@ -71,35 +87,11 @@ pub enum Action {
     Restart(usize),
 }
 
-/// What an end of a connection knows of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum End {
-    Coming,
-    Up,
-    Down,
-}
-
-/// Frames on their way to one end, by class.
-type Streams = [VecDeque<Bytes>; 2];
-
-/// A connection. Who dialled is its first end.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Wire {
-    nodes: [usize; 2],
-    ends: [End; 2],
-    /// To each end.
-    streams: [Streams; 2],
-    /// Nothing passes any more: each end will be told this.
-    over: Option<CloseReason>,
-    /// Which end has closed it.
-    by: Option<usize>,
-}
-
 /// The network at a moment.
 #[derive(Debug, Clone)]
 pub struct State {
     nodes: Vec<Arc<Node>>,
-    wires: BTreeMap<LinkId, Wire>,
+    wires: Wires,
     dials: BTreeSet<(usize, usize)>,
     /// Connections made so far between two nodes.
     made: BTreeMap<(usize, usize), u8>,
@@ -150,24 +142,6 @@ pub struct Net {
     begins: Vec<State>,
     /// What nodes did before: a node steps some thousand times less often than the network does.
     steps: Mutex<HashMap<(u64, u64), Stepped>>,
-}
-
-impl State {
-    /// What is wrong with a node, if anything is.
-    pub fn fault(&self) -> Option<&str> {
-        self.nodes.iter().find_map(|node| node.fault())
-    }
-
-    /// Whether all nodes run.
-    pub fn all_run(&self) -> bool {
-        self.nodes.iter().all(|node| node.is_running())
-    }
-
-    /// Whether every node has every bulletin.
-    pub fn is_all_everywhere(&self) -> bool {
-        let mut nodes = self.nodes.iter();
-        nodes.all(|node| node.delivered().iter().all(|times| *times > 0))
-    }
 }
 
 impl Net {
@@ -384,12 +358,12 @@ impl Net {
     fn apply(&self, state: &mut State, action: Action) {
         match action {
             Action::Deliver(link, end, class) => {
-                if let Some((node, frame)) = take(state, link, end, class) {
+                if let Some((node, frame)) = wire::take(&mut state.wires, link, end, class) {
                     self.feed(state, node, &Input::Frame(link, frame));
                 }
             }
             Action::Swallow(link, end, class) => {
-                take(state, link, end, class);
+                wire::take(&mut state.wires, link, end, class);
                 state.left.swallowed -= 1;
             }
             Action::Accept(link) => {
@@ -427,7 +401,7 @@ impl Net {
             }
             Action::Cut(link) => {
                 state.left.cuts -= 1;
-                cut(state, link, CloseReason::Dead);
+                wire::cut(&mut state.wires, link, CloseReason::Dead);
             }
             Action::Link(from, to) => {
                 state.left.links -= 1;
@@ -468,9 +442,9 @@ impl Net {
                     } else {
                         *class
                     };
-                    send(state, node, *link, class, frame);
+                    wire::send(&mut state.wires, node, *link, class, frame);
                 }
-                Output::Close(link, reason) => close(state, node, *link, *reason),
+                Output::Close(link, reason) => wire::close(&mut state.wires, node, *link, *reason),
                 Output::Dial(peer) => {
                     state.dials.insert((node, *peer));
                 }
@@ -517,7 +491,7 @@ impl Net {
         wire.streams[end] = Streams::default();
         let (node, reason) = (wire.nodes[end], wire.over.unwrap_or(CloseReason::Dead));
         let by_peer = wire.by.is_some();
-        tidy(state, link);
+        wire::tidy(&mut state.wires, link);
         self.feed(state, node, &Input::Down(link, reason, by_peer));
     }
 
@@ -534,7 +508,7 @@ impl Net {
                 continue;
             };
             wire.ends[end] = End::Down;
-            cut(state, link, CloseReason::Dead);
+            wire::cut(&mut state.wires, link, CloseReason::Dead);
         }
     }
 
@@ -543,122 +517,15 @@ impl Net {
         let frame = match action {
             Action::Deliver(link, end, class) | Action::Swallow(link, end, class) => {
                 let wire = state.wires.get(&link);
-                wire.and_then(|wire| wire.streams[end][stream(class)].front())
+                wire.and_then(|wire| wire.streams[end][wire::stream(class)].front())
             }
             _ => None,
         };
         let kind = frame.and_then(|frame| self.cast.kind(frame));
         format!("{action:?} {}", kind.unwrap_or_default())
     }
-
-    // What is asked of a state.
-
-    /// Whether nodes that can reach each other have the same bulletins.
-    pub fn are_equal(&self, state: &State) -> bool {
-        let parts = self.parts(state);
-        let pairs = (0..parts.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
-        let has = |node: usize| state.nodes[node].delivered().iter().map(|times| *times > 0);
-        pairs
-            .filter(|(one, other)| parts[*one] == parts[*other])
-            .all(|(one, other)| has(one).eq(has(other)))
-    }
-
-    /// Whether both ends of every link say the same of it.
-    pub fn are_symmetric(&self, state: &State) -> bool {
-        let seen = |node: usize| state.nodes[node].neighbours(&self.cast);
-        (0..state.nodes.len()).all(|node| {
-            seen(node)
-                .into_iter()
-                .all(|(peer, link, mesh)| seen(peer).contains(&(node, link, mesh)))
-        })
-    }
-
-    /// Whether every node reaches every other over links that are in the mesh of both ends.
-    pub fn is_whole(&self, state: &State) -> bool {
-        self.parts(state).iter().all(|part| *part == 0)
-    }
-
-    /// For each node the lowest one it reaches.
-    fn parts(&self, state: &State) -> Vec<usize> {
-        let mut parts: Vec<usize> = (0..state.nodes.len()).collect();
-        for _ in 0..parts.len() {
-            for node in 0..parts.len() {
-                for (peer, _, mesh) in state.nodes[node].neighbours(&self.cast) {
-                    if mesh {
-                        let lowest = parts[node].min(parts[peer]);
-                        (parts[node], parts[peer]) = (lowest, lowest);
-                    }
-                }
-            }
-        }
-        parts
-    }
 }
 
 fn ordered([one, other]: [usize; 2]) -> (usize, usize) {
     (one.min(other), one.max(other))
-}
-
-const fn stream(class: Class) -> usize {
-    match class {
-        Class::Control => 0,
-        Class::Bulletins => 1,
-    }
-}
-
-fn take(state: &mut State, link: LinkId, end: usize, class: Class) -> Option<(usize, Bytes)> {
-    let wire = state.wires.get_mut(&link)?;
-    let frame = wire.streams[end][stream(class)].pop_front()?;
-    Some((wire.nodes[end], frame))
-}
-
-/// Puts a frame on its way; into a connection that is over it vanishes.
-fn send(state: &mut State, node: usize, link: LinkId, class: Class, frame: &Bytes) {
-    let Some(wire) = state.wires.get_mut(&link) else {
-        return;
-    };
-    let from = usize::from(wire.nodes[1] == node);
-    if wire.over.is_none() && wire.ends[1 - from] != End::Down {
-        wire.streams[1 - from][stream(class)].push_back(frame.clone());
-    }
-}
-
-/// Notes that `node` has closed a connection. What it sent before may still arrive.
-fn close(state: &mut State, node: usize, link: LinkId, reason: CloseReason) {
-    let Some(wire) = state.wires.get_mut(&link) else {
-        return;
-    };
-    let from = usize::from(wire.nodes[1] == node);
-    wire.ends[from] = End::Down;
-    wire.streams[from] = Streams::default();
-    if wire.over.is_none() {
-        wire.over = Some(reason);
-        wire.by = Some(from);
-    }
-    tidy(state, link);
-}
-
-/// Ends a connection without a word: what is under way is lost, who has not heard of it never does.
-fn cut(state: &mut State, link: LinkId, reason: CloseReason) {
-    let Some(wire) = state.wires.get_mut(&link) else {
-        return;
-    };
-    wire.streams = Default::default();
-    if wire.over.is_none() {
-        wire.over = Some(reason);
-    }
-    for end in &mut wire.ends {
-        if *end == End::Coming {
-            *end = End::Down;
-        }
-    }
-    tidy(state, link);
-}
-
-/// Forgets a connection both ends have forgotten.
-fn tidy(state: &mut State, link: LinkId) {
-    let is_gone = |wire: &Wire| wire.ends == [End::Down; 2];
-    if state.wires.get(&link).is_some_and(is_gone) {
-        state.wires.remove(&link);
-    }
 }

@@ -8,6 +8,7 @@ mod meter;
 mod pool;
 mod protocol;
 mod stage;
+mod workshop;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,9 +21,10 @@ use crate::recording::{Band, Frame, Recording, ticks};
 use crate::scenario::Setup;
 
 pub use meter::Meter;
+pub(crate) use pool::side_by_side;
 pub use pool::{Outcomes, all, recorded};
-pub(crate) use pool::{Worked, side_by_side, worked_off};
 pub use protocol::Protocol;
+pub(crate) use workshop::{Worked, worked_off};
 
 use memory::Memory;
 use stage::Stage;
