@@ -13,18 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bruit::{AuthorId, VALUE_TTL};
+use bruit::AuthorId;
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
 use super::codec::{DATAGRAM_BYTES_MAX, Dat, Message, Op, Work};
 use super::config::Config;
+use super::entering::{Entering, TooOften};
 use super::peers::{Peers, Told};
 use super::values::Values;
 use super::work;
 use crate::budget::Budget;
 use crate::counters::Counters;
-use crate::crossing::{Crossing, Turn};
 use crate::foreign::{ForeignId, System};
 use crate::recent::Recent;
 
@@ -32,15 +32,6 @@ use crate::recent::Recent;
 pub const WANTED_MAX: usize = 1_024;
 /// Values of bruit's own that are being spread at once.
 pub const OUTGOING_MAX: usize = 4_096;
-/// How long is known that a value has crossed: as long as its bulletin is valid.
-const KNOWN_FOR: Duration = VALUE_TTL;
-/// A value that somebody in bruit asks for is published again when its bulletin is older than this: it has been
-/// pushed out of a store.
-const AGAIN: Duration = Duration::from_hours(1);
-/// Values that are published again per second, and at once: they cost this node more than who asks.
-const AGAIN_SENDS: (u32, u32) = (1, 16);
-/// A bulletin that is valid for weeks takes some seconds to be paid for.
-const CROSSING_STEP: Duration = Duration::from_secs(3);
 /// Values and questions of which is known that they were passed on.
 const PASSED_MAX: usize = 1 << 16;
 /// A value that was passed on is not again for this time.
@@ -139,10 +130,7 @@ pub struct Gateway {
     peers: Peers,
     values: Values,
     me: AuthorId,
-    crossing: Crossing<Dat>,
-    /// Values whose bulletins are new.
-    fresh: Recent<Work>,
-    again: Budget,
+    entering: Entering,
     wanted: BTreeMap<Work, Wanted>,
     outgoing: BTreeMap<Work, Outgoing>,
     set: Recent<Work>,
@@ -162,9 +150,7 @@ impl Gateway {
             peers: Peers::new(&config),
             values: Values::default(),
             me,
-            crossing: Crossing::new(me, KNOWN_FOR).patient(CROSSING_STEP),
-            fresh: Recent::new(AGAIN, PASSED_MAX),
-            again: Budget::new(AGAIN_SENDS.0, AGAIN_SENDS.1),
+            entering: Entering::new(me),
             wanted: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             set: Recent::new(SET_AGAIN, PASSED_MAX),
@@ -183,13 +169,10 @@ impl Gateway {
         match event {
             Event::Datagram { from, bytes } => self.on_datagram(from, &bytes, now),
             Event::Held { dat, by, age } => self.on_held(dat, by, age, now),
-            Event::NotPublished(work) => {
-                self.fresh.remove(&work);
-                self.crossing.failed(&name(&work));
-            }
+            Event::NotPublished(work) => self.entering.failed(&work),
             Event::Put { dat, age } => self.on_put(dat, age, now),
             Event::Want(work) => self.on_want(work, now),
-            Event::Present(author) => self.crossing.present(author, now),
+            Event::Present(author) => self.entering.present(author, now),
         }
         std::mem::take(&mut self.actions)
     }
@@ -202,7 +185,7 @@ impl Gateway {
                 self.send(peer, &Message::of(Op::GetPeer));
             }
         }
-        for (_, dat) in self.crossing.due(now) {
+        for dat in self.entering.due(now) {
             self.publish(dat);
         }
         self.values.forget(now);
@@ -406,38 +389,18 @@ impl Gateway {
             self.values.keep(work, dat.clone(), now);
         }
         if self.wanted.remove(&work).is_some() {
-            self.cross_again(work, dat.clone(), now);
-        } else {
-            self.cross(work, dat.clone(), now);
-        }
-    }
-
-    /// Lets a value into bruit that somebody there asks for, though it crossed before: its bulletin has not reached
-    /// him, or is gone.
-    fn cross_again(&mut self, work: Work, dat: Dat, now: Instant) {
-        let id = name(&work);
-        if self.crossing.is_known(&id, now) {
-            if self.fresh.contains(&work, now) {
-                return;
-            }
-            if !self.again.take(now) {
-                self.counters.count("dropped_again");
-                return;
-            }
-            self.crossing.failed(&id);
-        }
-        self.cross(work, dat, now);
-    }
-
-    /// Lets a value into bruit when it is this gateway's turn. One that has crossed is not remembered anew: what is
-    /// put again and again would never be published again when its bulletin has expired.
-    fn cross(&mut self, work: Work, dat: Dat, now: Instant) {
-        if self.crossing.is_known(&name(&work), now) {
-            return;
-        }
-        self.fresh.insert(work, (), now);
-        if let Turn::Now(dat) = self.crossing.came(name(&work), dat, now) {
+            self.let_in_again(work, dat.clone(), now);
+        } else if let Some(dat) = self.entering.came(work, dat.clone(), now) {
             self.publish(dat);
+        }
+    }
+
+    /// Lets in a value that somebody in bruit asks for.
+    fn let_in_again(&mut self, work: Work, dat: Dat, now: Instant) {
+        match self.entering.wanted(work, dat, now) {
+            Ok(Some(dat)) => self.publish(dat),
+            Ok(None) => {}
+            Err(TooOften) => self.counters.count("dropped_again"),
         }
     }
 
@@ -475,13 +438,8 @@ impl Gateway {
 
     /// A value is in a bulletin that is so old: it is known and kept for as long as that is valid.
     fn hold(&mut self, work: Work, dat: Dat, by: AuthorId, age: Duration, now: Instant) {
+        self.entering.held(work, by, age, now);
         let since = now.checked_sub(age).unwrap_or(now);
-        if age < AGAIN {
-            self.crossing.crossed(name(&work), Some(by), now);
-            self.fresh.insert(work, (), now);
-        } else {
-            self.crossing.crossed_at(name(&work), since, now);
-        }
         self.values.keep(work, dat, since);
     }
 
@@ -508,7 +466,7 @@ impl Gateway {
 
     fn on_want(&mut self, work: Work, now: Instant) {
         if let Some(dat) = self.values.get(&work).cloned() {
-            self.cross_again(work, dat, now);
+            self.let_in_again(work, dat, now);
             return;
         }
         if self.wanted.len() >= WANTED_MAX {

@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod config;
+mod entering;
 pub mod gateway;
 mod peers;
 pub mod socket;
