@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bruit::{AuthorId, BulletinId, TopicId, Topics};
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use crate::crossing;
 use crate::inside::{Heard, Inside, InsideError, Item, Post, Since};
 use crate::publisher::patiently;
 use crate::running::{Teller, Told};
+use crate::wall;
 
 /// Bulletins that wait to be published; more are refused.
 pub(crate) const PUBLISHING_MAX: usize = 4_096;
@@ -111,7 +112,7 @@ impl<K: Send + 'static> Bridge<K> {
         let presence = crossing::topic(name);
         let reading = Reading {
             me: inside.author().await?,
-            begun_ms: now_ms(),
+            begun_ms: wall::now_ms(),
             until: Instant::now() + READING_MAX,
         };
         let streams = subscribe(inside.as_ref(), &presence, topics).await?;
@@ -213,11 +214,6 @@ async fn subscribe(
         }
     }
     Ok(streams)
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// All of `streams` as one, which ends when the first of them does: with the node.

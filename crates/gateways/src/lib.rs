@@ -32,6 +32,7 @@ mod recent;
 mod running;
 pub mod simple;
 pub mod voidphone;
+mod wall;
 
 pub use accepting::is_out_of_descriptors;
 pub use counters::Counters;

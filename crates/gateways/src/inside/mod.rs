@@ -7,7 +7,9 @@ mod letters;
 mod node;
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::wall;
 
 use bruit::{
     AuthorId, BulletinId, PublishError, SendError, TopicId, Topics, ValueAddress, Verdict,
@@ -57,9 +59,7 @@ pub struct Item {
 impl Item {
     /// How long ago it was made, by its author's clock and ours.
     pub fn age(&self) -> Duration {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        now.unwrap_or_default()
-            .saturating_sub(Duration::from_millis(self.created_ms))
+        wall::now().saturating_sub(Duration::from_millis(self.created_ms))
     }
 }
 

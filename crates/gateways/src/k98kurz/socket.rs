@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bruit::{POST_TTL, TopicId};
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use crate::hex;
 use crate::inside::{ForeignLetter, Inside, Item, Post, Posting, Since};
 use crate::mailbag::Mailbag;
 use crate::running::{Running, Stop, Teller, Told};
+use crate::wall;
 
 /// The topic on which nodes of theirs say that they are there.
 pub const BEACON: &[u8] = b"node beacon channel";
@@ -250,10 +251,8 @@ impl Node {
 }
 
 fn moment() -> Now {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let seconds = wall.unwrap_or_default().as_secs();
     Now {
         at: Instant::now(),
-        seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        seconds: u32::try_from(wall::now().as_secs()).unwrap_or(u32::MAX),
     }
 }

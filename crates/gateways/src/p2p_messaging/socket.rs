@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bruit::POST_TTL;
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use crate::error::GatewayError;
 use crate::foreign::{ForeignId, System};
 use crate::inside::{Inside, Item, Post, Since};
 use crate::running::{Running, Stop, Teller, Told};
+use crate::wall;
 
 /// The topic of its messages.
 pub const TOPIC: &str = "p2p-messaging";
@@ -197,7 +198,7 @@ impl Loop {
             seeds,
             seed_output,
             counters,
-            started_ms: now_ms(),
+            started_ms: wall::now_ms(),
             came,
             said,
             sending: Arc::new(Semaphore::new(SENDING_AT_ONCE)),
@@ -422,7 +423,7 @@ async fn next_inside(peer: &mut Option<Peer>) -> Option<FromInside<ForeignId>> {
 /// What a bulletin means to a gateway that began at `started_ms`.
 fn event_of(item: &Item, started_ms: u64) -> Event {
     let is_past = item.created_ms < started_ms;
-    let age = Duration::from_millis(now_ms().saturating_sub(item.created_ms));
+    let age = item.age();
     match ForeignId::of_tag(System::P2P_MESSAGING, &item.tag) {
         Some(id) => Event::Crossed {
             id,
@@ -438,16 +439,10 @@ fn event_of(item: &Item, started_ms: u64) -> Event {
     }
 }
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
-}
-
 fn moment() -> Now {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Now {
         at: Instant::now(),
-        seconds: wall.unwrap_or_default().as_secs(),
+        seconds: wall::now().as_secs(),
     }
 }
 

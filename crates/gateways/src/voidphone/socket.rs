@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -28,6 +28,7 @@ use crate::foreign::ForeignId;
 use crate::inside::{Asked, Inside, Post};
 use crate::publisher::{Done, Publisher, Unpublished};
 use crate::running::{Running, Stop, Teller, Told};
+use crate::wall;
 
 /// The gateway's name.
 pub const NAME: &str = "voidphone";
@@ -201,7 +202,7 @@ impl Driver {
             publisher,
             ears,
             solver: Solver::new(inputs.clone()),
-            started_ms: now_ms(),
+            started_ms: wall::now_ms(),
             accepting: Accepting::new(counters.clone()),
             conns: BTreeMap::new(),
             next_conn: 0,
@@ -493,12 +494,4 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since
-        .ok()
-        .and_then(|since| u64::try_from(since.as_millis()).ok())
-        .unwrap_or_default()
 }
