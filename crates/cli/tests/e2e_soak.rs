@@ -15,7 +15,7 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::Scope;
@@ -143,6 +143,30 @@ struct Soak {
 }
 
 impl Soak {
+    /// Peers that come to the first of `daemons`, with folders in `folder`.
+    fn of(daemons: &[Daemon], folder: &Path) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        // Three: who hears fewer clocks deletes nothing.
+        let met = daemons.iter().take(3);
+        let places = (0..PEERS).map(|peer| folder.join(peer.to_string()));
+        Self {
+            hub: daemons[0].api(),
+            addresses: met
+                .map(|daemon| daemon.address().parse().unwrap())
+                .collect(),
+            neighbours: daemons[1..].iter().map(Daemon::api).collect(),
+            is_over: AtomicBool::new(false),
+            runtime: runtime.unwrap(),
+            bodies: Mutex::default(),
+            away: Mutex::new(places.collect()),
+            came: AtomicUsize::new(0),
+            in_vain: AtomicUsize::new(0),
+        }
+    }
+
     /// Does `work` again and again, with its number, each time when it is due.
     fn pace(&self, every: Duration, mut work: impl FnMut(usize)) {
         let begun = Instant::now();
@@ -312,6 +336,31 @@ fn watch(daemon: &Daemon, length: Duration, has_failed: impl Fn() -> bool) -> Ve
     samples
 }
 
+/// Has the first of `daemons` forget the peers that have gone; waits until it holds no more than `before`.
+fn leave_alone(daemons: &[Daemon], api: &Api, before: &Held) {
+    let (hub, pid) = (&daemons[0], daemons[0].process.pid());
+    // It knows of two hundred nodes that are gone, and would go on calling them.
+    let allowed: Vec<_> = daemons[1..].iter().map(Daemon::id).collect();
+    let config = format!("[access]\nallow = {allowed:?}\n");
+    std::fs::write(hub.data().join("config.toml"), config).unwrap();
+    hub.process.signal("HUP");
+    let left = Instant::now();
+    let mut after = Held::of(pid, api);
+    while !after.is_back_at(before) {
+        assert!(
+            left.elapsed() < FORGOTTEN,
+            "before {before:?}, after {after:?}"
+        );
+        std::thread::sleep(Duration::from_millis(250));
+        after = Held::of(pid, api);
+    }
+    println!(
+        "{:.0?} after the last peer: {:.1} MiB, {after:?}",
+        left.elapsed(),
+        rss_mib(pid)
+    );
+}
+
 #[test]
 #[ignore = "two hours: cargo xtask nightly soak"]
 fn memory_stays_and_nothing_is_left_of_two_hundred_peers_a_minute() {
@@ -320,30 +369,7 @@ fn memory_stays_and_nothing_is_left_of_two_hundred_peers_a_minute() {
     let (hub, pid) = (&daemons[0], daemons[0].process.pid());
     let folders = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let folders = folders.unwrap();
-    let soak = Soak {
-        hub: hub.api(),
-        // Three: who hears fewer clocks deletes nothing.
-        addresses: daemons
-            .iter()
-            .take(3)
-            .map(|daemon| daemon.address().parse().unwrap())
-            .collect(),
-        neighbours: daemons[1..].iter().map(Daemon::api).collect(),
-        is_over: AtomicBool::new(false),
-        runtime: Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap(),
-        bodies: Mutex::default(),
-        away: Mutex::new(
-            (0..PEERS)
-                .map(|peer| folders.path().join(peer.to_string()))
-                .collect(),
-        ),
-        came: AtomicUsize::new(0),
-        in_vain: AtomicUsize::new(0),
-    };
+    let soak = Soak::of(&daemons, folders.path());
     let inbox: Inbox = soak.hub.subscribe("topic=t0");
     let before = Held::at_rest(pid, &soak.hub);
     println!("before: {:.1} MiB, {before:?}", rss_mib(pid));
@@ -360,26 +386,7 @@ fn memory_stays_and_nothing_is_left_of_two_hundred_peers_a_minute() {
         let has_failed = || parts.iter().any(std::thread::ScopedJoinHandle::is_finished);
         watch(hub, length, has_failed)
     });
-    // It knows of two hundred nodes that are gone, and would go on calling them.
-    let allowed: Vec<_> = daemons[1..].iter().map(Daemon::id).collect();
-    let config = format!("[access]\nallow = {allowed:?}\n");
-    std::fs::write(hub.data().join("config.toml"), config).unwrap();
-    hub.process.signal("HUP");
-    let left = Instant::now();
-    let mut after = Held::of(pid, &soak.hub);
-    while !after.is_back_at(&before) {
-        assert!(
-            left.elapsed() < FORGOTTEN,
-            "before {before:?}, after {after:?}"
-        );
-        std::thread::sleep(Duration::from_millis(250));
-        after = Held::of(pid, &soak.hub);
-    }
-    println!(
-        "{:.0?} after the last peer: {:.1} MiB, {after:?}",
-        left.elapsed(),
-        rss_mib(pid)
-    );
+    leave_alone(&daemons, &soak.hub, &before);
 
     let (came, in_vain) = (soak.came.into_inner(), soak.in_vain.into_inner());
     let (grown, first, last) = (
