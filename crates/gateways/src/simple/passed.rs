@@ -23,7 +23,7 @@ impl Passed {
     /// Reads what is in `folder`. A file without a number says that nothing has gone out.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When it cannot be opened; the file is named.
     pub(super) fn open(folder: Option<&Path>) -> io::Result<Self> {
         let mut passed = Self {
             file: None,
@@ -32,7 +32,10 @@ impl Passed {
         if let Some(folder) = folder {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
-            let file = options.open(folder.join(NAME))?;
+            let path = folder.join(NAME);
+            let file = options.open(&path).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
             let mut text = String::new();
             (&file).take(BYTES_MAX).read_to_string(&mut text).ok();
             passed.until_ms = text.trim().parse().unwrap_or(0);
@@ -88,7 +91,8 @@ mod tests {
         passed.note(7);
         std::fs::remove_file(folder.path().join(NAME)).unwrap();
         let missing = folder.path().join("missing");
-        assert!(Passed::open(Some(&missing)).is_err());
+        let error = Passed::open(Some(&missing)).unwrap_err().to_string();
+        assert!(error.contains("missing/simple.passed: "), "{error}");
         assert!(Passed::open(None).unwrap().file.is_none());
     }
 }
