@@ -6,6 +6,7 @@ mod solo;
 use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
+use bruit_core::config::Config;
 use bruit_core::event::{Action, Command, Event, Verdict};
 use bruit_core::id::{LinkId, TopicId};
 use bruit_core::identity::SecretKey;
@@ -158,4 +159,23 @@ fn what_was_being_judged_when_a_link_came_up_is_announced_once_it_joins_the_mesh
     node.solo.frame(late, &Frame::Mesh { on: true }.encode());
     let told = sent(&node.wait(Duration::from_secs(1)));
     assert!(told.contains(&(late, kind::IHAVE)), "{told:?}");
+}
+
+#[test]
+fn what_has_expired_takes_no_memory_any_more() {
+    let mut node = Node::new(&[7]);
+    let config = Config::new(node.network.clone());
+    let taken = |node: &Node| {
+        let fills = node.solo.engine.fills(&config);
+        fills
+            .into_iter()
+            .find(|fill| fill.what == "recent bytes")
+            .map(|fill| fill.used)
+    };
+    assert!(taken(&node) > Some(30 * 64));
+    // They are valid for an hour, and outlive that by two minutes.
+    let later = node.solo.now.mono.plus(Duration::from_mins(65));
+    node.set_clock(later);
+    node.solo.feed(Event::Wakeup);
+    assert_eq!(taken(&node), Some(0));
 }

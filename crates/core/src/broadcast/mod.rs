@@ -352,6 +352,11 @@ impl Broadcast {
             .collect()
     }
 
+    /// Forgets bulletins that have expired: nobody may ask for them any more.
+    pub fn forget(&mut self, expired: impl Iterator<Item = ShortId>) {
+        self.recent.forget(expired);
+    }
+
     // Time.
 
     /// Does what is due.

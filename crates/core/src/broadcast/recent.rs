@@ -1,4 +1,5 @@
-//! The latest bulletins, encoded once, ready to be sent to anyone who asks. Bounded by bytes.
+//! The latest bulletins, encoded once, ready to be sent to anyone who asks. Bounded by bytes; what has
+//! expired takes none.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -87,7 +88,7 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
-    /// Memory a bulletin takes beside its frame.
+    /// Memory a bulletin takes beside its frame, and the place of one that was taken out.
     const OVERHEAD_BYTES: usize = 256;
 
     /// An empty cache.
@@ -182,12 +183,34 @@ impl Recent {
     pub(crate) fn remove(&mut self, id: &ShortId) -> Option<(Passing, Holders)> {
         let at = place(self.numbers.remove(id)?, self.first)?;
         let passing = self.passing.get_mut(at)?.take()?;
-        self.bytes = self.bytes.saturating_sub(Self::cost(&passing));
+        self.bytes = self.bytes.saturating_sub(passing.frame.len());
         let holders = self.holders.get_mut(at).map(std::mem::take);
+        while let Some(None) = self.passing.front() {
+            self.let_go();
+        }
         Some((passing, holders.unwrap_or_default()))
     }
 
-    /// Bytes taken.
+    /// Takes out what expired.
+    pub(crate) fn forget(&mut self, ids: impl Iterator<Item = ShortId>) {
+        for id in ids {
+            self.remove(&id);
+        }
+    }
+
+    /// Gives up the room of the first of them.
+    fn let_go(&mut self) {
+        self.first = self.first.saturating_add(1);
+        self.holders.pop_front();
+        let mut freed = Self::OVERHEAD_BYTES;
+        if let Some(Some(gone)) = self.passing.pop_front() {
+            self.numbers.remove(&gone.id.short());
+            freed = freed.saturating_add(gone.frame.len());
+        }
+        self.bytes = self.bytes.saturating_sub(freed);
+    }
+
+    /// Bytes taken; those that were taken out count until those before them are gone.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -211,27 +234,16 @@ impl Recent {
         let short = passing.id.short();
         // Known already: the later one counts.
         self.remove(&short);
-        self.bytes = self.bytes.saturating_add(Self::cost(&passing));
+        let cost = passing.frame.len().saturating_add(Self::OVERHEAD_BYTES);
+        self.bytes = self.bytes.saturating_add(cost);
         let number = self.end();
         self.passing.push_back(Some(passing));
         self.holders.push_back(holders);
         self.numbers.insert(short, number);
         while self.bytes > self.bytes_max && self.passing.len() > 1 {
-            let Some(oldest) = self.passing.pop_front() else {
-                break;
-            };
-            self.holders.pop_front();
-            self.first = self.first.saturating_add(1);
-            if let Some(gone) = oldest {
-                self.numbers.remove(&gone.id.short());
-                self.bytes = self.bytes.saturating_sub(Self::cost(&gone));
-            }
+            self.let_go();
         }
         number
-    }
-
-    fn cost(passing: &Passing) -> usize {
-        passing.frame.len().saturating_add(Self::OVERHEAD_BYTES)
     }
 }
 
@@ -275,5 +287,33 @@ pub(super) mod tests {
                 .get(&BulletinId::from_bytes([3; 32]).short())
                 .is_some()
         );
+    }
+    #[test]
+    fn the_place_of_what_expired_is_free_when_those_before_it_are_gone() {
+        let mut recent = Recent::new(200_000);
+        let short = |number| BulletinId::from_bytes([number; 32]).short();
+        for number in 0..100 {
+            recent.insert(passing(number, 1_000), Holders::default());
+        }
+        let all = recent.bytes();
+        recent.forget((1..100).map(short));
+        assert_eq!(recent.bytes(), all - 99 * 1_000);
+        recent.forget(std::iter::once(short(0)));
+        assert_eq!((recent.bytes(), recent.passing.len()), (0, 0));
+        let number = recent.insert(passing(7, 1_000), Holders::default());
+        assert_eq!(number, 100, "no number means two bulletins");
+    }
+
+    #[test]
+    fn places_that_are_held_by_an_old_one_are_bounded_too() {
+        let mut recent = Recent::new(50_000);
+        recent.insert(passing(0, 1_000), Holders::default());
+        for number in (1..=255).cycle().take(1_000) {
+            recent.insert(passing(number, 1_000), Holders::default());
+            recent.forget(std::iter::once(
+                BulletinId::from_bytes([number; 32]).short(),
+            ));
+            assert!(recent.bytes() <= 50_000 && recent.passing.len() <= 50_000 / 256);
+        }
     }
 }

@@ -155,6 +155,7 @@ impl Engine {
                     Persist::Evict { id }
                 }
                 inventory::Fact::Purge { ids } => {
+                    self.broadcast.forget(ids.iter().map(|(id, _)| id.short()));
                     for (id, _) in &ids {
                         let facts = self.large.forget(id, now.mono);
                         self.carry_large(facts, now);
