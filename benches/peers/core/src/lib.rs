@@ -21,6 +21,10 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+/// As bruit's binary has it, for every peer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use args::Args;
 use recorder::Recorder;
 pub use recorder::Sink;
