@@ -391,6 +391,7 @@ mod tests {
         announcements.add(word(1), at(0));
         announcements.tell_urgently(LINK, at(0));
         let mut recent = Recent::new(0);
+        recent.link_up(LINK);
         let mut holders = Holders::default();
         holders.note(recent.seat(LINK));
         let number = recent.insert(passing(1, 0), holders);

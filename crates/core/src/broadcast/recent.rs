@@ -113,9 +113,9 @@ impl Recent {
 
     /// Forgets a link that is gone.
     pub(crate) fn link_down(&mut self, link: LinkId) {
-        if let Some(bit) = self.seats.leave(link) {
+        if let Some(seat) = self.seats.leave(link) {
             for holders in &mut self.holders {
-                holders.clear(bit);
+                holders.forget(seat);
             }
         }
     }
