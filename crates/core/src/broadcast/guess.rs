@@ -63,7 +63,6 @@ impl Guesses {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use rand_core::SeedableRng;
@@ -78,7 +77,6 @@ mod tests {
             rtt: Duration::ZERO,
             is_slow: false,
             wants_kept: false,
-            served: BTreeMap::new(),
             serve_bytes: Bucket::new(1, Mono::ZERO),
             chokes: Bucket::new(1, Mono::ZERO),
         }

@@ -16,6 +16,7 @@ mod neighbour;
 mod recent;
 mod roots;
 mod serve;
+mod served;
 mod spread;
 mod wanted;
 
@@ -42,6 +43,7 @@ use kept::Kept;
 use neighbour::{Bucket, Neighbour};
 use recent::Recent;
 use roots::Roots;
+use served::Served;
 use wanted::{Ask, Wanted};
 
 /// The room.
@@ -50,6 +52,7 @@ pub struct Broadcast {
     config: Config,
     rng: ChaCha8Rng,
     links: LinkMap<Neighbour>,
+    served: Served,
     roots: Roots,
     recent: Recent,
     wanted: Wanted,
@@ -90,6 +93,7 @@ impl Broadcast {
             alert: Alert::new(),
             kept: Kept::new(config.kept_gather),
             links: LinkMap::new(),
+            served: Served::new(config.serve_again),
             loading: BTreeMap::new(),
             restamped: BTreeMap::new(),
             own_tag: 0,
@@ -109,7 +113,6 @@ impl Broadcast {
             rtt: Duration::ZERO,
             is_slow: false,
             wants_kept,
-            served: BTreeMap::new(),
             serve_bytes: Bucket::new(self.config.serve_bytes_per_s, now),
             chokes: Bucket::new(Self::CHOKES_PER_S, now),
         };
@@ -149,6 +152,7 @@ impl Broadcast {
     pub fn link_down(&mut self, link: LinkId, now: Mono) -> Vec<Fact> {
         self.links.remove(&link);
         self.recent.link_down(link);
+        self.served.forget(link);
         self.kept.forget(link);
         self.wanted.forget(link, now);
         for links in self.loading.values_mut() {
@@ -361,6 +365,7 @@ impl Broadcast {
 
     /// Does what is due.
     pub fn wakeup(&mut self, now: Mono) -> Vec<Fact> {
+        self.served.wakeup(now);
         let links = &self.links;
         let mut requests = self.wanted.due(now, |link| {
             let rtt = links
@@ -405,6 +410,7 @@ impl Broadcast {
     pub fn held(&self) -> impl Iterator<Item = LinkId> {
         let links = self.links.keys().copied();
         links
+            .chain(self.served.held())
             .chain(self.announcements.held())
             .chain(self.roots.held())
             .chain(self.wanted.held())

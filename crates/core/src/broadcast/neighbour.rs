@@ -1,9 +1,7 @@
 //! What broadcast knows of one link, and how much that link may ask.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::id::ShortId;
 use crate::time::Mono;
 
 /// What broadcast knows of an established link.
@@ -17,24 +15,8 @@ pub(super) struct Neighbour {
     pub(super) is_slow: bool,
     /// Wants to be told what was synced.
     pub(super) wants_kept: bool,
-    pub(super) served: BTreeMap<ShortId, Mono>,
     pub(super) serve_bytes: Bucket,
     pub(super) chokes: Bucket,
-}
-
-impl Neighbour {
-    /// Ids remembered as served to one link.
-    const SERVED_MAX: usize = 8_192;
-
-    /// Notes that `id` was served at `now`, for as long as it is not to be served `again`.
-    pub(super) fn note_served(&mut self, id: ShortId, now: Mono, again: Duration) {
-        if self.served.len() >= Self::SERVED_MAX {
-            self.served.retain(|_, at| now.since(*at) < again);
-        }
-        if self.served.len() < Self::SERVED_MAX {
-            self.served.insert(id, now);
-        }
-    }
 }
 
 /// A token bucket that holds one second's worth.

@@ -39,12 +39,7 @@ impl Broadcast {
             let Some(neighbour) = self.links.get_mut(&link) else {
                 break;
             };
-            let again = self.config.serve_again;
-            if neighbour
-                .served
-                .get(&short)
-                .is_some_and(|at| now.since(*at) < again)
-            {
+            if self.served.is_fresh(link, &short, now) {
                 continue;
             }
             let bytes = self
@@ -55,7 +50,7 @@ impl Broadcast {
                 refused.push(short);
                 continue;
             }
-            neighbour.note_served(short, now, again);
+            self.served.note(link, short, now);
             self.recent.note_holder(&short, link);
             if let Some(passing) = self.recent.get(&short) {
                 let mut push = push(passing, link);
@@ -64,7 +59,7 @@ impl Broadcast {
                 }
                 facts.push(Fact::Push(push));
             } else if !self.load(link, *id, &mut facts) {
-                self.not_served(link, &short);
+                self.served.take_back(link, &short);
                 refused.push(short);
             }
         }
@@ -81,15 +76,8 @@ impl Broadcast {
     /// Serves one bulletin to a link that looks for it, also when it was served there just now: it had
     /// no room to keep it.
     pub fn serve_anew(&mut self, link: LinkId, id: BulletinId, now: Mono) -> Vec<Fact> {
-        self.not_served(link, &id.short());
+        self.served.take_back(link, &id.short());
         self.serve(link, &[id], false, now)
-    }
-
-    /// Takes back that `link` was served `id`: it may ask again.
-    fn not_served(&mut self, link: LinkId, id: &ShortId) {
-        if let Some(neighbour) = self.links.get_mut(&link) {
-            neighbour.served.remove(id);
-        }
     }
 
     /// Has `id` fetched from the store for `link`; answers whether that can be done now.
@@ -151,7 +139,7 @@ impl Broadcast {
 
     /// R8: announces instead a bulletin that could not be queued for `link`.
     pub fn not_pushed(&mut self, link: LinkId, id: ShortId, root_tag: u64, now: Mono) {
-        self.not_served(link, &id);
+        self.served.take_back(link, &id);
         let Some(number) = self.recent.number(&id) else {
             return;
         };
