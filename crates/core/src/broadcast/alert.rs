@@ -32,7 +32,7 @@ impl Alert {
     /// So many are no chance.
     const GRAVE: usize = 4;
     /// Of more bulletins a second than this there is none …
-    const PER_S: u32 = 20;
+    const PER_S: u32 = 12;
     /// … for so long.
     const CALM: Duration = Duration::from_secs(30);
 
@@ -123,6 +123,6 @@ mod tests {
             covered
         };
         assert_eq!(covered(100), 250, "ten a second");
-        assert!(covered(1) <= 21, "a thousand");
+        assert!(covered(50) <= 30, "twenty a second");
     }
 }
