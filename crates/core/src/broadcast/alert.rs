@@ -124,5 +124,6 @@ mod tests {
         };
         assert_eq!(covered(100), 250, "ten a second");
         assert!(covered(50) <= 30, "twenty a second");
+        assert!(covered(1) <= 13, "a thousand");
     }
 }

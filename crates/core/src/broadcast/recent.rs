@@ -288,6 +288,7 @@ pub(super) mod tests {
                 .is_some()
         );
     }
+
     #[test]
     fn the_place_of_what_expired_is_free_when_those_before_it_are_gone() {
         let mut recent = Recent::new(200_000);

@@ -9,14 +9,14 @@ mod node;
 use std::fmt;
 use std::time::Duration;
 
-use crate::wall;
-
 use bruit::{
     AuthorId, BulletinId, PublishError, SendError, TopicId, Topics, ValueAddress, Verdict,
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+
+use crate::wall;
 
 pub use letters::{ForeignLetter, Posting};
 
