@@ -21,13 +21,13 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
-/// As bruit's binary has it, for every peer.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 pub use args::Args;
 use recorder::Recorder;
 pub use recorder::Sink;
+
+/// As bruit's binary has it, for every peer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What the methods of a peer return where they have to wait.
 pub type BoxFut<T> = Pin<Box<dyn Future<Output = T> + Send>>;
