@@ -2,8 +2,10 @@
 //! when they have gone nothing of them is left.
 //!
 //! `BRUIT_SOAK_S` says how many seconds the traffic lasts. Peers are nodes of the library in this process. There
-//! are two hundred of them, with folders of their own, that come again and again: what a node keeps of nodes it
+//! are four hundred of them, with folders of their own, that come again and again: what a node keeps of nodes it
 //! met is bounded, but by far more than come in two hours. For the same reason bulletins are valid for half a minute.
+//! Each is away for a minute and a half: the transport forgets who was away for one, and keeps up to thirty addresses
+//! of who was not.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
@@ -36,7 +38,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Daemons that stay, beside the one that is looked at.
 const NEIGHBOURS: usize = 3;
 /// Peers there are.
-const PEERS: usize = 200;
+const PEERS: usize = 400;
 /// One comes in this time: two hundred a minute.
 const PEER_EVERY: Duration = Duration::from_millis(300);
 /// Shortest and longest stay.
@@ -339,7 +341,7 @@ fn watch(daemon: &Daemon, length: Duration, has_failed: impl Fn() -> bool) -> Ve
 /// Has the first of `daemons` forget the peers that have gone; waits until it holds no more than `before`.
 fn leave_alone(daemons: &[Daemon], api: &Api, before: &Held) {
     let (hub, pid) = (&daemons[0], daemons[0].process.pid());
-    // It knows of two hundred nodes that are gone, and would go on calling them.
+    // It knows of four hundred nodes that are gone, and would go on calling them.
     let allowed: Vec<_> = daemons[1..].iter().map(Daemon::id).collect();
     let config = format!("[access]\nallow = {allowed:?}\n");
     std::fs::write(hub.data().join("config.toml"), config).unwrap();

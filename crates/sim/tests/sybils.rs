@@ -63,9 +63,27 @@ fn a_hundred_thousand_made_up_addresses_displace_less_than_half_of_the_good_ones
 }
 
 /// S13. A fifth of the network, spread among the others, turns to telling of its like alone; then every node
-/// is away once. Of the links others open, at most a quarter more than that share lead to it.
+/// is away once. Of the links others open, at most a quarter more than that share lead to it: the mean of eight
+/// networks, as one differs from another by 0.013 (standard deviation of sixteen).
 #[test]
 fn those_who_tell_of_their_like_alone_get_no_more_than_a_quarter_above_their_share_of_links() {
+    let first = seed(11);
+    let (mut honest, mut evil) = (0, 0);
+    std::thread::scope(|scope| {
+        let networks = (first..first + 8).map(|seed| scope.spawn(move || links_to_liars(seed)));
+        for network in networks.collect::<Vec<_>>() {
+            let links = network.join().expect("a network forms");
+            (honest, evil) = (honest + links.0, evil + links.1);
+        }
+    });
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let share = evil as f64 / (honest + evil) as f64;
+    println!("{share:.3} of {} links lead to the fifth", honest + evil);
+    assert!(share <= 0.25, "{share}");
+}
+
+/// How many of the links that honest nodes open lead to their like and to the fifth, in the network of `seed`.
+fn links_to_liars(seed: u64) -> (usize, usize) {
     let is_honest = |node: usize| node % 5 != 4;
     let swarm = Swarm::default();
     let turn = Mono::ZERO.plus(SECOND * 60);
@@ -76,7 +94,7 @@ fn those_who_tell_of_their_like_alone_get_no_more_than_a_quarter_above_their_sha
         swarm.join(birth);
         Box::new(Adversary::new(birth, Evil::Eclipse, &swarm, turn))
     };
-    let mut world = World::of(200, seed(11), Settings::default(), maker);
+    let mut world = World::of(200, seed, Settings::default(), maker);
     for node in 1..200 {
         let other = world.below(node.min(10));
         world.join(node, other);
@@ -97,11 +115,7 @@ fn those_who_tell_of_their_like_alone_get_no_more_than_a_quarter_above_their_sha
     }
     let honest = (0..200).filter(|node| is_honest(*node));
     let all = honest.map(|node| outbound(&world, node, is_honest));
-    let (honest, evil) = all.fold((0, 0), |(h, e), (honest, evil)| (h + honest, e + evil));
-    #[expect(clippy::cast_precision_loss, reason = "small counts")]
-    let share = evil as f64 / (honest + evil) as f64;
-    println!("{share:.3} of {} links lead to the fifth", honest + evil);
-    assert!(share <= 0.25, "{share}");
+    all.fold((0, 0), |(h, e), (honest, evil)| (h + honest, e + evil))
 }
 
 /// Honest neighbours that eviction spares for certain: four that are oldest, four that deliver first, eight of

@@ -33,6 +33,9 @@ pub use config::{Config, ConfigError};
 
 /// Round trips of which the shortest counts, before they are smoothed.
 const FIRST_SAMPLES: u32 = 4;
+/// A new link is pinged again after this, then after twice and three times as long: the first round trip fell
+/// into the bustle of joining, and repair waits by it.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is to be done, or to be told to another room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +134,8 @@ struct Link {
     indirect: u32,
     /// When it was last pinged.
     pinged: Mono,
+    /// Pings so far, up to [`FIRST_SAMPLES`].
+    pings: u32,
     /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
     patience: Duration,
     rtt: Option<Duration>,
@@ -161,7 +166,12 @@ impl Link {
     /// When a link that is well is pinged next.
     fn next_ping(&self, config: &Config) -> Mono {
         let idle = self.heard.plus(self.patience);
-        idle.min(self.pinged.plus(config.refresh))
+        let again = if self.pings < FIRST_SAMPLES {
+            FIRST_AGAIN.saturating_mul(self.pings)
+        } else {
+            config.refresh
+        };
+        idle.min(self.pinged.plus(again.min(config.refresh)))
     }
 }
 
@@ -228,6 +238,7 @@ impl Liveness {
             misses: 0,
             indirect: 0,
             pinged: now.mono,
+            pings: 0,
             patience: self.config.idle,
             rtt: None,
             samples: 0,
@@ -303,8 +314,8 @@ impl Liveness {
         link.misses = 0;
         link.indirect = 0;
         link.state = State::Heard;
-        self.timers
-            .set(Timer::Link(id), now.mono.plus(self.config.idle));
+        let due = link.next_ping(&self.config);
+        self.timers.set(Timer::Link(id), due);
         self.health = self.health.saturating_sub(1).max(1);
         self.clock_sample(id, clock_ms, now);
         facts.push(Fact::Rtt { link: id, rtt });
@@ -523,6 +534,7 @@ impl Liveness {
         if let Some(link) = self.links.get_mut(&id) {
             link.ping = Some((seq, now.mono));
             link.pinged = now.mono;
+            link.pings = link.pings.saturating_add(1).min(FIRST_SAMPLES);
             link.patience = patience;
             if !matches!(link.state, State::Suspect { .. }) {
                 link.state = State::Waiting;
