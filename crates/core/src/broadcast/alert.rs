@@ -1,6 +1,6 @@
 //! Alert: a parent that fails its children in one tree fails them in others. After a tree did not bring a
 //! bulletin to us or to a neighbour, bulletins of all trees are announced to the whole mesh at once for a
-//! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a fourth one
+//! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a third one
 //! they are also pushed to a neighbour that no tree would have them pushed to, and what comes by a detour
 //! counts as missing around us.
 //!
@@ -30,7 +30,7 @@ impl Alert {
     /// How long one bulletin that a tree did not bring is a sign of more to come.
     const TIME: Duration = Duration::from_secs(2);
     /// So many are no chance.
-    const GRAVE: usize = 4;
+    const GRAVE: usize = 3;
     /// Of more bulletins a second than this there is none …
     const PER_S: u32 = 12;
     /// … for so long.
@@ -94,17 +94,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_grave_while_four_bulletins_would_each_keep_it_up() {
+    fn it_is_grave_while_three_bulletins_would_each_keep_it_up() {
         let id = |number| ShortId::from_bytes([number; 16]);
         let mut alert = Alert::new();
         for (millis, number, is_grave) in [
             (0, 1, false),
             (500, 1, false),
             (1_000, 2, false),
-            (1_500, 3, false),
-            (2_400, 4, true),
-            (2_900, 5, true),
-            (3_600, 6, false),
+            (2_400, 3, true),
+            (2_900, 4, true),
+            (4_500, 5, false),
         ] {
             alert.raise(id(number), at(millis));
             assert_eq!(alert.is_grave(at(millis)), is_grave, "{millis}");

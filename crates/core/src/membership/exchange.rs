@@ -98,23 +98,18 @@ impl Membership {
             rand_core::Rng::fill_bytes(&mut self.rng, &mut fresh);
             part.update(&fresh);
         }
-        // A neighbour was met when its link was established, or when its record came after that.
-        let mut ranked: Vec<([u8; 32], &Record)> = self
-            .book
-            .met()
-            .filter(|(id, entry)| *id != requester && self.is_shown(id, entry, now))
-            .map(|(id, entry)| {
-                (
-                    *part.clone().update(id.as_bytes()).finalize().as_bytes(),
-                    &entry.record,
-                )
-            })
-            .collect();
+        // A neighbour was met when its link was established, or when its record came after that. Ranks come first:
+        // an entry is touched only if it may be among the few.
+        let rank = |id: &NodeId| *part.clone().update(id.as_bytes()).finalize().as_bytes();
+        let met = self.book.met().filter(|id| *id != requester);
+        let mut ranked: Vec<([u8; 32], &NodeId)> = met.map(|id| (rank(id), id)).collect();
         ranked.sort_unstable_by_key(|(rank, _)| *rank);
-        ranked.truncate(most);
         ranked
             .into_iter()
-            .map(|(_, record)| record.clone())
+            .filter_map(|(_, id)| Some((id, self.book.get(id)?)))
+            .filter(|(id, entry)| self.is_shown(id, entry, now))
+            .map(|(_, entry)| entry.record.clone())
+            .take(most)
             .collect()
     }
 
@@ -186,13 +181,16 @@ impl Membership {
             .wall
             .plus(limits::RECORD_TTL_MAX)
             .plus(limits::FUTURE_MAX);
-        let checking = self.checking.get(&(body.node, body.seq));
+        let is_checked = || {
+            let checking = self.checking.get(&(body.node, body.seq));
+            checking.is_some_and(|(signature, _)| *signature == record.signature)
+        };
         body.node != self.me
             && body.expires > now.wall
             && body.expires <= latest
             && usable(record, reach).next().is_some()
             && !self.book.knows(&body.node, body.seq)
-            && checking.is_none_or(|(signature, _)| *signature != record.signature)
+            && !is_checked()
     }
 
     /// Takes one record off the link's allowance; whether it had any left.
