@@ -33,9 +33,8 @@ pub use config::{Config, ConfigError};
 
 /// Round trips of which the shortest counts, before they are smoothed.
 const FIRST_SAMPLES: u32 = 4;
-/// A first round trip longer than this may be the bustle's, and repair would wait by it …
-const DOUBTED: Duration = Duration::from_millis(50);
-/// … so the link is pinged again after this, then after twice and three times as long.
+/// A new link is pinged again after this, then after twice and three times as long: the first round trip fell
+/// into the bustle of joining, and repair waits by it.
 const FIRST_AGAIN: Duration = Duration::from_secs(1);
 
 /// What is to be done, or to be told to another room.
@@ -135,10 +134,12 @@ struct Link {
     indirect: u32,
     /// When it was last pinged.
     pinged: Mono,
+    /// Pings so far, up to [`FIRST_SAMPLES`].
+    pings: u32,
     /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
     patience: Duration,
     rtt: Option<Duration>,
-    /// Round trips measured.
+    /// Round trips measured, up to [`FIRST_SAMPLES`].
     samples: u32,
     /// Its wall clock in milliseconds, and when it showed that.
     clock: Option<(i64, Mono)>,
@@ -165,13 +166,12 @@ impl Link {
     /// When a link that is well is pinged next.
     fn next_ping(&self, config: &Config) -> Mono {
         let idle = self.heard.plus(self.patience);
-        let is_doubted = self.rtt.is_some_and(|rtt| rtt > DOUBTED);
-        let pause = if is_doubted && self.samples < FIRST_SAMPLES {
-            FIRST_AGAIN.saturating_mul(self.samples).min(config.refresh)
+        let again = if self.pings < FIRST_SAMPLES {
+            FIRST_AGAIN.saturating_mul(self.pings)
         } else {
             config.refresh
         };
-        idle.min(self.pinged.plus(pause))
+        idle.min(self.pinged.plus(again.min(config.refresh)))
     }
 }
 
@@ -238,6 +238,7 @@ impl Liveness {
             misses: 0,
             indirect: 0,
             pinged: now.mono,
+            pings: 0,
             patience: self.config.idle,
             rtt: None,
             samples: 0,
@@ -533,6 +534,7 @@ impl Liveness {
         if let Some(link) = self.links.get_mut(&id) {
             link.ping = Some((seq, now.mono));
             link.pinged = now.mono;
+            link.pings = link.pings.saturating_add(1).min(FIRST_SAMPLES);
             link.patience = patience;
             if !matches!(link.state, State::Suspect { .. }) {
                 link.state = State::Waiting;
