@@ -122,71 +122,30 @@ fn links_to_liars(seed: u64) -> (usize, usize) {
 /// groups of their own. The four that are nearest may be attackers.
 const EVICTION_SPARES: usize = 16;
 
+/// Attackers of [`flooded_slots`], and who was there before them: those, the attackers and then a newcomer.
+const ATTACKERS: usize = 1_000;
+const HONEST: usize = 20;
+
 /// S14. Attackers that hold their links fill every inbound slot of node 0; a newcomer told of it alone gets in.
 fn flooded_slots(groups: usize, seed: u64) {
-    let attackers = 1_000;
-    let honest = 20;
-    let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
-        let mut settings = birth.settings.clone();
-        if (honest..honest + attackers).contains(&birth.number) {
-            // They want the victim's slots and nothing else.
-            settings.config.membership.only = Some(Vec::new());
-        }
-        let birth = Birth {
-            settings: &settings,
-            ..*birth
-        };
-        Box::new(birth.engine())
-    };
-    let mut world = World::of(honest + attackers + 1, seed, Settings::default(), maker);
-    for attacker in 0..attackers {
-        let (group, place) = (attacker % groups, attacker / groups);
-        let byte = |number: usize| u8::try_from(number).expect("a small number");
-        let ip = [120, byte(group), byte(place / 250), byte(place % 250)];
-        world.move_to(honest + attacker, SocketAddr::from((ip, 7_447)));
-    }
-    for node in 1..honest {
+    let mut world = beset_world(groups, seed);
+    for node in 1..HONEST {
         world.join(node, 0);
     }
     world.run(SECOND * 90);
-    let bulletins: Vec<_> = (1..honest)
+    let bulletins: Vec<_> = (1..HONEST)
         .map(|node| world.publish(node, b"before"))
         .collect();
     world.run(SECOND * 5);
     let linked = |world: &World| -> BTreeSet<usize> {
         let neighbours = world.neighbours(0).into_iter();
-        neighbours.filter(|node| *node < honest).collect()
+        neighbours.filter(|node| *node < HONEST).collect()
     };
     let before = linked(&world);
-    for attacker in honest..honest + attackers {
-        world.link(attacker, 0);
-    }
-    world.run(SECOND * 30);
-    let taken = world
-        .neighbours(0)
-        .iter()
-        .filter(|node| **node >= honest)
-        .count();
-    // They come again and again.
-    for attacker in honest..honest + attackers {
-        if !world.are_linked(attacker, 0) {
-            world.link(attacker, 0);
-        }
-    }
-    world.run(SECOND * 70);
+    let taken = flood(&mut world);
     let kept = linked(&world).intersection(&before).count();
-    let newcomer = honest + attackers;
-    world.join(newcomer, 0);
-    let began = world.now();
-    while world
-        .neighbours(newcomer)
-        .iter()
-        .all(|node| *node >= honest)
-        && world.now().since(began) < SECOND * 30
-    {
-        world.run(SECOND / 10);
-    }
-    let took = world.now().since(began);
+    let newcomer = HONEST + ATTACKERS;
+    let took = time_to_join(&mut world, newcomer);
     world.run(SECOND * 3);
     println!(
         "{groups} groups: {taken} slots taken, {kept} of {} kept, a newcomer after {took:?}",
@@ -197,12 +156,68 @@ fn flooded_slots(groups: usize, seed: u64) {
     assert!(took <= SECOND * 10, "{took:?}");
     let hello = world.publish(newcomer, b"hello");
     world.run(SECOND * 3);
-    assert!((0..honest).all(|node| world.ledger().has(hello, node)));
+    assert!((0..HONEST).all(|node| world.ledger().has(hello, node)));
     assert!(
         bulletins
             .iter()
             .all(|bulletin| world.ledger().has(*bulletin, 0))
     );
+}
+
+/// A world whose attackers have addresses in so many groups, and want the victim's slots and nothing else.
+fn beset_world(groups: usize, seed: u64) -> World {
+    let maker = move |birth: &Birth<'_>| -> Box<dyn Behaviour> {
+        let mut settings = birth.settings.clone();
+        if (HONEST..HONEST + ATTACKERS).contains(&birth.number) {
+            settings.config.membership.only = Some(Vec::new());
+        }
+        let birth = Birth {
+            settings: &settings,
+            ..*birth
+        };
+        Box::new(birth.engine())
+    };
+    let mut world = World::of(HONEST + ATTACKERS + 1, seed, Settings::default(), maker);
+    for attacker in 0..ATTACKERS {
+        let (group, place) = (attacker % groups, attacker / groups);
+        let byte = |number: usize| u8::try_from(number).expect("a small number");
+        let ip = [120, byte(group), byte(place / 250), byte(place % 250)];
+        world.move_to(HONEST + attacker, SocketAddr::from((ip, 7_447)));
+    }
+    world
+}
+
+/// All attackers link to node 0, and again when it has let them go. Answers how many slots they had between.
+fn flood(world: &mut World) -> usize {
+    for attacker in HONEST..HONEST + ATTACKERS {
+        world.link(attacker, 0);
+    }
+    world.run(SECOND * 30);
+    let neighbours = world.neighbours(0).into_iter();
+    let taken = neighbours.filter(|node| *node >= HONEST).count();
+    for attacker in HONEST..HONEST + ATTACKERS {
+        if !world.are_linked(attacker, 0) {
+            world.link(attacker, 0);
+        }
+    }
+    world.run(SECOND * 70);
+    taken
+}
+
+/// How long it takes `newcomer`, told of node 0 alone, until it has an honest neighbour; half a minute at most.
+fn time_to_join(world: &mut World, newcomer: usize) -> Duration {
+    world.join(newcomer, 0);
+    let began = world.now();
+    let is_alone = |world: &World| {
+        world
+            .neighbours(newcomer)
+            .iter()
+            .all(|node| *node >= HONEST)
+    };
+    while is_alone(world) && world.now().since(began) < SECOND * 30 {
+        world.run(SECOND / 10);
+    }
+    world.now().since(began)
 }
 
 #[test]

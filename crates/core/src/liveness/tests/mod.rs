@@ -1,3 +1,5 @@
+mod pace;
+
 use rand_core::SeedableRng;
 
 use super::*;
@@ -133,119 +135,6 @@ fn the_shipped_settings_are_valid() {
         ..Config::default()
     };
     assert!(hot.validate().is_err());
-}
-
-#[test]
-fn an_idle_link_costs_one_ping_in_five_seconds() {
-    let mut room = room(8, Config::default());
-    let log = run(&mut room, 600_020, &[], |_| None);
-    let pings = times(&log, is_ping).len();
-    let bytes = pings * (39 + 13 + 2);
-    println!(
-        "10 min, 8 links: {pings} pings, {} B/s a link of frames",
-        bytes / 600 / 8
-    );
-    assert!(pings <= 8 * 120);
-    assert!(times(&log, is_suspect).is_empty());
-    assert_eq!(room.local_health(), 1);
-}
-
-/// Story: both ends of a link waited for exactly as long since the last ping and its answer, so both asked
-/// at one moment, for ever.
-#[test]
-fn of_two_ends_of_an_idle_link_one_asks() {
-    const WAY_MS: u64 = 20;
-    let end = |seed| Liveness::new(Config::default(), ChaCha8Rng::seed_from_u64(seed));
-    let mut ends = [end(1), end(2)];
-    // By arrival: at which end, and the number of the ping that is answered.
-    let mut under_way: BTreeMap<u64, Vec<(usize, Option<u32>)>> = BTreeMap::new();
-    let mut pings = 0;
-    for time in 0..600_000 {
-        for (to, answers) in under_way.remove(&time).unwrap_or_default() {
-            ends[to].heard(link(1), at(time));
-            if let Some(seq) = answers {
-                ends[to].on_pong(link(1), seq, 0, at(time));
-            }
-        }
-        for side in [0, 1] {
-            let is_due = ends[side]
-                .next_wakeup()
-                .is_some_and(|due| due <= at(time).mono);
-            let facts = match time {
-                0 => ends[side].link_up(link(1), node(1), None, at(0)),
-                _ if is_due => ends[side].wakeup(at(time)),
-                _ => Vec::new(),
-            };
-            for fact in facts {
-                let Fact::Ping { seq, .. } = fact else {
-                    continue;
-                };
-                pings += 1;
-                let mut send =
-                    |way, message| under_way.entry(time + way).or_default().push(message);
-                send(WAY_MS, (1 - side, None));
-                send(2 * WAY_MS, (side, Some(seq)));
-            }
-        }
-    }
-    println!("{pings} pings in ten minutes over one link");
-    assert!((110..=150).contains(&pings), "{pings}");
-}
-
-/// Story: sixty nodes began at once on two busy cores. The first pings took two thirds of a second, the
-/// next went out fifteen seconds later, and until then repair waited as if that were the way.
-#[test]
-fn a_round_trip_measured_in_the_bustle_of_joining_is_measured_again_at_once() {
-    let mut room = Liveness::new(Config::default(), ChaCha8Rng::seed_from_u64(7));
-    let mut rtts = Vec::new();
-    let mut facts = room.link_up(link(1), node(1), None, at(0));
-    let mut now = 0;
-    for way in [650, 20, 20, 20] {
-        let seqs: Vec<u32> = facts
-            .drain(..)
-            .filter_map(|fact| match fact {
-                Fact::Ping { seq, .. } => Some(seq),
-                _ => None,
-            })
-            .collect();
-        for seq in seqs {
-            for fact in room.on_pong(link(1), seq, 0, at(now + way)) {
-                if let Fact::Rtt { rtt, .. } = fact {
-                    rtts.push(rtt.as_millis());
-                }
-            }
-        }
-        now = room
-            .next_wakeup()
-            .expect("it is pinged again")
-            .as_micros()
-            .div_ceil(1_000);
-        facts = room.wakeup(at(now));
-    }
-    assert_eq!(rtts, [650, 20, 20, 20]);
-    assert!(now <= 12_000, "{now}");
-}
-
-#[test]
-fn a_busy_link_is_pinged_every_fifteen_seconds_only_and_never_judged_by_it() {
-    let mut room = new_room(1, Config::default());
-    // Three soon after it came.
-    for second in 1..=6 {
-        room.heard(link(1), at(second * 1_000));
-        let pings = room.wakeup(at(second * 1_000)).len();
-        assert_eq!(pings, usize::from(matches!(second, 1 | 3 | 6)), "{second}");
-    }
-    let mut pings = 0;
-    for second in 7..=66 {
-        assert_eq!(room.heard(link(1), at(second * 1_000)), None);
-        let facts = room.wakeup(at(second * 1_000));
-        assert!(
-            facts.iter().all(|fact| matches!(fact, Fact::Ping { .. })),
-            "{facts:?}"
-        );
-        pings += facts.len();
-    }
-    assert_eq!(pings, 4);
 }
 
 #[test]
