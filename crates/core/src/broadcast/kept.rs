@@ -24,16 +24,28 @@ pub(crate) struct Kept {
     /// Synced here, not yet told.
     pending: BTreeMap<LinkId, Vec<ShortId>>,
     due: Option<Mono>,
-    /// Published here, and who has synced it.
-    own: BTreeMap<ShortId, (BulletinId, Vec<NodeId>)>,
+    /// Published here.
+    own: BTreeMap<ShortId, Own>,
     own_order: VecDeque<ShortId>,
+    /// Those that somebody has synced, and until when it is counted who.
+    counted: VecDeque<(Mono, ShortId)>,
     /// How many neighbours are to keep a bulletin that is about to be published here.
     wanted: BTreeMap<ShortId, u32>,
+}
+
+/// A bulletin that was published here.
+#[derive(Debug, Clone)]
+struct Own {
+    id: BulletinId,
+    /// Who has synced it; none once that is not counted any more.
+    peers: Option<Vec<NodeId>>,
 }
 
 impl Kept {
     /// Confirmations counted of one bulletin.
     const PEERS_MAX: usize = 64;
+    /// How long they are, from the first one: neighbours sync within seconds.
+    const COUNTED_FOR: Duration = Duration::from_mins(5);
     /// Own bulletins whose confirmations are counted.
     const OWN_MAX: usize = 4_096;
     /// Bulletins waiting for the disk; the oldest go, which a disk that fails never writes.
@@ -54,6 +66,7 @@ impl Kept {
             due: None,
             own: BTreeMap::new(),
             own_order: VecDeque::new(),
+            counted: VecDeque::new(),
             wanted: BTreeMap::new(),
         }
     }
@@ -76,7 +89,8 @@ impl Kept {
     }
 
     pub(crate) fn published(&mut self, id: BulletinId) {
-        if self.own.insert(id.short(), (id, Vec::new())).is_none() {
+        let peers = Some(Vec::new());
+        if self.own.insert(id.short(), Own { id, peers }).is_none() {
             self.own_order.push_back(id.short());
         }
         if self.own_order.len() > Self::OWN_MAX
@@ -127,13 +141,36 @@ impl Kept {
     }
 
     /// Counts a confirmation of one of our bulletins; returns how many there are now.
-    pub(crate) fn confirmed(&mut self, peer: NodeId, id: &ShortId) -> Option<(BulletinId, u32)> {
-        let (id, peers) = self.own.get_mut(id)?;
+    pub(crate) fn confirmed(
+        &mut self,
+        peer: NodeId,
+        id: &ShortId,
+        now: Mono,
+    ) -> Option<(BulletinId, u32)> {
+        self.stop_counting(now);
+        let own = self.own.get_mut(id)?;
+        let peers = own.peers.as_mut()?;
         if peers.len() >= Self::PEERS_MAX || peers.contains(&peer) {
             return None;
         }
+        if peers.is_empty() {
+            self.counted.push_back((now.plus(Self::COUNTED_FOR), *id));
+        }
         peers.push(peer);
-        Some((*id, u32::try_from(peers.len()).unwrap_or(u32::MAX)))
+        Some((own.id, u32::try_from(peers.len()).unwrap_or(u32::MAX)))
+    }
+
+    /// Forgets who has synced what was first synced long ago, or before too many others.
+    fn stop_counting(&mut self, now: Mono) {
+        let is_over = |(until, _): &(Mono, ShortId)| *until <= now;
+        while self.counted.len() >= Self::OWN_MAX || self.counted.front().is_some_and(is_over) {
+            let Some((_, id)) = self.counted.pop_front() else {
+                break;
+            };
+            if let Some(own) = self.own.get_mut(&id) {
+                own.peers = None;
+            }
+        }
     }
 
     pub(crate) fn forget(&mut self, link: LinkId) {
@@ -158,5 +195,45 @@ impl Kept {
                 chunks.into_iter().map(move |ids| (link, ids))
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(5);
+
+    fn bulletin(number: u8) -> BulletinId {
+        BulletinId::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn neighbours_are_counted_for_minutes_and_then_forgotten() {
+        let mut kept = Kept::new(Duration::ZERO);
+        let mut confirm = |number: u8, peer: u8, after: Duration| {
+            let (id, at) = (bulletin(number), Mono::ZERO.plus(after));
+            if peer == 1 {
+                kept.published(id);
+            }
+            let peer = NodeId::from_bytes([peer; 32]);
+            let count = kept.confirmed(peer, &id.short(), at);
+            let counted = kept.own.values().filter_map(|own| own.peers.as_ref());
+            (count.map(|(_, count)| count), counted.flatten().count())
+        };
+        assert_eq!(confirm(1, 1, Duration::ZERO), (Some(1), 1));
+        assert_eq!(confirm(1, 2, LONG / 2), (Some(2), 2));
+        assert_eq!(confirm(1, 2, LONG / 2), (None, 2), "counted once");
+        assert_eq!(confirm(1, 3, LONG), (None, 0), "too late");
+        assert_eq!(confirm(2, 1, LONG), (Some(1), 1));
+    }
+
+    #[test]
+    fn however_late_the_first_confirmation_comes_it_counts() {
+        let mut kept = Kept::new(Duration::ZERO);
+        kept.published(bulletin(1));
+        let (peer, late) = (NodeId::from_bytes([1; 32]), Mono::ZERO.plus(LONG * 100));
+        let count = kept.confirmed(peer, &bulletin(1).short(), late);
+        assert_eq!(count, Some((bulletin(1), 1)));
     }
 }

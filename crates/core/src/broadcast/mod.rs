@@ -319,10 +319,10 @@ impl Broadcast {
     }
 
     /// Takes a KEPT from `peer`.
-    pub fn kept(&mut self, peer: NodeId, ids: &[ShortId]) -> Vec<Fact> {
+    pub fn kept(&mut self, peer: NodeId, ids: &[ShortId], now: Mono) -> Vec<Fact> {
         let spread = |(id, neighbours)| Fact::Spread { id, neighbours };
         ids.iter()
-            .filter_map(|id| self.kept.confirmed(peer, id).map(spread))
+            .filter_map(|id| self.kept.confirmed(peer, id, now).map(spread))
             .collect()
     }
 

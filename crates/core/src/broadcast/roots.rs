@@ -224,6 +224,7 @@ pub(crate) struct Roots {
     late: BTreeMap<LinkId, u16>,
     max: usize,
     decay_at: Mono,
+    sweep_at: Mono,
 }
 
 impl Roots {
@@ -231,6 +232,10 @@ impl Roots {
     const DECAY: Duration = Duration::from_mins(5);
     /// A root seen once never evicts one seen this often.
     const ESTABLISHED: u32 = 4;
+    /// Tags change every ten minutes or eleven: along one that was silent for so long nothing comes any more.
+    const SILENT_MAX: Duration = Duration::from_mins(15);
+    /// Silent ones are looked for at most so often.
+    const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
     pub(crate) const fn new(max: usize) -> Self {
         Self {
@@ -238,6 +243,7 @@ impl Roots {
             late: BTreeMap::new(),
             max,
             decay_at: Mono::ZERO,
+            sweep_at: Mono::ZERO,
         }
     }
 
@@ -264,10 +270,26 @@ impl Roots {
         if tag == 0 {
             return None;
         }
-        if !self.by_tag.contains_key(&tag) && self.by_tag.len() >= self.max {
-            self.evict(now)?;
+        if !self.by_tag.contains_key(&tag) {
+            self.sweep(now);
+            if self.by_tag.len() >= self.max {
+                self.evict(now)?;
+            }
         }
-        Some(self.by_tag.entry(tag).or_default())
+        let root = self.by_tag.entry(tag).or_insert_with(|| Root {
+            latest: now,
+            ..Root::default()
+        });
+        Some(root)
+    }
+
+    /// Forgets roots that fell silent.
+    fn sweep(&mut self, now: Mono) {
+        if now >= self.sweep_at {
+            self.sweep_at = now.plus(Self::SWEEP_EVERY);
+            self.by_tag
+                .retain(|_, root| now.since(root.latest) < Self::SILENT_MAX);
+        }
     }
 
     /// Makes room by the root with the lowest count, unless all are established.
@@ -382,6 +404,17 @@ mod tests {
 
     fn roots() -> Roots {
         Roots::new(8)
+    }
+
+    #[test]
+    fn a_root_is_forgotten_when_its_tag_has_long_changed() {
+        let minute = |minutes| Mono::ZERO.plus(Duration::from_mins(minutes));
+        let mut roots = roots();
+        for (tag, at) in [(1, 0), (2, 10), (1, 12), (3, 26), (4, 28)] {
+            roots.first(tag, link(1), Duration::ZERO, minute(at));
+        }
+        let known: Vec<u64> = roots.by_tag.keys().copied().collect();
+        assert_eq!(known, [3, 4]);
     }
 
     #[test]

@@ -206,7 +206,7 @@ impl Engine {
                 self.broadcast.nacked(link, &ids, dropped, now.mono);
             }
             Frame::Kept { ids } => {
-                let facts = self.broadcast.kept(peer, &ids);
+                let facts = self.broadcast.kept(peer, &ids, now.mono);
                 self.carry_broadcast(facts, now);
             }
             Frame::Stamp { entries } => {
