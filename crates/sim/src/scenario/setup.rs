@@ -2,6 +2,7 @@
 //! and what befalls them. A scenario says it once; each of its cases says what is different.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bruit_core::config::Config;
@@ -61,6 +62,8 @@ pub struct Traffic {
     pub body_bytes: usize,
     /// Topics, one after the other.
     pub topics: usize,
+    /// How long a bulletin is valid.
+    pub ttl: Duration,
     /// Bulletins of the first so many seconds grow the trees and are not measured.
     pub warm: Duration,
     /// Those of the next so many seconds are.
@@ -89,6 +92,8 @@ pub struct NodeConfig {
     pub outbound: Option<usize>,
     /// Links others may open to it.
     pub inbound: Option<usize>,
+    /// Bytes of the latest bulletins it has in memory; it reads older ones from its store.
+    pub recent_bytes: Option<usize>,
 }
 
 impl Default for Setup {
@@ -111,6 +116,7 @@ impl Default for Setup {
                 rate: 10.0,
                 body_bytes: 1_024,
                 topics: 1,
+                ttl: Duration::from_hours(1),
                 warm: Duration::from_secs(10),
                 measured: Duration::from_secs(10),
                 drain: Duration::from_secs(10),
@@ -124,7 +130,11 @@ impl Default for Setup {
 /// Most nodes of a scenario.
 pub(super) const NODES_MAX: usize = 100_000;
 /// Bytes of a bulletin's content: from its number, by which no two are alike.
-const BODY_BYTES: std::ops::RangeInclusive<usize> = 8..=65_536;
+const BODY_BYTES: RangeInclusive<usize> = 8..=65_536;
+/// Seconds a bulletin is valid: up to four weeks, as everywhere.
+const TTL_S: RangeInclusive<usize> = 1..=2_419_200;
+/// Bytes of the latest bulletins: from one large one to more than any run publishes.
+const RECENT_BYTES: RangeInclusive<usize> = 131_072..=1_073_741_824;
 /// Most nodes times bulletins of a run: the book of who got what takes five bytes each.
 const BOOK_MAX: f64 = 4e8;
 /// A bad second in ten, where the scenario does not say otherwise.
@@ -305,6 +315,11 @@ impl Traffic {
         let body_bytes = section.whole("body_bytes", BODY_BYTES)?;
         set(&mut self.body_bytes, body_bytes);
         set(&mut self.topics, section.whole("topics", 1..=1_000)?);
+        let ttl_s = section.whole("ttl_s", TTL_S)?;
+        set(
+            &mut self.ttl,
+            ttl_s.map(|seconds| Duration::from_secs(seconds as u64)),
+        );
         set(&mut self.warm, section.seconds("warm_s")?);
         set(&mut self.measured, section.seconds("measured_s")?);
         set(&mut self.drain, section.seconds("drain_s")?);
@@ -327,6 +342,9 @@ impl NodeConfig {
                 *place = Some(links);
             }
         }
+        if let Some(bytes) = section.whole("recent_bytes", RECENT_BYTES)? {
+            self.recent_bytes = Some(bytes);
+        }
         Ok(())
     }
 
@@ -336,6 +354,7 @@ impl NodeConfig {
         }
         set(&mut config.membership.outbound, self.outbound);
         set(&mut config.membership.inbound_max, self.inbound);
+        set(&mut config.broadcast.recent_bytes_max, self.recent_bytes);
     }
 }
 

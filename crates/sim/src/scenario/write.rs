@@ -62,6 +62,7 @@ impl Setup {
         page.set("rate", self.traffic.rate);
         page.set("body_bytes", self.traffic.body_bytes);
         page.set("topics", self.traffic.topics);
+        page.set("ttl_s", self.traffic.ttl.as_secs());
         page.seconds("warm_s", self.traffic.warm);
         page.seconds("measured_s", self.traffic.measured);
         page.seconds("drain_s", self.traffic.drain);
@@ -72,6 +73,9 @@ impl Setup {
         }
         if let Some(links) = self.node.inbound {
             page.set("inbound", links);
+        }
+        if let Some(bytes) = self.node.recent_bytes {
+            page.set("recent_bytes", bytes);
         }
         for state in &self.faults {
             fault(&mut page, state);

@@ -266,15 +266,30 @@ impl World {
         self.feed(node, Event::Command(command));
     }
 
-    /// A bulletin of `node`, published at once.
+    /// A bulletin of `node`, published at once and valid for an hour.
     pub fn publish(&mut self, node: usize, body: &[u8]) -> BulletinNumber {
         self.publish_on(node, "news", body)
     }
 
     /// The same on a topic.
     pub fn publish_on(&mut self, node: usize, topic: &str, body: &[u8]) -> BulletinNumber {
+        self.publish_for(node, topic, Duration::from_hours(1), body)
+    }
+
+    /// One that is valid for so many whole seconds.
+    pub fn publish_for(
+        &mut self,
+        node: usize,
+        topic: &str,
+        ttl: Duration,
+        body: &[u8],
+    ) -> BulletinNumber {
         let (wall, host) = (self.clocks(node).wall, &self.hosts[node]);
-        let header = Header::post(TopicId::of(topic), host.key.author_id(), body, wall);
+        let author = host.key.author_id();
+        let header = Header {
+            ttl_s: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+            ..Header::post(TopicId::of(topic), author, body, wall)
+        };
         let content = Bytes::copy_from_slice(body);
         let network = self.settings.config.network.id();
         let bulletin = Bulletin::sign(header, content, network, &host.key);
