@@ -28,7 +28,7 @@ type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
 const STEPS: [Step; 15] = [
     (
         "gates",
-        "every gate, 20 networks of 10,000 nodes, and that 100 form",
+        "every gate, ten networks of 10,000 nodes, and that 100 form",
         Night::gates,
     ),
     (

@@ -1,8 +1,8 @@
 //! Alert: a parent that fails its children in one tree fails them in others. After a tree did not bring a
 //! bulletin to us or to a neighbour, bulletins of all trees are announced to the whole mesh at once for a
-//! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a third one
-//! they are also pushed to a neighbour that no tree would have them pushed to, and what comes by a detour
-//! counts as missing around us.
+//! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a third one,
+//! or two at once, they are also pushed to a neighbour that no tree would have them pushed to, and what comes by a
+//! detour counts as missing around us.
 //!
 //! It costs a frame for each neighbour and bulletin, so there is none where much is said: under load everything
 //! is late, and announcing more would make it later.
@@ -19,8 +19,8 @@ use super::neighbour::Bucket;
 pub(super) struct Alert {
     /// The bulletin that raised it last.
     by: Option<ShortId>,
-    /// Until when each of the last bulletins that did would keep it up, the latest first.
-    each_until: [Mono; Self::GRAVE],
+    /// When each of the last bulletins that did so last did, the latest first.
+    raised: [Option<Mono>; Self::GRAVE],
     /// Not before then: too much was said.
     from: Mono,
     bucket: Bucket,
@@ -29,8 +29,10 @@ pub(super) struct Alert {
 impl Alert {
     /// How long one bulletin that a tree did not bring is a sign of more to come.
     const TIME: Duration = Duration::from_secs(2);
-    /// So many are no chance.
+    /// So many are no chance …
     const GRAVE: usize = 3;
+    /// … nor are two within this.
+    const AT_ONCE: Duration = Duration::from_millis(500);
     /// Of more bulletins a second than this there is none …
     const PER_S: u32 = 12;
     /// … for so long.
@@ -39,7 +41,7 @@ impl Alert {
     pub(super) fn new() -> Self {
         Self {
             by: None,
-            each_until: [Mono::ZERO; Self::GRAVE],
+            raised: [None; Self::GRAVE],
             from: Mono::ZERO,
             bucket: Bucket::new(Self::PER_S, Mono::ZERO),
         }
@@ -49,21 +51,24 @@ impl Alert {
     pub(super) fn raise(&mut self, id: ShortId, now: Mono) {
         if self.by != Some(id) {
             self.by = Some(id);
-            self.each_until.rotate_right(1);
+            self.raised.rotate_right(1);
         }
-        let [latest, ..] = &mut self.each_until;
-        *latest = now.plus(Self::TIME);
+        let [latest, ..] = &mut self.raised;
+        *latest = Some(now);
     }
 
     /// Whether one bulletin after the other is missing.
     pub(super) fn is_grave(&self, now: Mono) -> bool {
-        now >= self.from && self.each_until.iter().all(|until| now < *until)
+        let within = |time| move |at: &Option<Mono>| at.is_some_and(|at| now < at.plus(time));
+        let two_at_once = self.raised.iter().take(2).all(within(Self::AT_ONCE));
+        now >= self.from && (two_at_once || self.raised.iter().all(within(Self::TIME)))
     }
 
     /// Whether a bulletin that comes now is to be announced at once.
     pub(super) fn covers_one_more(&mut self, now: Mono) -> bool {
-        let [until, ..] = self.each_until;
-        if now < self.from || now >= until {
+        let [latest, ..] = self.raised;
+        let is_up = latest.is_some_and(|at| now < at.plus(Self::TIME));
+        if now < self.from || !is_up {
             return false;
         }
         let has_room = self.bucket.take(1, now);
@@ -108,6 +113,18 @@ mod tests {
             alert.raise(id(number), at(millis));
             assert_eq!(alert.is_grave(at(millis)), is_grave, "{millis}");
         }
+    }
+
+    #[test]
+    fn two_bulletins_within_half_a_second_are_grave_and_one_is_not() {
+        let mut alert = Alert::new();
+        alert.raise(ID, at(0));
+        alert.raise(ID, at(400));
+        assert!(!alert.is_grave(at(400)));
+        alert.raise(ShortId::from_bytes([2; 16]), at(600));
+        assert!(alert.is_grave(at(600)));
+        assert!(alert.is_grave(at(899)));
+        assert!(!alert.is_grave(at(900)));
     }
 
     #[test]

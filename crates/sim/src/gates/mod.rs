@@ -49,10 +49,10 @@ impl Plan {
     pub fn full() -> Self {
         Self {
             nodes: 10_000,
-            networks: 20,
+            networks: 10,
             rounds: (10, 10),
             apart: Duration::from_mins(10),
-            formed: vec![(100, 100), (1_000, 100), (10_000, 80)],
+            formed: vec![(100, 100), (1_000, 100), (10_000, 90)],
             seed: 1,
         }
     }
