@@ -3,16 +3,13 @@
 //! Same seed, same settings, same calls: same world, to the last byte. [`World::trace`] is the proof.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bruit_core::bulletin::{Bulletin, Header};
 use bruit_core::config::Config;
-use bruit_core::engine::Engine;
 use bruit_core::event::{Action, Command, Event, Notice, Persist, Verdict};
 use bruit_core::id::{NodeId, TopicId};
-use bruit_core::identity::SecretKey;
 use bruit_core::large::Manifest;
 use bruit_core::link::{CloseReason, PeerAddress};
 use bruit_core::network::Network;
@@ -25,26 +22,30 @@ use rand_core::{Rng, SeedableRng};
 use crate::behaviour::Behaviour;
 use crate::checks::Checks;
 use crate::draw;
-use crate::host::{Bulletins, Host, Image};
+use crate::host::{Bulletins, Host};
 use crate::ledger::{BulletinNumber, Ledger};
-use crate::plight::Plight;
 use crate::queue::Queue;
 use crate::recording::Tape;
-use crate::terrain::{Place, Terrain};
+use crate::terrain::Terrain;
 use crate::trace::Trace;
 use crate::wires::{End, Wires};
 
 use files::Files;
+pub use life::Birth;
+pub(crate) use life::Maker;
 
 mod files;
 mod fork;
 mod hardship;
+mod life;
 mod reading;
 mod taping;
 mod traffic;
 
 /// The wall clock at the start of every world, in milliseconds since 1970.
 pub const EPOCH_MS: u64 = 1_800_000_000_000;
+/// How long a bulletin is valid where nothing else is said.
+pub const TTL: Duration = Duration::from_hours(1);
 /// Until what was written is synced.
 const SYNC: Duration = Duration::from_millis(3);
 /// Until the store answers.
@@ -68,40 +69,6 @@ impl Default for Settings {
         }
     }
 }
-
-/// A node that is to begin a life.
-#[derive(Debug)]
-pub struct Birth<'a> {
-    /// Its number.
-    pub number: usize,
-    /// Who it is.
-    pub key: &'a SecretKey,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Where its randomness grows from.
-    pub seed: [u8; 32],
-    /// The world's settings.
-    pub settings: &'a Settings,
-}
-
-impl Birth<'_> {
-    /// An engine for this node.
-    ///
-    /// # Panics
-    /// When the settings' configuration is not valid.
-    pub fn engine(&self) -> Engine {
-        let config = self
-            .settings
-            .config
-            .clone()
-            .validate()
-            .expect("a valid configuration");
-        Engine::new(self.key.node_id(), config, self.seed)
-    }
-}
-
-/// Makes the behaviour of a node at the beginning of each of its lives.
-pub(crate) type Maker = Arc<dyn Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync>;
 
 /// Whether what the first node sends does not reach the second.
 type Cut = Arc<dyn Fn(usize, usize) -> bool + Send + Sync>;
@@ -190,50 +157,6 @@ impl World {
         world
     }
 
-    /// Adds a node; returns its number.
-    pub fn add(&mut self) -> usize {
-        let number = self.hosts.len();
-        let key = SecretKey::from_seed(&self.random());
-        let address = address(number);
-        let behaviour = self.behaviour(number, &key, address);
-        self.numbers.insert(key.node_id(), number);
-        self.hosts.push(Host {
-            key,
-            behaviour,
-            place: Place::random(&mut self.rng),
-            is_alive: true,
-            life: 0,
-            links: Vec::new(),
-            image: Image::default(),
-            wakeup: None,
-            uplink_free: Mono::ZERO,
-            clock_ahead_ms: 0,
-            address,
-            plight: Plight::default(),
-            verdict: None,
-            notices: Vec::new(),
-        });
-        self.tape_place(number);
-        self.feed(number, Event::Addresses(vec![address]));
-        number
-    }
-
-    fn behaviour(
-        &mut self,
-        number: usize,
-        key: &SecretKey,
-        address: SocketAddr,
-    ) -> Box<dyn Behaviour> {
-        let seed = self.random();
-        (self.maker)(&Birth {
-            number,
-            key,
-            address,
-            seed,
-            settings: &self.settings,
-        })
-    }
-
     fn random(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         self.rng.fill_bytes(&mut bytes);
@@ -266,14 +189,14 @@ impl World {
         self.feed(node, Event::Command(command));
     }
 
-    /// A bulletin of `node`, published at once and valid for an hour.
+    /// A bulletin of `node`, published at once and valid for [`TTL`].
     pub fn publish(&mut self, node: usize, body: &[u8]) -> BulletinNumber {
         self.publish_on(node, "news", body)
     }
 
     /// The same on a topic.
     pub fn publish_on(&mut self, node: usize, topic: &str, body: &[u8]) -> BulletinNumber {
-        self.publish_for(node, topic, Duration::from_hours(1), body)
+        self.publish_for(node, topic, TTL, body)
     }
 
     /// One that is valid for so many whole seconds.
@@ -303,37 +226,6 @@ impl World {
     /// Links two nodes directly, whatever their behaviours think of it.
     pub fn link(&mut self, a: usize, b: usize) {
         self.open(a, b);
-    }
-
-    /// Ends `node` without a word, as a power cut does.
-    pub fn kill(&mut self, node: usize) {
-        let host = &mut self.hosts[node];
-        host.is_alive = false;
-        host.plight.begin_anew();
-        host.image.address_book = host.behaviour.address_book();
-        let links = std::mem::take(&mut host.links);
-        self.tape_life(node, false);
-        for link in links {
-            let end = End::of(link);
-            self.wires.shut(end);
-            self.tape_link_down(end);
-            self.will_be_silent(end.other());
-        }
-    }
-
-    /// Starts `node` again with what its store kept.
-    pub fn restart(&mut self, node: usize) {
-        let (key, address) = (self.hosts[node].key.clone(), self.hosts[node].address);
-        let behaviour = self.behaviour(node, &key, address);
-        let host = &mut self.hosts[node];
-        host.behaviour = behaviour;
-        host.is_alive = true;
-        host.life += 1;
-        host.wakeup = None;
-        let left = host.image.left(&self.bulletins);
-        self.tape_life(node, true);
-        self.feed(node, Event::Restored(Box::new(left)));
-        self.feed(node, Event::Addresses(vec![address]));
     }
 
     /// Sets the wall clock of `node`.
@@ -514,15 +406,4 @@ impl std::fmt::Debug for World {
             .field("nodes", &self.hosts.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Groups of addresses, each 65,536 addresses that one owner is taken to have.
-const GROUPS: usize = 22_000;
-
-/// Where node `number` listens: as far as they go in a group of its own, on public addresses.
-fn address(number: usize) -> SocketAddr {
-    let byte = |value: usize| u8::try_from(value % 256).expect("less than 256");
-    let (group, round) = (number % GROUPS, number / GROUPS);
-    let octets = [byte(11 + group / 256), byte(group), byte(round), 1];
-    SocketAddr::from((octets, 7_447))
 }
