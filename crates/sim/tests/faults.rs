@@ -21,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs a scenario with two seeds; nothing that is promised is broken.
 #[track_caller]
-fn kept(text: &str, first: u64) -> Report {
+fn unbroken(text: &str, first: u64) -> Report {
     let scenario = Scenario::parse("test", text).unwrap_or_else(|problem| panic!("{problem}"));
     let seeds = [first, first + 1];
     let setups = scenario.cases.iter().map(|case| &case.setup);
@@ -36,7 +36,7 @@ fn kept(text: &str, first: u64) -> Report {
 /// The same, and nothing is missing in the end.
 #[track_caller]
 fn run(text: &str, first: u64) -> Report {
-    let report = kept(text, first);
+    let report = unbroken(text, first);
     for row in &report.cases {
         let delivered = row.columns["delivery_ratio"];
         assert!(delivered.least >= 1.0, "{}: {delivered:?}", row.name);
@@ -104,7 +104,7 @@ fn cut(shape: &str) -> String {
 
 #[test]
 fn what_expires_behind_a_cut_is_owed_to_nobody() {
-    let report = kept(
+    let report = unbroken(
         "nodes = 30\n[start]\nsettle_s = 30\n\
          [traffic]\npublishers = 'random'\nrate = 2\nttl_s = 20\nwarm_s = 0\nmeasured_s = 70\ndrain_s = 40\n\
          [[fault]]\nkind = 'cut'\nshape = 'halves'\nat_s = 5\nfor_s = 60\n",
@@ -116,6 +116,18 @@ fn what_expires_behind_a_cut_is_owed_to_nobody() {
         delivered.least > 0.6 && delivered.most < 0.8,
         "{delivered:?}"
     );
+}
+
+/// Bulletins of 20 KB, of which six are in memory: who was away asks for those that are on disk alone.
+#[test]
+fn nodes_with_little_memory_give_away_what_is_in_their_stores() {
+    let report = run(
+        "nodes = 30\nnode.recent_bytes = 131_072\n[start]\nsettle_s = 30\n\
+         [traffic]\npublishers = 'random'\nrate = 1\nbody_bytes = 20_000\nwarm_s = 0\nmeasured_s = 40\ndrain_s = 60\n\
+         [[fault]]\nkind = 'cut'\nshape = 'halves'\nat_s = 5\nfor_s = 30\n",
+        seed(19),
+    );
+    assert!(most(&report, "requests") > 200.0, "they were asked for");
 }
 
 /// F3: half and half, in thirds, and one against all, for a minute, published on all sides.

@@ -202,7 +202,7 @@ impl Kept {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_mins(5);
+    const LONG: Duration = Kept::COUNTED_FOR;
 
     fn bulletin(number: u8) -> BulletinId {
         BulletinId::from_bytes([number; 32])
@@ -226,6 +226,20 @@ mod tests {
         assert_eq!(confirm(1, 2, LONG / 2), (None, 2), "counted once");
         assert_eq!(confirm(1, 3, LONG), (None, 0), "too late");
         assert_eq!(confirm(2, 1, LONG), (Some(1), 1));
+    }
+
+    #[test]
+    fn who_publishes_much_has_neighbours_counted_for_shorter() {
+        let mut kept = Kept::new(Duration::ZERO);
+        let peer = NodeId::from_bytes([1; 32]);
+        for number in 0..10_000_u64 {
+            let hash = blake3::hash(&number.to_be_bytes());
+            let id = BulletinId::from_bytes(*hash.as_bytes());
+            kept.published(id);
+            kept.confirmed(peer, &id.short(), Mono::ZERO);
+        }
+        assert_eq!(kept.own.len(), Kept::OWN_MAX);
+        assert_eq!(kept.counted.len(), Kept::OWN_MAX);
     }
 
     #[test]

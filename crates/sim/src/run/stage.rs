@@ -15,7 +15,7 @@ use crate::overlay::{self, Edge};
 use crate::scenario::{Cut, FaultKind, Publishers, Setup, Slowness, publisher};
 use crate::world::World;
 
-/// How often is looked whether a network is in one part, or whole again.
+/// How often is looked whether a network is in one part, or whole again, and at most whether tables are in bounds.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often progress is told.
 const TOLD: Duration = Duration::from_secs(1);

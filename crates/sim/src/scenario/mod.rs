@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn how_long_bulletins_last_and_what_nodes_have_in_memory_is_read_and_written() {
+        let read = |text: &str| Scenario::parse("x", text).unwrap().cases.remove(0).setup;
+        let setup = read("traffic.ttl_s = 20\nnode.recent_bytes = 131_072\n");
+        assert_eq!(setup.traffic.ttl, Duration::from_secs(20));
+        let broadcast = setup.settings().config.broadcast;
+        assert_eq!(broadcast.recent_bytes_max, 131_072);
+        assert_eq!(read(&setup.toml("written")), setup);
+        for text in ["traffic.ttl_s = 2_419_201", "node.recent_bytes = 1"] {
+            assert!(Scenario::parse("x", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_file_without_cases_is_one_case() {
         let scenario = Scenario::parse("x", "nodes = 1_000").unwrap();
         let cases: Vec<_> = scenario.cases.iter().collect();

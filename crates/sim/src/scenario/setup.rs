@@ -6,13 +6,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bruit_core::config::Config;
-use bruit_core::membership;
+use bruit_core::{limits, membership};
 
 use super::fault::{self, Fault, FaultKind};
 use super::reader::{Problem, Section};
 use crate::run::Protocol;
 use crate::terrain::{Burst, Distances, Terrain};
-use crate::world::Settings;
+use crate::world::{Settings, TTL};
 
 /// One run, but for its seed.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +116,7 @@ impl Default for Setup {
                 rate: 10.0,
                 body_bytes: 1_024,
                 topics: 1,
-                ttl: Duration::from_hours(1),
+                ttl: TTL,
                 warm: Duration::from_secs(10),
                 measured: Duration::from_secs(10),
                 drain: Duration::from_secs(10),
@@ -131,8 +131,9 @@ impl Default for Setup {
 pub(super) const NODES_MAX: usize = 100_000;
 /// Bytes of a bulletin's content: from its number, by which no two are alike.
 const BODY_BYTES: RangeInclusive<usize> = 8..=65_536;
-/// Seconds a bulletin is valid: up to four weeks, as everywhere.
-const TTL_S: RangeInclusive<usize> = 1..=2_419_200;
+/// Seconds a bulletin is valid.
+#[expect(clippy::cast_possible_truncation, reason = "four weeks")]
+const TTL_S: RangeInclusive<usize> = 1..=limits::TTL_MAX.as_secs() as usize;
 /// Bytes of the latest bulletins: from one large one to more than any run publishes.
 const RECENT_BYTES: RangeInclusive<usize> = 131_072..=1_073_741_824;
 /// Most nodes times bulletins of a run: the book of who got what takes five bytes each.

@@ -130,10 +130,10 @@ impl Draw {
             rate: self.pick(rates),
             body_bytes,
             topics: self.between(1, 4),
-            ttl: Duration::from_hours(1),
             warm: self.seconds(0, 5),
             measured: self.seconds(10, 40),
             drain: Duration::from_mins(2),
+            ..Setup::default().traffic
         }
     }
 
@@ -142,7 +142,7 @@ impl Draw {
             is_local: self.happens(30),
             outbound: self.happens(30).then(|| self.between(3, 8)),
             inbound: self.happens(20).then(|| self.between(8, 48)),
-            recent_bytes: None,
+            ..NodeConfig::default()
         }
     }
 
