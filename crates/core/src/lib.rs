@@ -33,6 +33,7 @@ pub mod reconcile;
 pub mod record;
 pub mod reputation;
 pub mod seeds;
+mod short_id_map;
 pub mod time;
 pub mod values;
 pub mod wire;

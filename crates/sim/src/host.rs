@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use bruit_core::bulletin::Bulletin;
 use bruit_core::event::{Notice, Persist, Restored, RestoredFile, RestoredId, Verdict};
 use bruit_core::id::{BulletinId, LinkId};
 use bruit_core::identity::SecretKey;
@@ -11,21 +10,18 @@ use bruit_core::large::{Bitmap, Manifest};
 use bruit_core::time::{Mono, Wall};
 use bruit_core::values::Version;
 use bruit_core::wire;
-use bruit_core::work::Stamp;
 use bytes::Bytes;
 
 use crate::behaviour::Behaviour;
+use crate::bulletins::{Bulletins, Held};
 use crate::plight::Plight;
 use crate::terrain::Place;
-
-/// Every bulletin there ever was: nodes that hold one share it.
-pub(crate) type Bulletins = BTreeMap<BulletinId, Bulletin>;
 
 /// What the store of a node keeps: what outlives a restart.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
     /// Bulletins, with the best stamp known here.
-    pub(crate) held: BTreeMap<BulletinId, Stamp>,
+    pub(crate) held: Held,
     /// Ids without a bulletin: when it was made, when it expires.
     pub(crate) dropped: BTreeMap<BulletinId, (Wall, Wall)>,
     /// Of large contents: which chunks.
@@ -47,8 +43,10 @@ impl Image {
                 self.dropped.insert(id, (created, expires));
             }
             Persist::Evict { id } => {
-                self.held.remove(&id);
                 self.files.remove(&id);
+                if let Some(number) = bulletins.number(&id) {
+                    self.held.remove(number);
+                }
                 if let Some(bulletin) = bulletins.get(&id) {
                     let header = &bulletin.header;
                     self.dropped.insert(id, (header.created, header.expires()));
@@ -56,14 +54,16 @@ impl Image {
             }
             Persist::Purge { ids } => {
                 for (id, _) in ids {
-                    self.held.remove(&id);
+                    if let Some(number) = bulletins.number(&id) {
+                        self.held.remove(number);
+                    }
                     self.files.remove(&id);
                     self.dropped.remove(&id);
                 }
             }
             Persist::Restamp { id, stamp } => {
-                if let Some(held) = self.held.get_mut(&id) {
-                    *held = stamp;
+                if let Some(number) = bulletins.number(&id) {
+                    self.held.restamp(number, stamp);
                 }
             }
             Persist::Horizon(wall) => self.horizon = wall,
@@ -93,18 +93,20 @@ impl Image {
 
     /// The bytes of a bulletin, if it is held.
     pub(crate) fn read(&self, id: &BulletinId, bulletins: &Bulletins) -> Option<Bytes> {
-        let stamp = *self.held.get(id)?;
-        let mut bulletin = bulletins.get(id)?.clone();
+        let number = bulletins.number(id)?;
+        let stamp = self.held.get(number)?;
+        let mut bulletin = bulletins.at(number)?.clone();
         bulletin.stamp = stamp;
         Some(wire::encode_to_bytes(&bulletin))
     }
 
     /// What the next life begins with.
     pub(crate) fn left(&self, bulletins: &Bulletins) -> Restored {
-        let seen = self.held.iter().filter_map(|(id, stamp)| {
-            let header = &bulletins.get(id)?.header;
+        let held = self.held.iter().filter_map(|(number, stamp)| {
+            let bulletin = bulletins.at(number)?;
+            let header = &bulletin.header;
             Some(RestoredId {
-                id: *id,
+                id: *bulletin.id(),
                 topic: Some(header.topic),
                 created: header.created,
                 expires: header.expires(),
@@ -112,6 +114,9 @@ impl Image {
                 version: Version::of(header),
             })
         });
+        let mut seen: Vec<_> = held.collect();
+        // As a store reads them out.
+        seen.sort_unstable_by_key(|one| one.id);
         let dropped = self.dropped.iter();
         let dropped = dropped.map(|(id, (created, expires))| RestoredId {
             id: *id,
@@ -123,8 +128,11 @@ impl Image {
                 .get(id)
                 .and_then(|bulletin| Version::of(&bulletin.header)),
         });
-        let held = |(id, _): &(&BulletinId, _)| self.held.contains_key(*id);
-        let files = self.files.iter().filter(held);
+        let is_held = |(id, _): &(&BulletinId, _)| {
+            let number = bulletins.number(id);
+            number.is_some_and(|number| self.held.get(number).is_some())
+        };
+        let files = self.files.iter().filter(is_held);
         let files = files.map(|(id, (manifest, have))| RestoredFile {
             id: *id,
             manifest: *manifest,
@@ -132,7 +140,7 @@ impl Image {
         });
         Restored {
             files: files.collect(),
-            seen: seen.chain(dropped).collect(),
+            seen: seen.into_iter().chain(dropped).collect(),
             address_book: self.address_book.clone(),
             horizon: self.horizon,
         }

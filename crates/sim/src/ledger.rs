@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bruit_core::id::BulletinId;
 use bruit_core::time::Mono;
 
+use crate::numbers::Numbers;
 use crate::stats::Summary;
 
 /// Numbers a bulletin of this world, in the order of publication.
@@ -74,7 +75,7 @@ pub struct Double {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
-    numbers: BTreeMap<BulletinId, usize>,
+    numbers: Numbers,
     pub(crate) totals: Totals,
     pub(crate) bytes_by_kind: BTreeMap<u8, u64>,
     /// None, in a right world.
@@ -83,7 +84,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(crate) fn publish(&mut self, id: BulletinId, publisher: usize, at: Mono, nodes: usize) {
-        self.numbers.insert(id, self.entries.len());
+        self.numbers.get_or_insert(id, self.entries.len());
         self.entries.push(Entry {
             id,
             publisher,
@@ -98,7 +99,7 @@ impl Ledger {
             self.totals.deliveries += 1;
         }
         // What an adversary made is nobody's publication.
-        let Some(number) = self.numbers.get(id).copied() else {
+        let Some(number) = self.numbers.get(id) else {
             return;
         };
         let entry = &mut self.entries[number];
@@ -117,7 +118,7 @@ impl Ledger {
 
     /// Its number.
     pub fn number(&self, id: &BulletinId) -> Option<BulletinNumber> {
-        self.numbers.get(id).copied().map(BulletinNumber)
+        self.numbers.get(id).map(BulletinNumber)
     }
 
     /// Its id.

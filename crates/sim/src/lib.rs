@@ -41,11 +41,13 @@ pub mod stats;
 pub mod terrain;
 pub mod world;
 
+mod bulletins;
 mod chance;
 mod checks;
 mod draw;
 mod host;
 mod mcache;
+mod numbers;
 mod plight;
 mod queue;
 mod recent;

@@ -25,16 +25,23 @@ pub(crate) struct Word {
 struct Pending {
     /// The next entry of the log to look at; none while the link is not in the mesh.
     next: Option<u64>,
-    /// For this link alone, beside the log.
+    /// When its turn comes.
+    due: Option<Mono>,
+    /// When it is told whether it is its turn or not.
+    hurry: Option<Mono>,
+    /// Elsewhere: all links are looked at for each bulletin, and this when they are told.
+    beside: Box<Beside>,
+}
+
+/// What one link is still to be told beside the log.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    /// Along trees, but this link alone.
     extra: Vec<Word>,
     /// Outside any tree: what sync or lookups brought, at a bounded rate.
     bulk: VecDeque<ShortId>,
     /// No bulk announcement before.
     bulk_from: Mono,
-    /// When its turn comes.
-    due: Option<Mono>,
-    /// When it is told whether it is its turn or not.
-    hurry: Option<Mono>,
 }
 
 /// What there is to announce, once for all links, and how far each has been told: a bulletin that
@@ -171,19 +178,20 @@ impl Announcements {
     /// Announces `word` to `link` alone, at `due` or when its turn has come.
     pub(crate) fn add_one(&mut self, link: LinkId, word: Word, due: Mono) {
         let pending = self.pending.or_default(link);
-        pending.extra.push(word);
+        pending.beside.extra.push(word);
         schedule(&mut self.due, &mut pending.due, link, due);
     }
 
     /// Announces `id` to `link` outside any tree.
     pub(crate) fn add_bulk(&mut self, link: LinkId, id: ShortId, now: Mono) {
         let pending = self.pending.or_default(link);
-        if pending.bulk.len() >= Self::BULK_MAX {
-            pending.bulk.pop_front();
+        let beside = &mut pending.beside;
+        if beside.bulk.len() >= Self::BULK_MAX {
+            beside.bulk.pop_front();
         }
-        pending.bulk.push_back(id);
-        if pending.bulk.len() == 1 {
-            let due = now.plus(Self::BULK_FIRST).max(pending.bulk_from);
+        beside.bulk.push_back(id);
+        if beside.bulk.len() == 1 {
+            let due = now.plus(Self::BULK_FIRST).max(beside.bulk_from);
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
     }
@@ -248,7 +256,7 @@ impl Announcements {
             let is_held = recent.is_held_by(word.number, seat);
             (!is_held).then_some(word.entry)
         };
-        let extra = std::mem::take(&mut pending.extra);
+        let extra = std::mem::take(&mut pending.beside.extra);
         let mut entries: Vec<IhaveEntry> = extra.iter().filter_map(lacks).collect();
         if let Some(next) = &mut pending.next {
             let from = next.saturating_sub(self.first);
@@ -258,8 +266,8 @@ impl Announcements {
             entries.extend(self.log.range(from..).filter_map(lacks));
             *next = end;
         }
-        if !pending.bulk.is_empty() {
-            let due = pending.bulk_from;
+        if !pending.beside.bulk.is_empty() {
+            let due = pending.beside.bulk_from;
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
         entries
@@ -269,17 +277,18 @@ impl Announcements {
         let Some(pending) = self.pending.get_mut(&link) else {
             return Vec::new();
         };
-        if now < pending.bulk_from || pending.bulk.is_empty() {
+        let beside = &mut pending.beside;
+        if now < beside.bulk_from || beside.bulk.is_empty() {
             return Vec::new();
         }
         if let Some(due) = pending.hurry.take() {
             self.hurry.remove(&(due, link));
         }
-        pending.bulk_from = now.plus(Self::BULK_EVERY);
-        let count = pending.bulk.len().min(Self::BULK_SIZE);
-        let ids: Vec<ShortId> = pending.bulk.drain(..count).collect();
-        if !pending.bulk.is_empty() {
-            let due = pending.bulk_from;
+        beside.bulk_from = now.plus(Self::BULK_EVERY);
+        let count = beside.bulk.len().min(Self::BULK_SIZE);
+        let ids: Vec<ShortId> = beside.bulk.drain(..count).collect();
+        if !beside.bulk.is_empty() {
+            let due = beside.bulk_from;
             schedule(&mut self.hurry, &mut pending.hurry, link, due);
         }
         let seat = recent.seat(link);
@@ -338,6 +347,7 @@ mod tests {
     use super::*;
     use crate::broadcast::holders::Holders;
     use crate::broadcast::recent::tests::passing;
+    use crate::short_id_map::HashKey;
 
     const LINK: LinkId = LinkId::new(1);
 
@@ -356,7 +366,7 @@ mod tests {
     }
 
     fn nothing() -> Recent {
-        Recent::new(0)
+        Recent::new(0, HashKey::new(0))
     }
 
     fn at(millis: u64) -> Mono {
@@ -390,7 +400,7 @@ mod tests {
         let mut announcements = open([1]);
         announcements.add(word(1), at(0));
         announcements.tell_urgently(LINK, at(0));
-        let mut recent = Recent::new(0);
+        let mut recent = Recent::new(0, HashKey::new(0));
         recent.link_up(LINK);
         let mut holders = Holders::default();
         holders.note(recent.seat(LINK));

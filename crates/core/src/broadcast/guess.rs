@@ -68,17 +68,22 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::broadcast::holders::Seat;
+    use crate::broadcast::neighbour::Allowance;
     use crate::id::ShortId;
 
     fn neighbour(mesh: bool) -> Neighbour {
         Neighbour {
             first: 0,
+            seat: Seat::NONE,
             mesh,
             rtt: Duration::ZERO,
             is_slow: false,
             wants_kept: false,
-            serve_bytes: Bucket::new(1, Mono::ZERO),
-            chokes: Bucket::new(1, Mono::ZERO),
+            allowance: Box::new(Allowance {
+                serve_bytes: Bucket::new(1, Mono::ZERO),
+                chokes: Bucket::new(1, Mono::ZERO),
+            }),
         }
     }
 

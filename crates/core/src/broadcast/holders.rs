@@ -16,18 +16,17 @@ struct Bits {
 }
 
 impl Bits {
-    fn words(&self) -> impl Iterator<Item = u128> {
-        std::iter::once(self.first).chain(self.more.iter().copied())
-    }
-
-    fn word(&self, at: usize) -> u128 {
-        match at.checked_sub(1) {
+    fn has(&self, seat: Seat) -> bool {
+        let (word, bit) = seat.place();
+        let word = match word.checked_sub(1) {
             None => self.first,
             Some(at) => self.more.get(at).copied().unwrap_or(0),
-        }
+        };
+        word & bit != 0
     }
 
-    fn set(&mut self, Seat { word, bit }: Seat) {
+    fn set(&mut self, seat: Seat) {
+        let (word, bit) = seat.place();
         let Some(at) = word.checked_sub(1) else {
             self.first |= bit;
             return;
@@ -42,7 +41,8 @@ impl Bits {
         }
     }
 
-    fn clear(&mut self, Seat { word, bit }: Seat) {
+    fn clear(&mut self, seat: Seat) {
+        let (word, bit) = seat.place();
         let word = match word.checked_sub(1) {
             None => Some(&mut self.first),
             Some(at) => self.more.get_mut(at),
@@ -53,11 +53,24 @@ impl Bits {
     }
 }
 
-/// A link's bit; none for a link that is not there.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Seat {
-    word: usize,
-    bit: u128,
+/// Which bit is a link's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seat(u16);
+
+impl Seat {
+    /// That of a link that is not there.
+    pub(super) const NONE: Self = Self(u16::MAX);
+    /// Bits of a word.
+    const WORD: u16 = 128;
+
+    /// Which word, and which of its bits; no bit of a link that is not there.
+    fn place(self) -> (usize, u128) {
+        if self == Self::NONE {
+            return (0, 0);
+        }
+        let bit = 1_u128.wrapping_shl(u32::from(self.0 % Self::WORD));
+        (usize::from(self.0 / Self::WORD), bit)
+    }
 }
 
 /// Whose bit is which.
@@ -69,18 +82,15 @@ pub(super) struct Seats {
 
 impl Seats {
     /// Gives `link` the lowest bit that is free.
-    pub(super) fn take(&mut self, link: LinkId) {
+    pub(super) fn take(&mut self, link: LinkId) -> Seat {
         self.leave(link);
-        let words = self.taken.words().chain(std::iter::once(0));
-        let free = words.enumerate().find_map(|(word, taken)| {
-            // The lowest bit that is not set; all are: none.
-            let bit = !taken & taken.wrapping_add(1);
-            (bit != 0).then_some(Seat { word, bit })
-        });
-        if let Some(seat) = free {
-            self.taken.set(seat);
-            self.seats.insert(link, seat);
-        }
+        let free = (0..Seat::NONE.0)
+            .map(Seat)
+            .find(|seat| !self.taken.has(*seat));
+        let seat = free.unwrap_or(Seat::NONE);
+        self.taken.set(seat);
+        self.seats.insert(link, seat);
+        seat
     }
 
     /// Takes the bit of `link` back.
@@ -92,7 +102,7 @@ impl Seats {
 
     /// The seat of `link`.
     pub(super) fn of(&self, link: LinkId) -> Seat {
-        self.seats.get(&link).copied().unwrap_or_default()
+        self.seats.get(&link).copied().unwrap_or(Seat::NONE)
     }
 }
 
@@ -104,9 +114,7 @@ pub(crate) struct Holders {
 
 impl Holders {
     pub(crate) fn note(&mut self, seat: Seat) {
-        if seat.bit != 0 {
-            self.bits.set(seat);
-        }
+        self.bits.set(seat);
     }
 
     /// Takes out whoever has `seat`, or had it.
@@ -115,7 +123,7 @@ impl Holders {
     }
 
     pub(crate) fn has(&self, seat: Seat) -> bool {
-        self.bits.word(seat.word) & seat.bit != 0
+        self.bits.has(seat)
     }
 }
 
@@ -179,7 +187,7 @@ mod tests {
             let next = LinkId::new(gone.number() + 1_000);
             seats.take(next);
             let again = seats.of(next);
-            assert_eq!((again.word, again.bit), (seat.word, seat.bit));
+            assert_eq!(again, seat);
             assert!(!holders.has(again));
         }
     }

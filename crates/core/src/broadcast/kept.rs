@@ -4,7 +4,7 @@
 //! there (hops 0) is answered; relays are spared a frame per bulletin. Such a copy is answered too when
 //! another was quicker.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
@@ -18,9 +18,6 @@ pub(crate) struct Kept {
     unsynced: BTreeMap<BulletinId, LinkId>,
     /// In the order they came; may name what was synced since.
     unsynced_order: VecDeque<BulletinId>,
-    /// Synced here lately, whoever brought it.
-    synced: BTreeSet<ShortId>,
-    synced_order: VecDeque<ShortId>,
     /// Synced here, not yet told.
     pending: BTreeMap<LinkId, Vec<ShortId>>,
     due: Option<Mono>,
@@ -50,8 +47,6 @@ impl Kept {
     const OWN_MAX: usize = 4_096;
     /// Bulletins waiting for the disk; the oldest go, which a disk that fails never writes.
     const UNSYNCED_MAX: usize = 65_536;
-    /// Synced bulletins remembered: a second of the highest rate.
-    const SYNCED_MAX: usize = 8_192;
     /// Bulletins about to be published; who wants more has them pushed as their trees have it.
     const WANTED_MAX: usize = 4_096;
 
@@ -60,8 +55,6 @@ impl Kept {
             gather,
             unsynced: BTreeMap::new(),
             unsynced_order: VecDeque::new(),
-            synced: BTreeSet::new(),
-            synced_order: VecDeque::new(),
             pending: BTreeMap::new(),
             due: None,
             own: BTreeMap::new(),
@@ -105,9 +98,10 @@ impl Kept {
         self.own.contains_key(id)
     }
 
-    /// Notes that `link` injected the bulletin `id` and wants to know when it is synced here.
-    pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId, now: Mono) {
-        if self.synced.contains(&id.short()) {
+    /// Notes that `link` injected the bulletin `id` and wants to know when it is synced here, which it may be
+    /// already.
+    pub(crate) fn delivered(&mut self, id: BulletinId, link: LinkId, is_synced: bool, now: Mono) {
+        if is_synced {
             self.confirm(id.short(), link, now);
             return;
         }
@@ -122,14 +116,6 @@ impl Kept {
     }
 
     pub(crate) fn persisted(&mut self, id: &BulletinId, now: Mono) {
-        if self.synced.insert(id.short()) {
-            self.synced_order.push_back(id.short());
-        }
-        if self.synced_order.len() > Self::SYNCED_MAX
-            && let Some(oldest) = self.synced_order.pop_front()
-        {
-            self.synced.remove(&oldest);
-        }
         if let Some(link) = self.unsynced.remove(id) {
             self.confirm(id.short(), link, now);
         }

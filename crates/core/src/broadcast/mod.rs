@@ -28,6 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::limits;
 use crate::link_map::LinkMap;
+use crate::short_id_map::HashKey;
 use crate::time::{Mono, fraction};
 use crate::wire::{Frame, IhaveEntry, StampEntry};
 use crate::work::Stamp;
@@ -40,7 +41,7 @@ use announce::Announcements;
 use facts::{announce_frames, request_frames};
 use guess::Guesses;
 use kept::Kept;
-use neighbour::{Bucket, Neighbour};
+use neighbour::{Allowance, Bucket, Neighbour};
 use recent::Recent;
 use roots::Roots;
 use served::Served;
@@ -82,11 +83,11 @@ impl Broadcast {
     /// Added to waits that are multiples of a round trip: one scheduling hiccup.
     const SLACK: Duration = Duration::from_millis(15);
 
-    /// An empty room.
-    pub fn new(config: Config, rng: ChaCha8Rng) -> Self {
+    /// An empty room, whose hash tables are keyed by `salt`.
+    pub fn new(config: Config, salt: u64, rng: ChaCha8Rng) -> Self {
         Self {
             roots: Roots::new(config.roots_max),
-            recent: Recent::new(config.recent_bytes_max),
+            recent: Recent::new(config.recent_bytes_max, HashKey::new(salt)),
             wanted: Wanted::new(config.wanted_max, config.in_flight_max),
             guesses: Guesses::new(),
             announcements: Announcements::default(),
@@ -107,17 +108,20 @@ impl Broadcast {
 
     /// Notes an established link.
     pub fn link_up(&mut self, link: LinkId, wants_kept: bool, now: Mono) {
+        let allowance = Allowance {
+            serve_bytes: Bucket::new(self.config.serve_bytes_per_s, now),
+            chokes: Bucket::new(Self::CHOKES_PER_S, now),
+        };
         let neighbour = Neighbour {
             first: self.recent.end(),
+            seat: self.recent.link_up(link),
             mesh: false,
             rtt: Duration::ZERO,
             is_slow: false,
             wants_kept,
-            serve_bytes: Bucket::new(self.config.serve_bytes_per_s, now),
-            chokes: Bucket::new(Self::CHOKES_PER_S, now),
+            allowance: Box::new(allowance),
         };
         self.links.insert(link, neighbour);
-        self.recent.link_up(link);
     }
 
     /// Notes that both sides have put `link` into their mesh. What was taken since the link is there is
@@ -314,6 +318,9 @@ impl Broadcast {
     /// R10: notes that bulletins are synced here: those who injected them are told.
     pub fn persisted(&mut self, ids: &[BulletinId], now: Mono) {
         for id in ids {
+            if let Some(passing) = self.recent.get_mut(&id.short()) {
+                passing.is_synced = true;
+            }
             self.kept.persisted(id, now);
         }
     }

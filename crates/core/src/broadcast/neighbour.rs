@@ -4,17 +4,28 @@ use std::time::Duration;
 
 use crate::time::Mono;
 
+use super::holders::Seat;
+
 /// What broadcast knows of an established link.
 #[derive(Debug, Clone)]
 pub(super) struct Neighbour {
     /// The number of the first bulletin that was taken since the link is there.
     pub(super) first: u64,
+    /// Its bit among those who have a bulletin.
+    pub(super) seat: Seat,
     pub(super) mesh: bool,
     pub(super) rtt: Duration,
     /// Its relay queue is backed up: announce, do not push.
     pub(super) is_slow: bool,
     /// Wants to be told what was synced.
     pub(super) wants_kept: bool,
+    /// Elsewhere: all neighbours are looked at for each bulletin, and this hardly ever.
+    pub(super) allowance: Box<Allowance>,
+}
+
+/// What a link may still ask for.
+#[derive(Debug, Clone)]
+pub(super) struct Allowance {
     pub(super) serve_bytes: Bucket,
     pub(super) chokes: Bucket,
 }

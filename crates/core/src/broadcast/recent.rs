@@ -1,12 +1,13 @@
 //! The latest bulletins, encoded once, ready to be sent to anyone who asks. Bounded by bytes; what has
 //! expired takes none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use crate::bulletin::Header;
 use crate::id::{BulletinId, LinkId, ShortId};
+use crate::short_id_map::{HashKey, ShortIdMap};
 use crate::time::Mono;
 use crate::wire::{Decode, Encode, PUB_HEAD_BYTES, Reader};
 use crate::work::{Density, Stamp};
@@ -30,6 +31,8 @@ pub(crate) struct Passing {
     pub(crate) density: Density,
     /// Whether it was published here.
     pub(crate) own: bool,
+    /// Whether it is synced here.
+    pub(crate) is_synced: bool,
     /// Whether its tree did not bring it: it had to be asked for, or came by a detour while others were missing.
     pub(crate) was_missing: bool,
 }
@@ -82,7 +85,7 @@ pub(crate) struct Recent {
     seats: Seats,
     /// The number of the first of them.
     first: u64,
-    numbers: BTreeMap<ShortId, u64>,
+    numbers: ShortIdMap<u64>,
     bytes: usize,
     bytes_max: usize,
 }
@@ -92,13 +95,13 @@ impl Recent {
     const OVERHEAD_BYTES: usize = 256;
 
     /// An empty cache.
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize, key: HashKey) -> Self {
         Self {
             passing: VecDeque::new(),
             holders: VecDeque::new(),
             seats: Seats::default(),
             first: 0,
-            numbers: BTreeMap::new(),
+            numbers: ShortIdMap::new(key),
             bytes: 0,
             bytes_max,
         }
@@ -106,9 +109,9 @@ impl Recent {
 
     // Links.
 
-    /// Notes an established link.
-    pub(crate) fn link_up(&mut self, link: LinkId) {
-        self.seats.take(link);
+    /// Notes an established link; returns by what it is known to have something.
+    pub(crate) fn link_up(&mut self, link: LinkId) -> Seat {
+        self.seats.take(link)
     }
 
     /// Forgets a link that is gone.
@@ -266,13 +269,14 @@ pub(super) mod tests {
             at: Mono::ZERO,
             density: Density::default(),
             own: false,
+            is_synced: false,
             was_missing: false,
         }
     }
 
     #[test]
     fn the_oldest_go_when_bytes_run_out() {
-        let mut recent = Recent::new(3_000);
+        let mut recent = Recent::new(3_000, HashKey::new(0));
         for number in 0..4 {
             recent.insert(passing(number, 1_000), Holders::default());
         }
@@ -291,7 +295,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_place_of_what_expired_is_free_when_those_before_it_are_gone() {
-        let mut recent = Recent::new(200_000);
+        let mut recent = Recent::new(200_000, HashKey::new(0));
         let short = |number| BulletinId::from_bytes([number; 32]).short();
         for number in 0..100 {
             recent.insert(passing(number, 1_000), Holders::default());
@@ -307,7 +311,7 @@ pub(super) mod tests {
 
     #[test]
     fn places_that_are_held_by_an_old_one_are_bounded_too() {
-        let mut recent = Recent::new(50_000);
+        let mut recent = Recent::new(50_000, HashKey::new(0));
         recent.insert(passing(0, 1_000), Holders::default());
         for number in (1..=255).cycle().take(1_000) {
             recent.insert(passing(number, 1_000), Holders::default());

@@ -46,7 +46,7 @@ impl Broadcast {
                 .recent
                 .get(&short)
                 .map_or(LOADED_BYTES, |passing| passing.frame.len());
-            if !neighbour.serve_bytes.take(bytes, now) {
+            if !neighbour.allowance.serve_bytes.take(bytes, now) {
                 refused.push(short);
                 continue;
             }
@@ -117,7 +117,7 @@ impl Broadcast {
             if let Some(neighbour) = self.links.get_mut(link) {
                 let rest = frame.len().saturating_sub(LOADED_BYTES);
                 // May overdraw: it was promised before its size was known.
-                neighbour.serve_bytes.take(rest, now);
+                neighbour.allowance.serve_bytes.take(rest, now);
             }
         }
         let density = bulletin.density();

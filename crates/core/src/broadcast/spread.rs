@@ -88,7 +88,7 @@ impl Broadcast {
         let parent = self.roots.get(tag).and_then(Root::parent);
         let is_detour = parent.is_some_and(|parent| parent != copy.link);
         let change = self.roots.first(tag, copy.link, waited, now);
-        self.note_injected(copy, &id, now);
+        self.note_injected(copy, &id, false, now);
         let mut passing = Self::passing(bulletin, tag, copy.hops.saturating_add(1), copy.at, false);
         passing.was_missing = is_detour && self.alert.is_grave(now);
         let mut holders = Holders::default();
@@ -121,10 +121,10 @@ impl Broadcast {
 
     /// R10: notes a copy that came straight from where the bulletin was published, if that wants to know
     /// when it is kept.
-    fn note_injected(&mut self, copy: Copy, id: &BulletinId, now: Mono) {
+    fn note_injected(&mut self, copy: Copy, id: &BulletinId, is_synced: bool, now: Mono) {
         let link = self.links.get(&copy.link);
         if copy.hops == 0 && link.is_some_and(|link| link.wants_kept) {
-            self.kept.delivered(*id, copy.link, now);
+            self.kept.delivered(*id, copy.link, is_synced, now);
         }
     }
 
@@ -148,8 +148,8 @@ impl Broadcast {
         let Some(passing) = self.recent.get(id) else {
             return Vec::new();
         };
-        let whole = passing.id;
-        self.note_injected(copy, &whole, now);
+        let (whole, is_synced) = (passing.id, passing.is_synced);
+        self.note_injected(copy, &whole, is_synced, now);
         let Some(passing) = self.recent.get(id) else {
             return Vec::new();
         };
@@ -170,7 +170,7 @@ impl Broadcast {
             || self
                 .roots
                 .duplicate(copy.root_tag, copy.link, lateness, is_upstream))
-            && neighbour.chokes.take(1, now)
+            && neighbour.allowance.chokes.take(1, now)
         {
             let frame = Frame::Choke {
                 roots: vec![copy.root_tag],
@@ -222,6 +222,7 @@ impl Broadcast {
             at,
             density: bulletin.density(),
             own,
+            is_synced: false,
             was_missing: false,
         }
     }
@@ -313,7 +314,7 @@ impl Broadcast {
     fn targets(&self, holders: &Holders) -> Vec<(LinkId, bool)> {
         self.links
             .iter()
-            .filter(|(link, neighbour)| neighbour.mesh && !holders.has(self.recent.seat(**link)))
+            .filter(|(_, neighbour)| neighbour.mesh && !holders.has(neighbour.seat))
             .map(|(link, neighbour)| (*link, neighbour.is_slow))
             .collect()
     }

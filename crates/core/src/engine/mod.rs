@@ -125,7 +125,7 @@ impl Engine {
             intake: Intake::new(config.intake, config.network.clone()),
             membership: Membership::new(me, config.membership, rng()),
             liveness: Liveness::new(config.liveness, rng()),
-            broadcast: Broadcast::new(config.broadcast, rng()),
+            broadcast: Broadcast::new(config.broadcast, salt, rng()),
             large: Large::new(config.large),
             reconcile: Reconcile::new(config.reconcile, reconcile_seed),
             inventory: Inventory::new(config.inventory, salt),

@@ -7,6 +7,7 @@
 //! the order of its cells, so nothing depends on the key.
 
 use crate::id::ShortId;
+use crate::short_id_map::HashKey;
 
 use super::Seen;
 
@@ -32,7 +33,7 @@ pub(super) struct Table {
     free: Vec<Slot>,
     cells: Vec<u32>,
     len: usize,
-    key: [u64; 2],
+    key: HashKey,
 }
 
 impl Table {
@@ -43,10 +44,7 @@ impl Table {
             free: Vec::new(),
             cells: vec![EMPTY; 64],
             len: 0,
-            key: [
-                salt ^ 0x9e37_79b9_7f4a_7c15,
-                salt.rotate_left(32) ^ 0xc2b2_ae3d_27d4_eb4f,
-            ],
+            key: HashKey::new(salt),
         }
     }
 
@@ -69,7 +67,7 @@ impl Table {
 
     /// Where the entry of `id` lies.
     pub(super) fn find(&self, id: &ShortId) -> Option<Slot> {
-        let hash = self.hash(id);
+        let hash = self.key.hash(id);
         let wanted = tag(hash);
         let mut at = self.home(hash);
         loop {
@@ -94,7 +92,7 @@ impl Table {
             return None;
         }
         self.reserve(self.len.saturating_add(1));
-        let hash = self.hash(&seen.id.short());
+        let hash = self.key.hash(&seen.id.short());
         let slot = self.put(seen)?;
         self.link(hash, slot);
         self.len = self.len.saturating_add(1);
@@ -104,7 +102,7 @@ impl Table {
     /// Takes the entry at `slot` out.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Seen> {
         let seen = *self.get(slot)?;
-        let mut hole = self.home(self.hash(&seen.id.short()));
+        let mut hole = self.home(self.key.hash(&seen.id.short()));
         while self.cells.get(hole).copied().map(slot_of) != Some(slot) {
             if self.cells.get(hole).copied().unwrap_or(EMPTY) == EMPTY {
                 return None;
@@ -129,7 +127,7 @@ impl Table {
         let old = std::mem::replace(&mut self.cells, vec![EMPTY; cells]);
         for slot in old.into_iter().filter(|cell| *cell != EMPTY).map(slot_of) {
             if let Some(id) = self.get(slot).map(|seen| seen.id.short()) {
-                self.link(self.hash(&id), slot);
+                self.link(self.key.hash(&id), slot);
             }
         }
     }
@@ -187,7 +185,7 @@ impl Table {
             let Some(seen) = self.get(slot_of(cell)) else {
                 break;
             };
-            let first = self.home(self.hash(&seen.id.short()));
+            let first = self.home(self.key.hash(&seen.id.short()));
             // The cell may move when its home does not lie behind the hole, counted on the circle.
             if at.wrapping_sub(first) & mask >= at.wrapping_sub(hole) & mask {
                 if let Some(to) = self.cells.get_mut(hole) {
@@ -201,16 +199,6 @@ impl Table {
         }
     }
 
-    /// Two halves folded into one product: ids are hashes already, the key is what matters.
-    fn hash(&self, id: &ShortId) -> u64 {
-        let bytes = u128::from_be_bytes(*id.as_bytes());
-        let [high, low] = halves(bytes);
-        let [a, b] = self.key;
-        let product = u128::from(high ^ a).wrapping_mul(u128::from(low ^ b));
-        let [high, low] = halves(product);
-        high ^ low
-    }
-
     fn mask(&self) -> usize {
         self.cells.len().saturating_sub(1)
     }
@@ -222,11 +210,6 @@ impl Table {
     fn after(&self, at: usize) -> usize {
         at.wrapping_add(1) & self.mask()
     }
-}
-
-fn halves(value: u128) -> [u64; 2] {
-    let part = |value: u128| u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
-    [part(value >> 64), part(value)]
 }
 
 /// The tag of a hash, in its place within a cell.

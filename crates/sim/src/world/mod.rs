@@ -20,9 +20,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::behaviour::Behaviour;
+use crate::bulletins::Bulletins;
 use crate::checks::Checks;
 use crate::draw;
-use crate::host::{Bulletins, Host};
+use crate::host::Host;
 use crate::ledger::{BulletinNumber, Ledger};
 use crate::queue::Queue;
 use crate::recording::Tape;
@@ -142,7 +143,7 @@ impl World {
             rng: ChaCha8Rng::seed_from_u64(seed),
             maker: Arc::new(maker),
             cut: None,
-            bulletins: Bulletins::new(),
+            bulletins: Bulletins::default(),
             files: Files::default(),
             checks: Checks::default(),
             ledger: Ledger::default(),
@@ -350,8 +351,9 @@ impl World {
                 self.deliver(node, *bulletin, hops);
             }
             Action::Keep { bulletin, .. } => {
-                let image = &mut self.hosts[node].image;
-                image.held.insert(*bulletin.id(), bulletin.stamp);
+                let stamp = bulletin.stamp;
+                let number = self.bulletins.add(*bulletin);
+                self.hosts[node].image.held.insert(number, stamp);
             }
             Action::Persist(Persist::Chunk { id, index, piece }) => {
                 self.keep_chunk(node, id, index, piece);
@@ -385,17 +387,18 @@ impl World {
         let id = *bulletin.id();
         self.note(node, b'd', id.as_bytes());
         self.ledger.deliver(&id, node, hops, self.now);
+        let (stamp, manifest) = (bulletin.stamp, Manifest::of(&bulletin));
+        let number = self.bulletins.add(bulletin);
         let host = &mut self.hosts[node];
         if host.plight.is_disk_full {
             host.plight.unkept.insert(id);
         } else {
-            host.image.held.insert(id, bulletin.stamp);
-            if let Some(manifest) = Manifest::of(&bulletin) {
+            host.image.held.insert(number, stamp);
+            if let Some(manifest) = manifest {
                 host.image.keep_file(id, manifest);
             }
             self.later(node, SYNC, Event::Persisted { ids: vec![id] });
         }
-        self.bulletins.entry(id).or_insert(bulletin);
     }
 }
 

@@ -98,8 +98,8 @@ impl World {
 
     /// The stamp with which the store of `node` keeps `bulletin`, if it keeps it.
     pub fn stamp(&self, node: usize, bulletin: BulletinNumber) -> Option<Stamp> {
-        let held = &self.hosts[node].image.held;
-        held.get(&self.ledger.id(bulletin)).copied()
+        let number = self.bulletins.number(&self.ledger.id(bulletin))?;
+        self.hosts[node].image.held.get(number)
     }
 
     /// The key of `node`.
