@@ -134,6 +134,16 @@ impl Terrain {
         }
     }
 
+    /// Nothing that is sent arrives before so long, and until then nothing but the two ends' own matters to it:
+    /// the spells of a connection are of both.
+    pub(crate) fn lookahead(&self) -> Duration {
+        match (self.burst, self.distances) {
+            (Some(_), _) => Duration::ZERO,
+            (None, Distances::Same(least) | Distances::Uniform(least, _)) => least,
+            (None, Distances::Plane { base, .. }) => base,
+        }
+    }
+
     /// The one-way delay of a link between two places.
     pub(crate) fn delay(&self, a: Place, b: Place, rng: &mut ChaCha8Rng) -> Duration {
         match self.distances {

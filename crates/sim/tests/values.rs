@@ -101,11 +101,20 @@ fn writers_on_both_sides_of_a_split_leave_one_winner_held_everywhere() {
 }
 
 #[test]
-fn what_one_node_of_forty_holds_is_found_by_another_through_those_between() {
+fn what_one_node_of_forty_holds_is_mostly_found_by_another_through_those_between() {
+    // Those between ask some of theirs, not all: three in four find it.
+    let first = seed(0);
+    let found = (first..first + 16).filter(|seed| is_found_by_another(*seed));
+    let found = found.count();
+    assert!(found >= 10, "{found} of 16");
+}
+
+/// Whether what one node of forty alone holds is found by one that is not its neighbour.
+fn is_found_by_another(seed: u64) -> bool {
     let mut settings = Settings::default();
     // Room for about ten of what follows.
     settings.config.inventory.store_limit_bytes = 14_000;
-    let mut world = World::new(NODES, seed(2), settings);
+    let mut world = World::new(NODES, seed, settings);
     for node in 1..NODES {
         world.join(node, 0);
     }
@@ -146,8 +155,7 @@ fn what_one_node_of_forty_holds_is_found_by_another_through_those_between() {
     let target = Target::Id(id);
     world.command(asker, Command::LookUp { number: 5, target });
     world.run(SECOND * 5);
-    let found = world.notices(asker).iter().any(|notice| {
+    world.notices(asker).iter().any(|notice| {
         matches!(notice, Notice::LookedUp { number: 5, bulletin: Some(found) } if *found.id() == id)
-    });
-    assert!(found, "{:?}", world.notices(asker));
+    })
 }

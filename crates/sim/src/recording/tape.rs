@@ -94,15 +94,23 @@ impl Tape {
         }
     }
 
+    /// All of it, in the order of time.
     pub(super) fn parts(self) -> Parts {
         let Self {
             places,
-            links,
+            mut links,
             lives,
-            waves,
+            mut waves,
             left_out,
             ..
         } = self;
+        // Within a moment the nodes were gone through one by one.
+        links.sort_by_key(|change| change.at);
+        for wave in &mut waves {
+            wave.deliveries.sort_by_key(|delivery| delivery.at);
+            let first = wave.deliveries.first().map(|delivery| delivery.at);
+            wave.at = first.map_or(wave.at, |first| wave.at.min(first));
+        }
         (places, links, lives, waves, left_out)
     }
 }

@@ -20,6 +20,7 @@ impl World {
             numbers: self.numbers.clone(),
             wires: self.wires.clone(),
             queue: self.queue.clone(),
+            lookahead: self.lookahead,
             rng: self.rng.clone(),
             maker: Arc::clone(&self.maker),
             cut: self.cut.clone(),

@@ -95,6 +95,8 @@ pub struct World {
     numbers: BTreeMap<NodeId, usize>,
     wires: Wires,
     queue: Queue<Happening>,
+    /// Nothing a node does happens to another before so long.
+    lookahead: Duration,
     rng: ChaCha8Rng,
     maker: Maker,
     cut: Option<Cut>,
@@ -134,6 +136,7 @@ impl World {
         maker: impl Fn(&Birth<'_>) -> Box<dyn Behaviour> + Send + Sync + 'static,
     ) -> Self {
         let mut world = Self {
+            lookahead: settings.terrain.lookahead(),
             settings,
             now: Mono::ZERO,
             hosts: Vec::new(),
@@ -241,6 +244,7 @@ impl World {
 
     /// What lies between nodes from now on; links that are open keep their delay.
     pub fn set_terrain(&mut self, terrain: Terrain) {
+        self.lookahead = self.lookahead.min(terrain.lookahead());
         self.settings.terrain = terrain;
     }
 
@@ -249,6 +253,7 @@ impl World {
     /// Lets the world run for `time`.
     pub fn run(&mut self, time: Duration) {
         let end = self.now.plus(time);
+        self.queue.look_ahead(self.lookahead);
         while let Some((at, happening)) = self.queue.pop(end) {
             self.now = at;
             self.happen(happening);
@@ -263,7 +268,7 @@ impl World {
                 if host.is_alive && host.wakeup == Some(now) {
                     host.wakeup = host.plight.busy_until(now);
                     match host.wakeup {
-                        Some(at) => self.queue.push(at, Happening::Wakeup(node)),
+                        Some(at) => self.queue.push(at, node, Happening::Wakeup(node)),
                         None => self.feed(node, Event::Wakeup),
                     }
                 }
@@ -313,14 +318,14 @@ impl World {
         let host = &mut self.hosts[node];
         if host.wakeup.is_none_or(|at| due < at) {
             host.wakeup = Some(due);
-            self.queue.push(due, Happening::Wakeup(node));
+            self.queue.push(due, node, Happening::Wakeup(node));
         }
     }
 
     /// Has `event` happen to `node` after `time`, unless it begins another life before.
     fn later(&mut self, node: usize, time: Duration, event: Event) {
         let happening = Happening::Event(node, self.hosts[node].life, Box::new(event));
-        self.queue.push(self.now.plus(time), happening);
+        self.queue.push(self.now.plus(time), node, happening);
     }
 
     // What nodes do.

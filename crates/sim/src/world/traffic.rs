@@ -71,7 +71,7 @@ impl World {
         for (side, at) in [(0, first), (1, second)] {
             let end = End { wire, side };
             self.hosts[[node, other][side]].links.push(end.link());
-            self.queue.push(at, Happening::Up(end));
+            self.queue.push(at, [node, other][side], Happening::Up(end));
         }
     }
 
@@ -123,9 +123,10 @@ impl World {
         let is_bulletin = frame.first() == Some(&kind::PUB);
         if is_bulletin && terrain.is_doubled(&mut self.rng) {
             let again = Happening::Frame(end.other(), frame.clone());
-            self.queue.push(at, again);
+            self.queue.push(at, other, again);
         }
-        self.queue.push(at, Happening::Frame(end.other(), frame));
+        let arrives = Happening::Frame(end.other(), frame);
+        self.queue.push(at, other, arrives);
         if let Some(bytes) = due {
             let link = end.link();
             let event = Event::Credit { link, class, bytes };
@@ -181,10 +182,10 @@ impl World {
             let terrain = self.settings.terrain;
             let transit = terrain.transit(wire.delay, Spell::default(), 0, &mut self.rng);
             let happening = Happening::Down(end.other(), reason, true);
-            self.queue.push(self.now.plus(transit), happening);
+            self.queue.push(self.now.plus(transit), other, happening);
         }
         self.queue
-            .push(self.now, Happening::Down(end, reason, false));
+            .push(self.now, node, Happening::Down(end, reason, false));
     }
 
     pub(super) fn down(&mut self, end: End, reason: CloseReason, by_peer: bool) {
@@ -224,8 +225,10 @@ impl World {
 
     /// Has `end` looked after when it would notice that it hears nothing.
     pub(super) fn will_be_silent(&mut self, end: End) {
-        let at = self.now.plus(SILENCE);
-        self.queue.push(at, Happening::Silence(end));
+        if let Some((node, _)) = self.listening(end) {
+            let at = self.now.plus(SILENCE);
+            self.queue.push(at, node, Happening::Silence(end));
+        }
     }
 
     /// Who is at `end`, and who at the other one, while it listens.
