@@ -15,6 +15,7 @@ mod python;
 #[cfg(test)]
 mod reach;
 mod report;
+mod room;
 mod spdx;
 mod step;
 mod test;

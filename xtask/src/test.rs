@@ -13,6 +13,7 @@ use crate::contract;
 use crate::pages::{self, Build};
 use crate::policy::{Policy, Tree};
 use crate::report::{Outcome, Report, Row};
+use crate::room;
 use crate::step::{execute, timed, with_note};
 use crate::tools;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Report {
         skips: workspace.target().join("xtask/skips.txt"),
     };
     let mut report = Report::default();
+    report.push(timed("room", || room::check(workspace)));
     report.push(timed("fmt", || steps.fmt()));
     report.push(timed("clippy", || steps.clippy()));
     steps.forget_skips();
