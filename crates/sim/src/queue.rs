@@ -149,7 +149,9 @@ impl<T> Queue<T> {
             self.later.insert(until / SLOT_US, rest);
         }
         let mut current = std::mem::take(&mut self.current);
-        current.iter_mut().for_each(|entry| self.place(entry));
+        for entry in &mut current {
+            self.place(entry);
+        }
         current.sort_unstable_by(|a, b| b.cmp(a));
         self.current = current;
         (!self.current.is_empty()).then_some(())

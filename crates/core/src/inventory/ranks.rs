@@ -124,11 +124,12 @@ mod tests {
         }
         for step in 0..20_000_usize {
             let slot = slots[step * 7 % 200];
-            if tree.contains_key(&slot) && step % 3 == 0 {
+            let is_held = tree.contains_key(&slot);
+            if is_held && step % 3 == 0 {
                 set(&mut table, slot, |seen| seen.status = Status::Dropped);
                 ranks.take(&table);
                 tree.remove(&slot);
-            } else if tree.contains_key(&slot) {
+            } else if is_held {
                 let bits = u8::try_from(step % 5).expect("below 5");
                 let rank = set(&mut table, slot, |seen| seen.bits = bits);
                 ranks.change(rank, slot, &table);
