@@ -205,7 +205,7 @@ pub fn handshake(data: &[u8]) {
         return;
     };
     let secret = (script & 1 == 1).then_some(b"secret".as_slice());
-    let mut sides = [Side::new(1, secret), Side::new(2, secret)];
+    let mut sides = vec![Side::new(1, secret), Side::new(2, secret)];
     let victim = usize::from(script >> 1 & 1);
     let mut honest = usize::from(script >> 2 & 7);
     let peers = [*sides[1].engine.me(), *sides[0].engine.me()];

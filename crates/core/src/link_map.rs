@@ -4,12 +4,15 @@
 //! look-up waits for memory half a dozen times: for the root, its edges, a leaf, and the value in it. Here it
 //! does for one or two lines of keys and for the value. In the order of links, as every map here.
 
+use smallvec::SmallVec;
+
 use crate::id::LinkId;
 
 /// What is kept for each link.
 #[derive(Debug, Clone)]
 pub(crate) struct LinkMap<V> {
-    keys: Vec<LinkId>,
+    /// In place, as long as there are few: beside what a room has at hand anyway.
+    keys: SmallVec<[LinkId; 20]>,
     values: Vec<V>,
 }
 
@@ -27,7 +30,7 @@ impl<V> LinkMap<V> {
     /// Nothing for anybody.
     pub(crate) const fn new() -> Self {
         Self {
-            keys: Vec::new(),
+            keys: SmallVec::new_const(),
             values: Vec::new(),
         }
     }

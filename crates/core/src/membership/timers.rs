@@ -5,11 +5,14 @@ use crate::time::Mono;
 /// A set of deadlines, the earliest at hand without a search.
 ///
 /// There are some tens of them, and they are moved all the time: an array read from end to end is done before
-/// two trees have come from memory.
+/// two trees have come from memory. When the earliest is due lies beside: it is asked for at every event, and most
+/// events are not about what is due here.
 #[derive(Debug, Clone)]
 pub(crate) struct Timers<K> {
     /// The earliest last; at one moment, the least key last.
     deadlines: Vec<(Mono, K)>,
+    /// When the earliest is due.
+    first: Option<Mono>,
 }
 
 impl<K: Copy + Ord> Timers<K> {
@@ -17,6 +20,7 @@ impl<K: Copy + Ord> Timers<K> {
     pub(crate) const fn new() -> Self {
         Self {
             deadlines: Vec::new(),
+            first: None,
         }
     }
 
@@ -25,6 +29,7 @@ impl<K: Copy + Ord> Timers<K> {
         self.clear(key);
         let place = self.deadlines.partition_point(|later| *later > (at, key));
         self.deadlines.insert(place, (at, key));
+        self.look();
     }
 
     /// Makes `key` due at `at` unless it is due earlier already.
@@ -45,23 +50,30 @@ impl<K: Copy + Ord> Timers<K> {
     pub(crate) fn clear(&mut self, key: K) {
         if let Some(place) = self.deadlines.iter().position(|(_, held)| *held == key) {
             self.deadlines.remove(place);
+            self.look();
         }
     }
 
     /// Takes the earliest key due at `now`, with the moment it was due.
     pub(crate) fn pop(&mut self, now: Mono) -> Option<(K, Mono)> {
-        let (at, key) = self.deadlines.pop_if(|(at, _)| *at <= now)?;
+        self.first.filter(|first| *first <= now)?;
+        let (at, key) = self.deadlines.pop()?;
+        self.look();
         Some((key, at))
     }
 
     /// When the next key is due.
-    pub(crate) fn first(&self) -> Option<Mono> {
-        self.deadlines.last().map(|(at, _)| *at)
+    pub(crate) const fn first(&self) -> Option<Mono> {
+        self.first
     }
 
     /// Deadlines held.
     pub(crate) const fn len(&self) -> usize {
         self.deadlines.len()
+    }
+
+    fn look(&mut self) {
+        self.first = self.deadlines.last().map(|(at, _)| *at);
     }
 
     fn get(&self, key: K) -> Option<Mono> {
