@@ -8,7 +8,7 @@ use bruit_core::work::Stamp;
 
 use crate::numbers::Numbers;
 
-/// Numbers a bulletin in the order in which they were first kept.
+/// Which bulletin it is, in the order in which they were first kept.
 type Number = usize;
 
 /// Every bulletin there ever was: nodes that hold one share it.

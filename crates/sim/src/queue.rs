@@ -106,7 +106,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The next item that is due by `end`. Before another `end` is asked for, there must be none.
+    /// The next item that is due by `end`. To be asked with one `end` until there is none: windows end there, and
+    /// within one a node may be past what another has yet to come to.
     pub(crate) fn pop(&mut self, end: Mono) -> Option<(Mono, T)> {
         if self.current.is_empty() && self.added.is_empty() {
             self.open(end)?;
