@@ -144,6 +144,26 @@ mod tests {
     }
 
     #[test]
+    fn nodes_that_were_gone_through_one_by_one_are_told_of_in_the_order_of_time() {
+        let mut tape = Tape::default();
+        tape.link_up(9, 7, [3, 4]);
+        tape.link_up(6, 8, [1, 2]);
+        // Of nobody's bulletin the first that is told of is not the first that came.
+        let id = BulletinId::from_bytes([1; 32]);
+        for (at, node) in [(8, 1), (5, 2)] {
+            let delivery = Delivery {
+                at,
+                ..delivery(node)
+            };
+            tape.deliver(&id, 100, delivery);
+        }
+        let (_, links, _, waves, _) = tape.parts();
+        assert!(links.is_sorted_by_key(|change| change.at));
+        assert_eq!(waves[0].at, 5);
+        assert!(waves[0].deliveries.is_sorted_by_key(|one| one.at));
+    }
+
+    #[test]
     fn what_finds_no_room_is_counted() {
         let mut tape = Tape::default();
         let id = BulletinId::from_bytes([1; 32]);
