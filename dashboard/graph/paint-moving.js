@@ -11,6 +11,8 @@ import { upTo } from "./scene.js";
 const STEPS = 16;
 /** Up to so many nodes the lines of a wave are broad, each drawn for itself. */
 const BROAD_MAX = 200;
+/** Steps in which what was delivered lately fades. */
+const SHADES = 4;
 
 /** The colours of a wave from first to last, mixed from the five of the design. */
 export function waveScale(colours) {
@@ -77,26 +79,26 @@ function arrivals(wave, n) {
   return wave.came;
 }
 
-/** What was delivered lately, of every wave: lines and nodes that fade. */
+/** What was delivered lately, of every wave: lines and nodes that fade. A node has the shade of the last it was given. */
 export function paintRecent(g, { x, y, r }, recent, colours) {
-  const shades = 4;
-  for (let shade = 0; shade < shades; shade += 1) {
-    const [links, nodes] = [new Path2D(), new Path2D()];
-    for (const { node, from, age } of recent) {
-      if (Math.min(shades - 1, Math.floor(age * shades)) !== shade) continue;
-      if (from >= 0) {
-        links.moveTo(x[from], y[from]);
-        links.lineTo(x[node], y[node]);
-      }
-      disc(nodes, x[node], y[node], r + 0.8);
-    }
-    g.globalAlpha = 1 - shade / shades;
-    g.strokeStyle = colours.accent;
-    g.lineWidth = x.length > BROAD_MAX ? hair(g) : 1.6;
-    g.stroke(links);
-    g.fillStyle = colours.accent;
-    g.fill(nodes);
+  const shades = Array.from({ length: SHADES }, () => ({ links: new Path2D(), nodes: new Path2D() }));
+  const shown = new Uint8Array(x.length).fill(SHADES);
+  for (const { node, from, age } of recent) {
+    const shade = Math.min(SHADES - 1, Math.floor(age * SHADES));
+    shown[node] = Math.min(shown[node], shade);
+    if (from < 0) continue;
+    shades[shade].links.moveTo(x[from], y[from]);
+    shades[shade].links.lineTo(x[node], y[node]);
   }
+  shown.forEach((shade, node) => shade < SHADES && disc(shades[shade].nodes, x[node], y[node], r + 0.8));
+  g.strokeStyle = colours.accent;
+  g.fillStyle = colours.accent;
+  g.lineWidth = x.length > BROAD_MAX ? hair(g) : 1.6;
+  shades.forEach(({ links, nodes }, shade) => {
+    g.globalAlpha = 1 - shade / SHADES;
+    g.stroke(links);
+    g.fill(nodes);
+  });
   g.globalAlpha = 1;
 }
 
