@@ -62,8 +62,10 @@ pub struct Broken {
     pub what: String,
 }
 
-/// A link that is just coming up is seen by one end first: views are compared again after this time.
+/// A link that is just coming up is seen by one end first, and so is one that is going: views are compared for
+/// this time, so often.
 const COMING_UP: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 10;
 
 /// Nobody delivers twice what it could keep.
 pub fn once(world: &World) -> Vec<Broken> {
@@ -196,11 +198,13 @@ pub(crate) fn is_everywhere(
 /// Both ends of a link between honest nodes agree that it is there. Lets the world run for some seconds, so
 /// that what was just coming up is up.
 pub fn symmetric(world: &mut World, is_honest: &impl Fn(usize) -> bool) -> Vec<Broken> {
-    let before = one_sided(world, is_honest);
-    world.run(COMING_UP);
-    let now = one_sided(world, is_honest);
-    let still = now.into_iter().filter(|pair| before.contains(pair));
-    let broken = still.map(|(node, other)| Broken {
+    let mut still = one_sided(world, is_honest);
+    for _ in 0..LOOKS {
+        world.run(COMING_UP / LOOKS);
+        let now = one_sided(world, is_honest);
+        still.retain(|pair| now.contains(pair));
+    }
+    let broken = still.into_iter().map(|(node, other)| Broken {
         promise: Promise::Symmetric,
         node,
         at_s: seconds(world.now().as_micros()),

@@ -128,4 +128,11 @@ mod tests {
         let why = found.panic.expect("it panicked");
         assert!(why.contains("a valid configuration"), "{why}");
     }
+
+    /// Seed 1855: of two links between the same nodes, one was coming up, slowly, when both ends were first asked,
+    /// and going five seconds later.
+    #[test]
+    fn a_link_that_has_been_there_in_between_is_not_one_sided() {
+        assert_eq!(one(1855, &Meter::default()), None);
+    }
 }
