@@ -289,8 +289,13 @@ impl Liveness {
 
     /// A neighbour asks whether we are there.
     pub fn on_ping(&mut self, id: LinkId, seq: u32, now: Now) -> Vec<Fact> {
-        if !self.links.contains_key(&id) {
+        let Some(link) = self.links.get(&id) else {
             return Vec::new();
+        };
+        if link.state == State::Heard {
+            // Two that are idle ask each other in turns: whoever was asked has no reason to wake up for it.
+            let due = link.next_ping(&self.config);
+            self.timers.set(Timer::Link(id), due);
         }
         let clock_ms = now.wall.as_millis();
         vec![Fact::Send {

@@ -59,6 +59,21 @@ fn of_two_ends_of_an_idle_link_one_asks() {
     assert!((110..=150).contains(&pings), "{pings}");
 }
 
+/// Story: for every ping a node sent it woke up once more, for a turn that its neighbour had taken.
+#[test]
+fn who_was_asked_does_not_wake_up_for_its_own_turn() {
+    let mut room = room(1, Config::default());
+    let turn = room.next_wakeup().expect("a ping is due");
+    let shortly_before = at(turn.as_micros() / 1_000 - 5);
+    room.heard(link(1), shortly_before);
+    room.on_ping(link(1), 9, shortly_before);
+    let next = room.next_wakeup().expect("a ping is due");
+    assert!(
+        next >= shortly_before.mono.plus(room.config.idle * 9 / 10),
+        "{next:?}"
+    );
+}
+
 /// Story: sixty nodes began at once on two busy cores. The first pings took two thirds of a second, the
 /// next went out fifteen seconds later, and until then repair waited as if that were the way.
 #[test]
