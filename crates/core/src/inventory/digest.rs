@@ -5,6 +5,9 @@
 
 use crate::id::BulletinId;
 
+/// Digests kept up to date: one for every minute a neighbour may ask for, and one that passes.
+const CUTS_MAX: usize = 6;
+
 /// The sum of a set of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Sum {
@@ -54,6 +57,57 @@ impl Sum {
     }
 }
 
+/// The sums of the last minutes that were asked for, kept up to date.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cuts(Vec<Cut>);
+
+#[derive(Debug, Clone)]
+struct Cut {
+    minute: u64,
+    sum: Sum,
+    /// What neighbours are told with each ping: mostly nothing has changed since the last.
+    digest: Option<[u8; 16]>,
+}
+
+impl Cuts {
+    /// The digest of `minute`, if its sum is known.
+    pub(super) fn digest(&mut self, minute: u64) -> Option<[u8; 16]> {
+        let cut = self.0.iter_mut().find(|cut| cut.minute == minute)?;
+        Some(*cut.digest.get_or_insert_with(|| cut.sum.digest()))
+    }
+
+    /// The sum of `minute` is this; returns its digest.
+    pub(super) fn put(&mut self, minute: u64, sum: Sum) -> [u8; 16] {
+        if self.0.len() >= CUTS_MAX {
+            self.0.remove(0);
+        }
+        let digest = sum.digest();
+        self.0.push(Cut {
+            minute,
+            sum,
+            digest: Some(digest),
+        });
+        digest
+    }
+
+    /// Adds `id` to the sums of the minutes it counts at.
+    pub(super) fn add(&mut self, id: &BulletinId, counts_at: impl Fn(u64) -> bool) {
+        self.change(counts_at, |sum| sum.add(id));
+    }
+
+    /// Takes it out of them.
+    pub(super) fn remove(&mut self, id: &BulletinId, counts_at: impl Fn(u64) -> bool) {
+        self.change(counts_at, |sum| sum.remove(id));
+    }
+
+    fn change(&mut self, counts_at: impl Fn(u64) -> bool, change: impl Fn(&mut Sum)) {
+        for cut in self.0.iter_mut().filter(|cut| counts_at(cut.minute)) {
+            change(&mut cut.sum);
+            cut.digest = None;
+        }
+    }
+}
+
 fn lanes(id: &BulletinId) -> [u64; 4] {
     let mut lanes = [0; 4];
     for (lane, bytes) in lanes.iter_mut().zip(id.as_bytes().chunks_exact(8)) {
@@ -86,5 +140,20 @@ mod tests {
         }
         assert_eq!(forward, Sum::default());
         assert_ne!(backward.digest(), forward.digest());
+    }
+
+    #[test]
+    fn a_digest_that_is_kept_is_that_of_the_sum_whatever_came_since() {
+        let id = |n: u8| BulletinId::from_bytes(*blake3::hash(&[n]).as_bytes());
+        let (mut cuts, mut sum) = (Cuts::default(), Sum::default());
+        assert_eq!(cuts.digest(1), None);
+        assert_eq!(cuts.put(1, sum), sum.digest());
+        cuts.add(&id(7), |minute| minute == 1);
+        cuts.add(&id(8), |minute| minute == 2);
+        sum.add(&id(7));
+        assert_eq!(cuts.digest(1), Some(sum.digest()));
+        cuts.remove(&id(7), |minute| minute == 1);
+        sum.remove(&id(7));
+        assert_eq!(cuts.digest(1), Some(sum.digest()));
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::digest::Sum;
+use self::digest::{Cuts, Sum};
 use self::ranks::Ranks;
 pub use self::seen::{Seen, Status};
 use self::table::{Slot, Table};
@@ -46,8 +46,6 @@ const GRACE_MINUTES: u64 = GRACE_MS / MINUTE_MS;
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 /// Wait between two batches when more has expired than one purge takes.
 const EXPIRE_SOON: Duration = Duration::from_millis(20);
-/// Digests kept up to date: one for every minute a neighbour may ask for, and one that passes.
-const DIGESTS_MAX: usize = 6;
 /// Furthest a digest's minute may lie from ours for us to compute it.
 const DIGEST_MINUTES_MAX: u64 = 2;
 
@@ -125,7 +123,7 @@ pub struct Inventory {
     ranks: Ranks,
     held_bytes: u64,
     total: Sum,
-    digests: Vec<(u64, Sum)>,
+    cuts: Cuts,
     generation: u64,
     horizon: Wall,
     crowded: bool,
@@ -146,7 +144,7 @@ impl Inventory {
             ranks: Ranks::default(),
             held_bytes: 0,
             total: Sum::default(),
-            digests: Vec::new(),
+            cuts: Cuts::default(),
             generation: 0,
             horizon: Wall::default(),
             crowded: false,
@@ -362,8 +360,8 @@ impl Inventory {
     /// The digest of all ids with `created < minute` and `expires > minute`, both full minutes since
     /// the epoch. Once a minute it costs a look at what is younger or has expired, then nothing.
     pub fn digest(&mut self, minute: u64) -> [u8; 16] {
-        if let Some((_, sum)) = self.digests.iter().find(|(cut, _)| *cut == minute) {
-            return sum.digest();
+        if let Some(digest) = self.cuts.digest(minute) {
+            return digest;
         }
         let mut sum = self.total;
         let younger = self.created.range(minute..).flat_map(|(_, slots)| slots);
@@ -379,11 +377,7 @@ impl Inventory {
         {
             sum.remove(&seen.id);
         }
-        if self.digests.len() >= DIGESTS_MAX {
-            self.digests.remove(0);
-        }
-        self.digests.push((minute, sum));
-        sum.digest()
+        self.cuts.put(minute, sum)
     }
 
     /// The digest a neighbour's minute asks for; nothing when that is so far from ours that the
@@ -450,11 +444,7 @@ impl Inventory {
             self.topics.add(slot, topic);
         }
         self.total.add(&seen.id);
-        for (minute, sum) in &mut self.digests {
-            if seen.counts_at(*minute) {
-                sum.add(&seen.id);
-            }
-        }
+        self.cuts.add(&seen.id, |minute| seen.counts_at(minute));
         self.generation = self.generation.wrapping_add(1);
         if seen.is_held() {
             self.ranks.add(seen.rank(), slot);
@@ -516,11 +506,7 @@ impl Inventory {
         self.topics.remove(slot);
         let seen = self.table.remove(slot)?;
         self.total.remove(&seen.id);
-        for (minute, sum) in &mut self.digests {
-            if seen.counts_at(*minute) {
-                sum.remove(&seen.id);
-            }
-        }
+        self.cuts.remove(&seen.id, |minute| seen.counts_at(minute));
         Some(seen)
     }
 
