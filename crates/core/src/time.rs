@@ -112,6 +112,16 @@ pub(crate) fn fraction(duration: Duration, times: u32, parts: u32) -> Duration {
         .unwrap_or_default()
 }
 
+/// The earliest of what is due.
+pub(crate) fn earliest<const N: usize>(due: [Option<Mono>; N]) -> Option<Mono> {
+    // No iterator over what is there: this is asked after every event.
+    due.into_iter()
+        .fold(None, |first, next| match (first, next) {
+            (Some(first), Some(next)) => Some(first.min(next)),
+            (first, next) => first.or(next),
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +141,13 @@ mod tests {
             Wall::from_millis(u64::MAX).plus(Duration::MAX),
             Wall::from_millis(u64::MAX)
         );
+    }
+
+    #[test]
+    fn the_earliest_of_nothing_is_nothing() {
+        let at = |micros| Some(Mono::from_micros(micros));
+        assert_eq!(earliest([]), None);
+        assert_eq!(earliest([None, None]), None);
+        assert_eq!(earliest([None, at(3), None, at(2), at(3)]), at(2));
     }
 }

@@ -29,7 +29,7 @@ use crate::id::{BulletinId, LinkId, NodeId, ShortId};
 use crate::limits;
 use crate::link_map::LinkMap;
 use crate::short_id_map::HashKey;
-use crate::time::{Mono, fraction};
+use crate::time::{Mono, earliest, fraction};
 use crate::wire::{Frame, IhaveEntry, StampEntry};
 use crate::work::Stamp;
 
@@ -403,14 +403,11 @@ impl Broadcast {
 
     /// When [`Broadcast::wakeup`] is due.
     pub fn next_wakeup(&self) -> Option<Mono> {
-        [
+        earliest([
             self.wanted.next_due(),
             self.announcements.next_due(),
             self.kept.next_due(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// The links of which anything is kept.

@@ -49,7 +49,7 @@ use crate::reconcile::Reconcile;
 use crate::record::RecordBody;
 use crate::reputation::Reputation;
 use crate::seeds::Seeds;
-use crate::time::{Mono, Now};
+use crate::time::{Mono, Now, earliest};
 use crate::values::Values;
 
 pub use views::{Fill, Outlook};
@@ -201,7 +201,7 @@ impl Engine {
 
     /// When to send [`Event::Wakeup`], if nothing else happens before.
     pub fn next_wakeup(&self) -> Option<Mono> {
-        [
+        earliest([
             self.membership.next_wakeup(),
             self.seeds.next_wakeup(),
             self.liveness.next_wakeup(),
@@ -211,10 +211,7 @@ impl Engine {
             self.inventory.next_wakeup(),
             self.lookups.next_wakeup(),
             self.intake.next_wakeup(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     fn on_wakeup(&mut self, now: Now) {

@@ -41,7 +41,7 @@ use crate::limits;
 use crate::link::PeerAddress;
 use crate::membership::{Group, Teller};
 use crate::record::Record;
-use crate::time::{Mono, Now};
+use crate::time::{Mono, Now, earliest};
 use crate::wire::Frame;
 
 /// What is to be done, or to be told to another room.
@@ -318,8 +318,11 @@ impl Seeds {
 
     /// When [`Self::wakeup`] is due.
     pub fn next_wakeup(&self) -> Option<Mono> {
-        let rooms = [self.registry.next_wakeup(), self.visits.next_wakeup()];
-        rooms.into_iter().chain([self.settle]).flatten().min()
+        earliest([
+            self.registry.next_wakeup(),
+            self.visits.next_wakeup(),
+            self.settle,
+        ])
     }
 
     /// Whether this node is a seed.

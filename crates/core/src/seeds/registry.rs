@@ -16,7 +16,7 @@ use crate::limits;
 use crate::link::PeerAddress;
 use crate::membership::Group;
 use crate::record::Record;
-use crate::time::{Mono, Now, fraction};
+use crate::time::{Mono, Now, earliest, fraction};
 
 /// Between two looks for leases that have ended.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -283,7 +283,7 @@ impl Registry {
     /// When [`Self::wakeup`] is due.
     pub(super) fn next_wakeup(&self) -> Option<Mono> {
         let probe = self.probes.values().map(|probe| probe.due).min();
-        [probe, self.sweep].into_iter().flatten().min()
+        earliest([probe, self.sweep])
     }
 
     /// Every lease, in the order of ids.
