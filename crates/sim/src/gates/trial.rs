@@ -1,7 +1,6 @@
-//! A network that has settled, and two futures of it. In one trees grow and neighbours withhold; in the other
-//! it is split, loses three nodes in ten, gets them back, and loses eight in ten. Two keep all cores busy to
-//! the end and take half the memory of one that goes through everything; what they have in common is lived
-//! through once.
+//! A network that has settled, and its futures. In one trees grow and neighbours withhold; in the other it is
+//! split and becomes one again, and loses three nodes in ten, or, from there too, eight in ten. What futures have
+//! in common is lived through once, and the first two keep all cores busy to the end.
 
 use std::time::Duration;
 
@@ -31,8 +30,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 const WITHHOLDING: usize = 30;
 /// How long what is withheld may take until it counts as lost.
 const WITHHELD_LONGEST: Duration = Duration::from_secs(30);
-/// Time for those who died and came back.
-const RETURNING: Duration = Duration::from_secs(15);
 /// How long a healed network may take to be one again.
 const MERGE_LONGEST: Duration = Duration::from_mins(2);
 /// Two rounds of maintenance: what is asked of every neighbour once in half a minute has been asked twice.
@@ -71,7 +68,7 @@ pub(super) struct Upheaval {
 pub(super) fn length(plan: &Plan) -> Duration {
     let (warm, measured) = plan.rounds;
     let publishing = u32::try_from(warm + measured + WITHHELD_ROUNDS).unwrap_or(u32::MAX);
-    let upheaval = plan.apart + KILL_80_WITHIN * 3 + RETURNING;
+    let upheaval = plan.apart + KILL_80_WITHIN * 3;
     formation() + SECOND * publishing + DRAIN * 8 + upheaval
 }
 
@@ -111,15 +108,12 @@ pub(super) fn spread(mut trial: Trial<'_>, plan: &Plan) -> Spread {
     }
 }
 
-/// Splits a settled network in halves; kills three in ten, which come back, and eight in ten.
+/// Splits a settled network in halves; once it is one again, kills eight in ten, and as if that had not been
+/// three in ten.
 pub(super) fn upheaval(mut trial: Trial<'_>, plan: &Plan) -> Upheaval {
     let merged = trial.split(plan.apart);
-    let (killed, after_30) = trial.kill(30, KILL_30_WITHIN);
-    for node in killed {
-        trial.world.restart(node);
-    }
-    trial.run(RETURNING);
-    let (_, after_80) = trial.kill(80, KILL_80_WITHIN);
+    let after_80 = trial.fork().kill(80, KILL_80_WITHIN);
+    let after_30 = trial.kill(30, KILL_30_WITHIN);
     Upheaval {
         merged,
         after_30,
@@ -144,6 +138,7 @@ impl<'a> Trial<'a> {
             meter,
             published: 0,
         };
+        trial.world.forgo_trace();
         trial.settle();
         trial
     }
@@ -225,6 +220,7 @@ impl<'a> Trial<'a> {
             meter: &Meter::default(),
             published: 0,
         };
+        flood.world.forgo_trace();
         for (a, b) in self.world.edges() {
             flood.world.link(a, b);
         }
@@ -274,16 +270,16 @@ impl<'a> Trial<'a> {
         MERGE_LONGEST
     }
 
-    /// Kills `percent` of all at once. Answers whom, and which share of ten bulletins that survivors
-    /// publish in the second after reaches them `within` so much time.
-    fn kill(&mut self, percent: usize, within: Duration) -> (Vec<usize>, f64) {
+    /// Kills `percent` of all at once. Answers which share of ten bulletins that survivors publish in the second
+    /// after reaches them `within` so much time.
+    fn kill(&mut self, percent: usize, within: Duration) -> f64 {
         let count = self.world.len();
-        let mut killed = Vec::new();
-        while killed.len() < count * percent / 100 {
+        let mut left = count * percent / 100;
+        while left > 0 {
             let node = self.world.below(count);
             if self.world.is_alive(node) {
                 self.world.kill(node);
-                killed.push(node);
+                left -= 1;
             }
         }
         let alive = self.world.alive();
@@ -291,8 +287,7 @@ impl<'a> Trial<'a> {
             .map(|number| alive[publisher(number, alive.len())])
             .collect();
         let bulletins = self.publish_from(&publishers);
-        let share = self.delivered(&bulletins, within.saturating_sub(SECOND));
-        (killed, share)
+        self.delivered(&bulletins, within.saturating_sub(SECOND))
     }
 }
 

@@ -106,7 +106,8 @@ pub struct World {
     ledger: Ledger,
     blames: Vec<Blame>,
     deaths: Vec<Blame>,
-    trace: Trace,
+    /// Of all that happened, unless nobody will ask for it.
+    trace: Option<Trace>,
     /// What is noted down to be looked at later, where that was asked for.
     tape: Option<Box<Tape>>,
 }
@@ -152,7 +153,7 @@ impl World {
             ledger: Ledger::default(),
             blames: Vec::new(),
             deaths: Vec::new(),
-            trace: Trace::default(),
+            trace: Some(Trace::default()),
             tape: None,
         };
         for _ in 0..count {
