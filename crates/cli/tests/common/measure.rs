@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::api::{Api, Inbox};
 
@@ -44,6 +44,32 @@ pub fn spread_ms<'a>(inboxes: impl IntoIterator<Item = &'a Inbox>) -> Vec<f64> {
         *slot = slot.max(took);
     }
     last.into_values().collect()
+}
+
+/// How many times slower this machine is at this moment than those on which the figures were taken, from 1 to 2:
+/// all cores fill and read ordered maps at once, the best of three.
+pub fn slowness() -> f64 {
+    const KEYS: u64 = 100_000;
+    /// What it took there.
+    const REFERENCE: Duration = Duration::from_millis(30);
+    let work = || {
+        let begun = Instant::now();
+        let scattered = |key: u64| key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let map: BTreeMap<u64, u64> = (0..KEYS).map(|key| (scattered(key), key)).collect();
+        let found = (0..KEYS).filter(|key| map.get(&scattered(*key)) == Some(key));
+        assert_eq!(found.count() as u64, KEYS);
+        begun.elapsed()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let all = || {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+            let took = threads.into_iter().map(|thread| thread.join().unwrap());
+            took.max().unwrap_or_default()
+        })
+    };
+    let best = (0..3).map(|_| all()).min().unwrap_or_default();
+    (best.as_secs_f64() / REFERENCE.as_secs_f64()).clamp(1.0, 2.0)
 }
 
 /// Resident memory of a process, in MiB.
