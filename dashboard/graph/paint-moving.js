@@ -79,7 +79,7 @@ function arrivals(wave, n) {
   return wave.came;
 }
 
-/** What was delivered lately, of every wave: lines and nodes that fade. A node has the shade of the last it was given. */
+/** What was delivered lately, of every wave: lines and nodes that fade, each node as the last it was given. */
 export function paintRecent(g, { x, y, r }, recent, colours) {
   const shades = Array.from({ length: SHADES }, () => ({ links: new Path2D(), nodes: new Path2D() }));
   const shown = new Uint8Array(x.length).fill(SHADES);

@@ -162,7 +162,7 @@ def two_thousand_nodes_play_smoothly(files, _):
 def smooth(page, what, begin):
     """A picture costs at most 50 ms of the processor, or nineteen in twenty come within 50 ms: the one does not depend
     on what else the machine does, the other is what a person sees. Where the processor itself is slow, or shared with
-    others, a picture costs at most five times one of the same page on which a single point moves (1.3 to 3.5 times)."""
+    others, a picture costs at most five times one of the same page on which a single point moves (it was 1.2 to 3.5 times)."""
     bare = each(page, lambda: page.evaluate(POINT))[0]
     page.evaluate("window.pointMoves = false")
     cost, taken = each(page, begin)
