@@ -12,9 +12,9 @@ mod common;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use common::Daemon;
 use common::api::{Api, Inbox, assert_each_once, now_us};
 use common::measure::{cpu_time, delays_ms, percentile, rss_mib, slowness, totals};
+use common::{Daemon, network};
 
 const NODES: usize = 16;
 /// Publications a second, over all nodes.
@@ -83,18 +83,23 @@ fn ask(connection: &mut common::api::Connection, took_ms: &mut Vec<f64>) {
     }
 }
 
+/// No node takes more than 80 MiB, and all together as much at the end as after two thirds, of samples of each.
+fn assert_memory_stays(samples: &[Vec<f64>]) {
+    let largest = samples.iter().flatten().copied().fold(0.0, f64::max);
+    let total = |sample: &Vec<f64>| sample.iter().sum::<f64>();
+    let last_third: Vec<f64> = samples[samples.len() * 2 / 3..].iter().map(total).collect();
+    let (first, last) = (last_third[0], last_third[last_third.len() - 1]);
+    println!(
+        "RSS: largest {largest:.1} MiB, together {first:.0} MiB after two thirds, {last:.0} MiB at the end"
+    );
+    assert!(largest <= 80.0, "{largest}");
+    assert!((last / first - 1.0).abs() <= 0.05, "{first} to {last}");
+}
+
 /// Carries the load once.
 fn carry() -> Run {
     let slow_before = slowness();
-    let args = ["--price", "0", "--profile", "local"];
-    let mut daemons = vec![Daemon::start(&args)];
-    while daemons.len() < NODES {
-        let join = ["--join", daemons[0].address()];
-        daemons.push(Daemon::start(&[&join[..], &args].concat()));
-    }
-    for daemon in &daemons {
-        daemon.wait_for_links(4);
-    }
+    let daemons = network(NODES, 4);
     let apis: Vec<Api> = daemons.iter().map(Daemon::api).collect();
     let inboxes: Vec<Inbox> = apis.iter().map(|api| api.subscribe("topic=load")).collect();
     let pids: Vec<u32> = daemons.iter().map(|daemon| daemon.process.pid()).collect();
@@ -141,20 +146,11 @@ fn carry() -> Run {
         "p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms; redundancy {redundancy:.3}; {:.2} cores",
         cpu / begin.elapsed().as_secs_f64()
     );
-    let largest = samples.iter().flatten().copied().fold(0.0, f64::max);
-    let total = |sample: &Vec<f64>| sample.iter().sum::<f64>();
-    let last_third: Vec<f64> = samples[samples.len() * 2 / 3..].iter().map(total).collect();
-    let (first, last) = (last_third[0], last_third[last_third.len() - 1]);
-    println!(
-        "RSS: largest {largest:.1} MiB, together {first:.0} MiB after two thirds, {last:.0} MiB at the end"
-    );
-
     assert!(redundancy <= 0.5, "{redundancy}");
-    assert!(largest <= 80.0, "{largest}");
-    // With large pages it was 80 now and then, a third of it never used.
+    assert_memory_stays(&samples);
+    // With large pages it was 80 MiB now and then, a third of it never used.
     let status = std::fs::read_to_string(format!("/proc/{}/status", pids[0])).unwrap();
     assert!(!status.contains("THP_enabled:\t1"), "{status}");
-    assert!((last / first - 1.0).abs() <= 0.05, "{first} to {last}");
     let answer_p99 = percentile(&mut answers, 99.0);
     println!("a node answers what a dashboard asks within {answer_p99:.1} ms, 99 in 100");
     drop((inboxes, daemons));

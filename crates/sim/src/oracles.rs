@@ -196,7 +196,7 @@ pub(crate) fn is_everywhere(
 }
 
 /// Both ends of a link between honest nodes agree that it is there. Lets the world run for some seconds, so
-/// that what was just coming up is up.
+/// that what was just coming up is up, and looks often, so that what comes and what goes are not taken for one.
 pub fn symmetric(world: &mut World, is_honest: &impl Fn(usize) -> bool) -> Vec<Broken> {
     let mut still = one_sided(world, is_honest);
     for _ in 0..LOOKS {
