@@ -54,8 +54,12 @@ class Demo:
         return Watched(self.context, self.base)
 
     def end(self):
-        self.process.kill()
-        self.process.wait()
+        # Asked, so that it removes its folders, also while pages are open.
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        finally:
+            self.process.kill()
 
 
 class Files:
