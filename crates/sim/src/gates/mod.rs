@@ -1,18 +1,21 @@
 //! What the protocol is held to: figures that many networks show, beside their bounds.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::run::{Meter, Worked, worked_off};
+use crate::run::{Meter, worked_off};
 use crate::stats::quantile;
 
+mod step;
 mod sync;
 mod trial;
 
-use trial::{Spread, Trial, Upheaval};
+use step::{Figure, Step};
+use sync::Sessions;
 
 /// How much is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,24 @@ impl Plan {
         first..first + count
     }
 
+    /// What is done for it at first, the last first: the longest, so that the shortest keep all `cores` busy at the end.
+    fn steps(&self, cores: usize) -> Vec<Step<'_>> {
+        let mut steps = vec![Step::Sync];
+        for (nodes, count) in &self.formed {
+            let seeds = self.formed_seeds(*nodes, *count);
+            steps.extend(seeds.map(|seed| Step::Form(*nodes, seed)));
+        }
+        let stride = cores as u64;
+        let first = self.seeds().take(cores);
+        steps.extend(first.map(|seed| Step::Settle { seed, stride }));
+        steps
+    }
+
+    /// Those of the networks that go through everything.
+    fn seeds(&self) -> Range<u64> {
+        self.seed..self.seed + self.networks
+    }
+
     /// What tells how far [`run`] has come.
     pub fn meter(&self) -> Meter {
         let whole = (self.nodes, trial::length(self), self.networks);
@@ -99,140 +120,138 @@ pub struct Gate {
     pub networks: u64,
 }
 
-/// Something to be done for a plan.
-enum Job<'a> {
-    /// A network settles, and has two futures then.
-    Settle(u64),
-    Spread(Trial<'a>),
-    Upheaval(Trial<'a>),
-    Formed(usize, u64),
-    Sync,
-}
-
-/// What came of it.
-enum Outcome {
-    Spread(Box<Spread>),
-    Upheaval(Upheaval),
-    Formed(usize, usize),
-    Sync(sync::Sessions),
-}
-
 /// Tries everything of `plan`, on all cores.
 pub fn run(plan: &Plan, meter: &Meter) -> Vec<Gate> {
-    // The last is done first, and the longest is to be.
-    let mut jobs = vec![Job::Sync];
-    for (nodes, count) in &plan.formed {
-        let seeds = plan.formed_seeds(*nodes, *count);
-        jobs.extend(seeds.map(|seed| Job::Formed(*nodes, seed)));
-    }
-    let seeds = plan.seed..plan.seed + plan.networks;
-    jobs.extend(seeds.rev().map(Job::Settle));
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = worked_off(jobs, cores, |job| {
-        Worked::Done(match job {
-            Job::Settle(seed) => {
-                let settled = Trial::settled(plan.nodes, seed, meter);
-                return Worked::More(vec![Job::Spread(settled.fork()), Job::Upheaval(settled)]);
+    let mut shown = Shown::default();
+    for figure in worked_off(plan.steps(cores), cores, |step| step.done(plan, meter)) {
+        shown.add(figure);
+    }
+    shown.judged(plan)
+}
+
+/// What networks showed: of shares, counts and times the worst, which is not a number until something is shown and
+/// holds to nothing; of delays all.
+struct Shown {
+    /// By the number of nodes of those that only formed.
+    formed: BTreeMap<usize, f64>,
+    parts: f64,
+    redundancy: f64,
+    warm_ms: Vec<f64>,
+    flood_ms: Vec<f64>,
+    withheld: f64,
+    withheld_first_ms: Vec<f64>,
+    merged_s: f64,
+    after_30: f64,
+    after_80: f64,
+    synced: Option<Sessions>,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            formed: BTreeMap::new(),
+            parts: f64::NAN,
+            redundancy: f64::NAN,
+            warm_ms: Vec::new(),
+            flood_ms: Vec::new(),
+            withheld: f64::NAN,
+            withheld_first_ms: Vec::new(),
+            merged_s: f64::NAN,
+            after_30: f64::NAN,
+            after_80: f64::NAN,
+            synced: None,
+        }
+    }
+}
+
+impl Shown {
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
+    fn add(&mut self, figure: Figure) {
+        match figure {
+            Figure::Formed(nodes, parts) => {
+                let worst = self.formed.entry(nodes).or_insert(f64::NAN);
+                *worst = worst.max(parts as f64);
             }
-            Job::Spread(trial) => Outcome::Spread(Box::new(trial::spread(trial, plan))),
-            Job::Upheaval(trial) => Outcome::Upheaval(trial::upheaval(trial, plan)),
-            Job::Formed(nodes, seed) => Outcome::Formed(nodes, trial::parts(nodes, seed, meter)),
-            Job::Sync => Outcome::Sync(sync::sessions(plan.seed)),
-        })
-    });
-    let mut gates = Vec::new();
-    for (nodes, networks) in &plan.formed {
-        let parts = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Formed(size, parts) if size == nodes => Some(*parts),
-            _ => None,
-        });
-        let worst = parts.max().unwrap_or_default();
-        gates.push(component(
-            format!("component-{nodes}"),
-            worst,
-            *nodes,
-            *networks,
-        ));
-    }
-    let (mut spreads, mut upheavals): (Vec<&Spread>, Vec<&Upheaval>) = Default::default();
-    for outcome in &outcomes {
-        match outcome {
-            Outcome::Spread(figures) => spreads.push(figures),
-            Outcome::Upheaval(figures) => upheavals.push(figures),
-            Outcome::Formed(..) | Outcome::Sync(_) => {}
+            Figure::Settled(parts) => self.parts = self.parts.max(parts as f64),
+            Figure::Warm(redundancy, delays) => {
+                self.redundancy = self.redundancy.max(redundancy);
+                self.warm_ms.extend(delays);
+            }
+            Figure::Flooded(delays) => self.flood_ms.extend(delays),
+            Figure::Withheld(share, first) => {
+                self.withheld = self.withheld.min(share);
+                self.withheld_first_ms.extend(first);
+            }
+            Figure::Merged(time) => self.merged_s = self.merged_s.max(time.as_secs_f64()),
+            Figure::Killed30(share) => self.after_30 = self.after_30.min(share),
+            Figure::Killed80(share) => self.after_80 = self.after_80.min(share),
+            Figure::Synced(sessions) => self.synced = Some(sessions),
         }
     }
-    gates.extend(judged(plan, &spreads, &upheavals));
-    for outcome in &outcomes {
-        if let Outcome::Sync(sessions) = outcome {
-            gates.extend(sync_gates(*sessions));
+
+    fn judged(self, plan: &Plan) -> Vec<Gate> {
+        let (synced, mut gates) = (self.synced, Vec::new());
+        for (nodes, networks) in &plan.formed {
+            let parts = self.formed.get(nodes).copied().unwrap_or(f64::NAN);
+            let gate = Gate::of(&format!("component-{nodes}"), parts, AT_MOST, 1.0, "parts");
+            gates.push(gate.over(*nodes, *networks));
+        }
+        if plan.networks > 0 {
+            let whole = self.whole().into_iter();
+            gates.extend(whole.map(|gate| gate.over(plan.nodes, plan.networks)));
+        }
+        gates.extend(synced.into_iter().flat_map(sync_gates));
+        gates
+    }
+
+    /// The gates of what goes through everything.
+    fn whole(self) -> [Gate; 8] {
+        let warm = p99(self.warm_ms) / p99(self.flood_ms);
+        let first = p99(self.withheld_first_ms);
+        [
+            Gate::of("component", self.parts, AT_MOST, 1.0, "parts"),
+            Gate::of("kill-30", self.after_30, AT_LEAST, 0.9999, "share"),
+            Gate::of("kill-80", self.after_80, AT_LEAST, 0.999, "share"),
+            Gate::of("merge", self.merged_s, AT_MOST, 30.0, "s"),
+            Gate::of("warm-redundancy", self.redundancy, AT_MOST, 0.05, "copies"),
+            Gate::of("warm-p99", warm, AT_MOST, 1.1, "of flooding"),
+            Gate::of("withhold-delivery", self.withheld, AT_LEAST, 1.0, "share"),
+            Gate::of("withhold-first", first, AT_MOST, 450.0, "ms"),
+        ]
+    }
+}
+
+impl Gate {
+    fn of(name: &str, value: f64, rule: &'static str, bound: f64, unit: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            bound,
+            pass: if rule == AT_MOST {
+                value <= bound
+            } else {
+                value >= bound
+            },
+            rule,
+            unit,
+            nodes: 0,
+            networks: 0,
         }
     }
-    gates
-}
 
-/// The gates of large networks: of shares and counts the worst one's; of delays the percentile over the
-/// deliveries of all.
-fn judged(plan: &Plan, spreads: &[&Spread], upheavals: &[&Upheaval]) -> Vec<Gate> {
-    if spreads.is_empty() {
-        return Vec::new();
+    /// So many networks of so many nodes were tried.
+    fn over(self, nodes: usize, networks: u64) -> Self {
+        Self {
+            nodes,
+            networks,
+            ..self
+        }
     }
-    let least = |shares: Vec<f64>| shares.into_iter().fold(f64::INFINITY, f64::min);
-    let after =
-        |share: fn(&Upheaval) -> f64| least(upheavals.iter().map(|one| share(one)).collect());
-    let merged = upheavals.iter().map(|one| one.merged).max();
-    let redundancy = spreads.iter().map(|one| one.redundancy).fold(0.0, f64::max);
-    let slower = p99(spreads, |one| &one.warm_ms) / p99(spreads, |one| &one.flood_ms);
-    let withheld = least(spreads.iter().map(|one| one.withheld).collect());
-    let first = p99(spreads, |one| &one.withheld_first_ms);
-    let parts = spreads
-        .iter()
-        .map(|one| one.parts)
-        .max()
-        .unwrap_or_default();
-    let merged = merged.unwrap_or_default().as_secs_f64();
-    let measured = [
-        (
-            "kill-30",
-            after(|one| one.after_30),
-            AT_LEAST,
-            0.9999,
-            "share",
-        ),
-        (
-            "kill-80",
-            after(|one| one.after_80),
-            AT_LEAST,
-            0.999,
-            "share",
-        ),
-        ("merge", merged, AT_MOST, 30.0, "s"),
-        ("warm-redundancy", redundancy, AT_MOST, 0.05, "copies"),
-        ("warm-p99", slower, AT_MOST, 1.1, "of flooding"),
-        ("withhold-delivery", withheld, AT_LEAST, 1.0, "share"),
-        ("withhold-first", first, AT_MOST, 450.0, "ms"),
-    ];
-    let (nodes, networks) = (plan.nodes, plan.networks);
-    let mut gates = vec![component("component".to_owned(), parts, nodes, networks)];
-    gates.extend(measured.map(|(name, value, rule, bound, unit)| Gate {
-        name: name.to_owned(),
-        value,
-        bound,
-        pass: if rule == AT_MOST {
-            value <= bound
-        } else {
-            value >= bound
-        },
-        rule,
-        unit,
-        nodes,
-        networks,
-    }));
-    gates
 }
 
-fn p99(all: &[&Spread], figure: fn(&Spread) -> &[f64]) -> f64 {
-    let mut delays: Vec<f64> = all.iter().flat_map(|one| figure(one)).copied().collect();
+/// Of no delays infinity.
+fn p99(mut delays: Vec<f64>) -> f64 {
     delays.sort_by(f64::total_cmp);
     quantile(&delays, 0.99).unwrap_or(f64::INFINITY)
 }
@@ -240,37 +259,20 @@ fn p99(all: &[&Spread], figure: fn(&Spread) -> &[f64]) -> f64 {
 const AT_MOST: &str = "at most";
 const AT_LEAST: &str = "at least";
 
-#[expect(clippy::cast_precision_loss, reason = "a count")]
-fn component(name: String, parts: usize, nodes: usize, networks: u64) -> Gate {
-    Gate {
-        name,
-        value: parts as f64,
-        bound: 1.0,
-        pass: parts == 1,
-        rule: AT_MOST,
-        unit: "parts",
-        nodes,
-        networks,
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
-fn sync_gates(sessions: sync::Sessions) -> [Gate; 2] {
-    let gate = |name: &str, bytes: u64, bound: f64| Gate {
-        name: name.to_owned(),
-        value: bytes as f64,
-        bound,
-        pass: bytes as f64 <= bound,
-        rule: AT_MOST,
-        unit: "bytes",
-        nodes: 2,
-        networks: 1,
-    };
+fn sync_gates(sessions: Sessions) -> [Gate; 2] {
     let recent = 2_000.0 + 100.0 * sync::RECENT as f64;
-    [
-        gate("sync-equal", sessions.equal, 400.0),
-        gate("sync-recent", sessions.recent, recent),
-    ]
+    let gates = [
+        Gate::of("sync-equal", sessions.equal as f64, AT_MOST, 400.0, "bytes"),
+        Gate::of(
+            "sync-recent",
+            sessions.recent as f64,
+            AT_MOST,
+            recent,
+            "bytes",
+        ),
+    ];
+    gates.map(|gate| gate.over(2, 1))
 }
 
 #[cfg(test)]

@@ -1,6 +1,4 @@
-//! A network that has settled, and its futures. In one trees grow and neighbours withhold; in the other it is
-//! split and becomes one again, and loses three nodes in ten, or, from there too, eight in ten. What futures have
-//! in common is lived through once, and the first two keep all cores busy to the end.
+//! A network that has settled, and what is done to it.
 
 use std::time::Duration;
 
@@ -38,32 +36,6 @@ const KILL_80_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a bulletin's content.
 const BODY_BYTES: usize = 1_024;
 
-/// How a network spreads what it is told.
-#[derive(Debug, Clone)]
-pub(super) struct Spread {
-    /// Into how many parts it fell once settled.
-    pub(super) parts: usize,
-    /// Copies beyond the first for each delivery, along grown trees.
-    pub(super) redundancy: f64,
-    /// Delays of all deliveries along grown trees, and by flooding over the same links, in milliseconds.
-    pub(super) warm_ms: Vec<f64>,
-    pub(super) flood_ms: Vec<f64>,
-    /// The share of deliveries that came about while three in ten relayed nothing.
-    pub(super) withheld: f64,
-    /// Delays of the first bulletin of each tree then.
-    pub(super) withheld_first_ms: Vec<f64>,
-}
-
-/// How a network bears being split and decimated.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Upheaval {
-    /// How long it took to be in one part after a split; the longest that was waited, if it never was.
-    pub(super) merged: Duration,
-    /// The share of deliveries that came about in time after three in ten had died, and eight in ten.
-    pub(super) after_30: f64,
-    pub(super) after_80: f64,
-}
-
 /// How long a network and its futures live, at most.
 pub(super) fn length(plan: &Plan) -> Duration {
     let (warm, measured) = plan.rounds;
@@ -75,50 +47,6 @@ pub(super) fn length(plan: &Plan) -> Duration {
 /// How long a network takes to settle.
 pub(super) fn formation() -> Duration {
     STARTING + SETTLING
-}
-
-/// Into how many parts a network of `nodes` falls once settled.
-pub(super) fn parts(nodes: usize, seed: u64, meter: &Meter) -> usize {
-    Trial::settled(nodes, seed, meter).world.components().len()
-}
-
-/// Grows trees in a settled network, and measures them; then three in ten withhold.
-pub(super) fn spread(mut trial: Trial<'_>, plan: &Plan) -> Spread {
-    let parts = trial.world.components().len();
-    let (warm, measured) = plan.rounds;
-    trial.publish(warm);
-    trial.run(DRAIN);
-    let before = trial.world.ledger().totals();
-    let bulletins = trial.publish(measured);
-    trial.run(DRAIN);
-    let redundancy = trial.world.ledger().totals().since(before).redundancy();
-    let warm_ms = trial.delays(&bulletins);
-    let flood_ms = trial.flooded();
-
-    trial.withhold();
-    let bulletins = trial.publish(WITHHELD_ROUNDS);
-    let withheld = trial.delivered(&bulletins, WITHHELD_LONGEST);
-    Spread {
-        parts,
-        redundancy,
-        warm_ms,
-        flood_ms,
-        withheld,
-        withheld_first_ms: trial.delays(&bulletins[..PUBLISHERS]),
-    }
-}
-
-/// Splits a settled network in halves; once it is one again, kills eight in ten, and as if that had not been
-/// three in ten.
-pub(super) fn upheaval(mut trial: Trial<'_>, plan: &Plan) -> Upheaval {
-    let merged = trial.split(plan.apart);
-    let after_80 = trial.fork().kill(80, KILL_80_WITHIN);
-    let after_30 = trial.kill(30, KILL_30_WITHIN);
-    Upheaval {
-        merged,
-        after_30,
-        after_80,
-    }
 }
 
 /// A network to which something is done.
@@ -149,6 +77,32 @@ impl<'a> Trial<'a> {
             world: self.world.fork(),
             ..*self
         }
+    }
+
+    /// Into how many parts it falls.
+    pub(super) fn parts(&self) -> usize {
+        self.world.components().len()
+    }
+
+    /// Grows trees. Answers what is measured along them: copies beyond the first for each delivery, and delays in
+    /// milliseconds.
+    pub(super) fn grow(&mut self, (warm, measured): (usize, usize)) -> (f64, Vec<f64>) {
+        self.publish(warm);
+        self.run(DRAIN);
+        let before = self.world.ledger().totals();
+        let bulletins = self.publish(measured);
+        self.run(DRAIN);
+        let redundancy = self.world.ledger().totals().since(before).redundancy();
+        (redundancy, self.delays(&bulletins))
+    }
+
+    /// Has three in ten relay nothing. Answers the share of deliveries that come about, and the delays of the first
+    /// bulletin of each tree.
+    pub(super) fn withheld(mut self) -> (f64, Vec<f64>) {
+        self.withhold();
+        let bulletins = self.publish(WITHHELD_ROUNDS);
+        let share = self.delivered(&bulletins, WITHHELD_LONGEST);
+        (share, self.delays(&bulletins[..PUBLISHERS]))
     }
 
     /// Three in ten relay nothing from now on, none of them a publisher.
@@ -208,26 +162,13 @@ impl<'a> Trial<'a> {
         delays.collect()
     }
 
-    /// The delays of one round when everybody sends everything to all neighbours, over the same links.
-    fn flooded(&self) -> Vec<f64> {
-        let network = settings().config.network;
-        let maker =
-            move |_: &Birth<'_>| -> Box<dyn Behaviour> { Box::new(Flood::new(network.clone())) };
-        let mut flood = Trial {
-            // The same seed: every node lies where it lies in the other world.
-            world: World::of(self.world.len(), self.seed, settings(), maker),
+    /// Flooding over the same links.
+    pub(super) fn flooding(&self) -> Flooding {
+        Flooding {
+            nodes: self.world.len(),
             seed: self.seed,
-            meter: &Meter::default(),
-            published: 0,
-        };
-        flood.world.forgo_trace();
-        for (a, b) in self.world.edges() {
-            flood.world.link(a, b);
+            links: self.world.edges(),
         }
-        flood.run(SECOND * 2);
-        let bulletins = flood.publish(1);
-        flood.run(DRAIN);
-        flood.delays(&bulletins)
     }
 
     /// The share of deliveries due to running nodes that came about `within` so much time from now.
@@ -254,20 +195,30 @@ impl<'a> Trial<'a> {
     }
 
     /// Splits the network into halves for `apart`; answers how long it takes to be one again.
-    fn split(&mut self, apart: Duration) -> Duration {
+    pub(super) fn split(&mut self, apart: Duration) -> Duration {
         self.world.cut(|a, b| (a % 2) != (b % 2));
         self.run(apart);
-        let was_split = self.world.components().len() > 1;
+        let was_split = self.parts() > 1;
         self.world.heal();
         let healed = self.world.now();
         // Links that have not died yet are no second part: nothing was shown then.
         while was_split && self.world.now().since(healed) < MERGE_LONGEST {
             self.run(SECOND / 2);
-            if self.world.components().len() == 1 {
+            if self.parts() == 1 {
                 return self.world.now().since(healed);
             }
         }
         MERGE_LONGEST
+    }
+
+    /// The share of deliveries that come about in time after three in ten have died.
+    pub(super) fn kill_30(mut self) -> f64 {
+        self.kill(30, KILL_30_WITHIN)
+    }
+
+    /// After eight in ten have.
+    pub(super) fn kill_80(mut self) -> f64 {
+        self.kill(80, KILL_80_WITHIN)
     }
 
     /// Kills `percent` of all at once. Answers which share of ten bulletins that survivors publish in the second
@@ -288,6 +239,37 @@ impl<'a> Trial<'a> {
             .collect();
         let bulletins = self.publish_from(&publishers);
         self.delivered(&bulletins, within.saturating_sub(SECOND))
+    }
+}
+
+/// A network in which everybody sends everything to all neighbours.
+pub(super) struct Flooding {
+    nodes: usize,
+    /// Of the network whose links it has: every node lies where it lies there.
+    seed: u64,
+    links: Vec<(usize, usize)>,
+}
+
+impl Flooding {
+    /// The delays of one round.
+    pub(super) fn delays(self) -> Vec<f64> {
+        let network = settings().config.network;
+        let maker =
+            move |_: &Birth<'_>| -> Box<dyn Behaviour> { Box::new(Flood::new(network.clone())) };
+        let mut trial = Trial {
+            world: World::of(self.nodes, self.seed, settings(), maker),
+            seed: self.seed,
+            meter: &Meter::default(),
+            published: 0,
+        };
+        trial.world.forgo_trace();
+        for (a, b) in self.links {
+            trial.world.link(a, b);
+        }
+        trial.run(SECOND * 2);
+        let bulletins = trial.publish(1);
+        trial.run(DRAIN);
+        trial.delays(&bulletins)
     }
 }
 

@@ -6,11 +6,24 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// What came of a job.
-pub(crate) enum Worked<J, T> {
-    /// This.
-    Done(T),
-    /// More to do.
-    More(Vec<J>),
+pub(crate) struct Worked<J, T> {
+    done: T,
+    more: Vec<J>,
+}
+
+impl<J, T> Worked<J, T> {
+    /// This, and nothing more to do.
+    pub(crate) fn done(done: T) -> Self {
+        Self {
+            done,
+            more: Vec::new(),
+        }
+    }
+
+    /// Also more to do, the last first.
+    pub(crate) fn and(self, more: Vec<J>) -> Self {
+        Self { more, ..self }
+    }
 }
 
 /// What is to be done, and what was.
@@ -70,11 +83,11 @@ pub(crate) fn worked_off<J: Send, T: Send>(
     let worker = || {
         while let Some(job) = workshop.next() {
             let hands = Hands(&workshop);
-            let step = work(job);
-            match step {
-                Worked::Done(outcome) => workshop.bench().done.push(outcome),
-                Worked::More(jobs) => workshop.bench().waiting.extend(jobs),
-            }
+            let Worked { done, more } = work(job);
+            let mut bench = workshop.bench();
+            bench.done.push(done);
+            bench.waiting.extend(more);
+            drop(bench);
             drop(hands);
         }
     };
@@ -94,12 +107,12 @@ mod tests {
     #[test]
     fn what_a_job_leads_to_is_done_too() {
         let halve = |number: u32| match number {
-            1 => Worked::Done(1),
-            more => Worked::More(vec![more / 2, more - more / 2]),
+            1 => Worked::done(1),
+            more => Worked::done(1).and(vec![more / 2, more - more / 2]),
         };
         for threads in [1, 2, 5] {
             let done: Vec<u32> = worked_off(vec![100, 23], threads, halve);
-            assert_eq!(done.len(), 123);
+            assert_eq!(done.len(), 199 + 45);
         }
     }
 
@@ -108,7 +121,7 @@ mod tests {
     fn a_job_that_panics_leaves_nobody_waiting() {
         worked_off(vec![1, 2, 3], 2, |number| {
             assert!(number != 2, "two");
-            Worked::<u32, u32>::Done(number)
+            Worked::<u32, u32>::done(number)
         });
     }
 }
