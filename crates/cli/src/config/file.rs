@@ -149,14 +149,22 @@ impl Reader<'_> {
     }
 
     fn outside(&mut self, name: &str, line: usize) {
-        let home = KEYS
-            .iter()
-            .find(|key| key.name == name)
-            .map(|key| key.section);
-        let fix = match home.or_else(|| keys::nearest(name, keys::sections())) {
-            Some(section) if home.is_some() => format!("write it under [{section}]"),
-            Some(section) => format!("write the section as [{section}], and its keys below"),
-            None => format!("the sections are [{}]", keys::sections().join("], [")),
+        let home = |name: &str| KEYS.iter().find(|key| key.name == name);
+        let sections = keys::sections();
+        let names = KEYS.iter().map(|key| key.name);
+        let near = keys::nearest(name, names.chain(sections.iter().copied()));
+        let fix = match (home(name), near.and_then(home), near) {
+            (Some(key), ..) => format!("write it under [{}]", key.section),
+            (None, Some(key), _) => {
+                format!(
+                    "did you mean {}? Write it under [{}]",
+                    key.name, key.section
+                )
+            }
+            (None, None, Some(section)) => {
+                format!("write the section as [{section}], and its keys below")
+            }
+            (None, None, None) => format!("the sections are [{}]", sections.join("], [")),
         };
         self.problem(name, line, "it stands outside of every section".into(), fix);
     }

@@ -214,7 +214,7 @@ fn the_template_is_right_and_says_every_key() {
 }
 
 /// A text with a mistake; the key, the line and a part of the fix that must be named.
-const MISTAKES: [(&str, &str, usize, &str); 60] = [
+const MISTAKES: [(&str, &str, usize, &str); 62] = [
     // Sections and keys.
     (
         "[netwrok]\nname = 'a'",
@@ -231,6 +231,13 @@ const MISTAKES: [(&str, &str, usize, &str); 60] = [
     ("name = 'a'", "name", 1, "write it under [network]"),
     ("join = []", "join", 1, "write it under [node]"),
     ("network = 'main'", "network", 1, "as [network]"),
+    (
+        "lisen = '[::]:1'",
+        "lisen",
+        1,
+        "did you mean listen? Write it under [node]",
+    ),
+    ("netwrok = 'main'", "netwrok", 1, "as [network]"),
     ("zebra = 1", "zebra", 1, "the sections are"),
     (
         "[network]\nnmae = 'a'",
