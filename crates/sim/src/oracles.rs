@@ -162,13 +162,10 @@ fn missing(
     let honest: Vec<usize> = running(world, is_honest).collect();
     let mut broken = Vec::new();
     for number in (0..world.ledger().published()).map(BulletinNumber) {
-        let late: Vec<usize> = honest
-            .iter()
-            .copied()
-            .filter(|node| lacks(number, *node))
-            .collect();
+        let (late, has): (Vec<usize>, Vec<usize>) =
+            honest.iter().partition(|node| lacks(number, **node));
         // Nobody is left who could have told.
-        if late.len() == honest.len() {
+        if has.iter().all(|node| world.is_forgotten(*node, number)) {
             continue;
         }
         let owed = late.into_iter().filter(|node| is_due(world, number, *node));

@@ -37,6 +37,8 @@ pub(crate) struct Plight {
     pub(crate) is_disk_full: bool,
     /// What it delivered and could not keep.
     pub(crate) unkept: BTreeSet<BulletinId>,
+    /// What of that it does not know of any more: it died since.
+    pub(crate) forgotten: BTreeSet<BulletinId>,
 }
 
 impl Plight {
@@ -95,6 +97,7 @@ impl Plight {
 
     /// A process that begins anew owes nothing to the one before.
     pub(crate) fn begin_anew(&mut self) {
+        self.forgotten.clone_from(&self.unkept);
         self.stopped = None;
         self.busy = Mono::ZERO;
     }

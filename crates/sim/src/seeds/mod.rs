@@ -135,4 +135,10 @@ mod tests {
     fn a_link_that_has_been_there_in_between_is_not_one_sided() {
         assert_eq!(one(1855, &Meter::default()), None);
     }
+
+    /// Seed 9607: a node that was cut off published while its disk was full, and died.
+    #[test]
+    fn what_nobody_knows_of_any_more_is_owed_by_nobody() {
+        assert_eq!(one(9607, &Meter::default()), None);
+    }
 }

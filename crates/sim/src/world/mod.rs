@@ -396,6 +396,7 @@ impl World {
         let (stamp, manifest) = (bulletin.stamp, Manifest::of(&bulletin));
         let number = self.bulletins.add(bulletin);
         let host = &mut self.hosts[node];
+        host.plight.forgotten.remove(&id);
         if host.plight.is_disk_full {
             host.plight.unkept.insert(id);
         } else {

@@ -138,6 +138,12 @@ impl World {
         unkept.contains(&self.ledger.id(bulletin))
     }
 
+    /// Whether `node` delivered `bulletin` while its disk was full, and has died since.
+    pub fn is_forgotten(&self, node: usize, bulletin: BulletinNumber) -> bool {
+        let forgotten = &self.hosts[node].plight.forgotten;
+        forgotten.contains(&self.ledger.id(bulletin)) && self.stamp(node, bulletin).is_none()
+    }
+
     /// Where `node` listens.
     pub fn address(&self, node: usize) -> SocketAddr {
         self.hosts[node].address
