@@ -19,6 +19,7 @@ pub mod intake;
 pub mod inventory;
 pub mod journal;
 pub mod large;
+mod latest;
 pub mod letters;
 pub mod limits;
 pub mod link;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::id::{BulletinId, LinkId, NodeId, ShortId};
+use crate::latest::Latest;
 use crate::limits;
 use crate::time::Mono;
 
@@ -15,15 +16,12 @@ use crate::time::Mono;
 pub(crate) struct Kept {
     gather: Duration,
     /// Delivered by its injector, not yet synced here.
-    unsynced: BTreeMap<BulletinId, LinkId>,
-    /// In the order they came; may name what was synced since.
-    unsynced_order: VecDeque<BulletinId>,
+    unsynced: Latest<BulletinId, LinkId>,
     /// Synced here, not yet told.
     pending: BTreeMap<LinkId, Vec<ShortId>>,
     due: Option<Mono>,
-    /// Published here.
-    own: BTreeMap<ShortId, Own>,
-    own_order: VecDeque<ShortId>,
+    /// Published here, and valid.
+    own: Latest<ShortId, Own>,
     /// Those that somebody has synced, and until when it is counted who.
     counted: VecDeque<(Mono, ShortId)>,
     /// How many neighbours are to keep a bulletin that is about to be published here.
@@ -53,12 +51,10 @@ impl Kept {
     pub(crate) const fn new(gather: Duration) -> Self {
         Self {
             gather,
-            unsynced: BTreeMap::new(),
-            unsynced_order: VecDeque::new(),
+            unsynced: Latest::new(Self::UNSYNCED_MAX),
             pending: BTreeMap::new(),
             due: None,
-            own: BTreeMap::new(),
-            own_order: VecDeque::new(),
+            own: Latest::new(Self::OWN_MAX),
             counted: VecDeque::new(),
             wanted: BTreeMap::new(),
         }
@@ -83,19 +79,17 @@ impl Kept {
 
     pub(crate) fn published(&mut self, id: BulletinId) {
         let peers = Some(Vec::new());
-        if self.own.insert(id.short(), Own { id, peers }).is_none() {
-            self.own_order.push_back(id.short());
-        }
-        if self.own_order.len() > Self::OWN_MAX
-            && let Some(oldest) = self.own_order.pop_front()
-        {
-            self.own.remove(&oldest);
-        }
+        self.own.insert(id.short(), Own { id, peers });
+    }
+
+    /// Forgets a bulletin that has expired.
+    pub(crate) fn expired(&mut self, id: &ShortId) {
+        self.own.remove(id);
     }
 
     /// Whether `id` was published here, lately.
     pub(crate) fn is_own(&self, id: &ShortId) -> bool {
-        self.own.contains_key(id)
+        self.own.contains(id)
     }
 
     /// Notes that `link` injected the bulletin `id` and wants to know when it is synced here, which it may be
@@ -105,14 +99,7 @@ impl Kept {
             self.confirm(id.short(), link, now);
             return;
         }
-        if self.unsynced.insert(id, link).is_none() {
-            self.unsynced_order.push_back(id);
-        }
-        if self.unsynced_order.len() > Self::UNSYNCED_MAX
-            && let Some(oldest) = self.unsynced_order.pop_front()
-        {
-            self.unsynced.remove(&oldest);
-        }
+        self.unsynced.insert(id, link);
     }
 
     pub(crate) fn persisted(&mut self, id: &BulletinId, now: Mono) {
@@ -161,7 +148,7 @@ impl Kept {
 
     pub(crate) fn forget(&mut self, link: LinkId) {
         self.pending.remove(&link);
-        self.unsynced.retain(|_, other| *other != link);
+        self.unsynced.retain(|other| *other != link);
     }
 
     /// The links of which anything is kept.
@@ -226,6 +213,23 @@ mod tests {
         }
         assert_eq!(kept.own.len(), Kept::OWN_MAX);
         assert_eq!(kept.counted.len(), Kept::OWN_MAX);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_was_synced_or_has_expired() {
+        let mut kept = Kept::new(Duration::ZERO);
+        let link = LinkId::new(1);
+        kept.delivered(bulletin(0), link, false, Mono::ZERO);
+        for number in 1..=100 {
+            let id = bulletin(number);
+            kept.delivered(id, link, false, Mono::ZERO);
+            kept.persisted(&id, Mono::ZERO);
+            kept.published(id);
+            kept.expired(&id.short());
+        }
+        assert_eq!((kept.unsynced.len(), kept.own.len()), (1, 0));
+        kept.forget(link);
+        assert_eq!(kept.unsynced.len(), 0);
     }
 
     #[test]

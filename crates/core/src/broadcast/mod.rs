@@ -365,7 +365,8 @@ impl Broadcast {
 
     /// Forgets bulletins that have expired: nobody may ask for them any more.
     pub fn forget(&mut self, expired: impl Iterator<Item = ShortId>) {
-        self.recent.forget(expired);
+        let kept = &mut self.kept;
+        self.recent.forget(expired.inspect(|id| kept.expired(id)));
     }
 
     // Time.
