@@ -5,7 +5,7 @@
 //! meanwhile the id is marked, and later copies are remembered as other sources. Bulletins,
 //! node records and beacons all pass here, and only here is a [`Verified`] made.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use crate::broadcast::Copy;
 use crate::bulletin::Bulletin;
 use crate::event::{Check, JobId, Refusal, Verdict};
 use crate::id::{AuthorId, BulletinId, LinkId, ShortId, TopicId};
+use crate::latest::Latest;
 use crate::limits;
 use crate::network::Network;
 use crate::record::{Beacon, Record};
@@ -122,8 +123,7 @@ pub struct Intake {
     judged: BTreeMap<BulletinId, Judged>,
     muted: BTreeMap<(TopicId, AuthorId), Mono>,
     /// What came before its time by our clock, and until when nobody else is asked for it.
-    early: BTreeMap<ShortId, Mono>,
-    early_order: VecDeque<ShortId>,
+    early: Latest<ShortId, Mono>,
     /// How far our wall clock led the monotonic one then, in milliseconds.
     early_lead_ms: u64,
 }
@@ -150,8 +150,7 @@ impl Intake {
             in_work: BTreeMap::new(),
             judged: BTreeMap::new(),
             muted: BTreeMap::new(),
-            early: BTreeMap::new(),
-            early_order: VecDeque::new(),
+            early: Latest::new(Self::EARLY_MAX),
             early_lead_ms: 0,
         }
     }
@@ -209,19 +208,10 @@ impl Intake {
     pub fn note_early(&mut self, id: ShortId, early: Duration, now: Now) {
         if self.was_clock_set(now) {
             self.early.clear();
-            self.early_order.clear();
             self.early_lead_ms = lead_ms(now);
         }
         let until = now.mono.plus(early.min(Self::EARLY_LONGEST));
-        if self.early.insert(id, until).is_some() {
-            return;
-        }
-        self.early_order.push_back(id);
-        if self.early_order.len() > Self::EARLY_MAX
-            && let Some(oldest) = self.early_order.pop_front()
-        {
-            self.early.remove(&oldest);
-        }
+        self.early.insert(id, until);
     }
 
     fn was_clock_set(&self, now: Now) -> bool {

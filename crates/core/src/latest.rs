@@ -44,6 +44,10 @@ impl<K: Ord + Copy, V> Latest<K, V> {
         self.by_key.contains_key(key)
     }
 
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.by_key.get(key).map(|(_, value)| value)
+    }
+
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.by_key.get_mut(key).map(|(_, value)| value)
     }
@@ -52,6 +56,11 @@ impl<K: Ord + Copy, V> Latest<K, V> {
         let (at, value) = self.by_key.remove(key)?;
         self.order.remove(&at);
         Some(value)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.by_key.clear();
+        self.order.clear();
     }
 
     /// Keeps those with such a value.

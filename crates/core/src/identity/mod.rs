@@ -5,7 +5,7 @@
 
 mod batch;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use curve25519_dalek::EdwardsPoint;
@@ -15,6 +15,7 @@ use zeroize::Zeroize as _;
 
 use self::batch::Batch;
 use crate::id::{AuthorId, NodeId, debug_hex};
+use crate::latest::Latest;
 
 /// An Ed25519 signature as it travels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,12 +123,18 @@ fn unpack(name: &[u8; 32]) -> Option<VerificationKey> {
 
 /// Keys that were used lately: who says one thing says more, and unpacking a key is an eighth of a check
 /// and a quarter of one in a batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Keys {
     /// As single checks take them, and as batches do.
-    known: BTreeMap<[u8; 32], (VerificationKey, EdwardsPoint)>,
-    /// As they came.
-    order: VecDeque<[u8; 32]>,
+    known: Latest<[u8; 32], (VerificationKey, EdwardsPoint)>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            known: Latest::new(Self::MAX),
+        }
+    }
 }
 
 impl Keys {
@@ -150,14 +157,7 @@ impl Keys {
     }
 
     fn remember(&mut self, name: [u8; 32], key: VerificationKey, point: EdwardsPoint) {
-        if self.known.insert(name, (key, point)).is_none() {
-            self.order.push_back(name);
-        }
-        if self.order.len() > Self::MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
+        self.known.insert(name, (key, point));
     }
 
     /// Whether all of `claims` are good.

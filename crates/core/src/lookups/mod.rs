@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw;
 use crate::id::{BulletinId, LinkId, ValueKey};
+use crate::latest::Latest;
 use crate::limits;
 use crate::time::Mono;
 use crate::wire::Frame;
@@ -145,9 +146,8 @@ pub struct Lookups {
     config: Config,
     rng: ChaCha8Rng,
     running: BTreeMap<u64, Running>,
-    /// Numbers that were seen lately, oldest first.
-    seen: BTreeSet<u64>,
-    seen_order: VecDeque<u64>,
+    /// Numbers that were seen lately.
+    seen: Latest<u64, ()>,
 }
 
 impl Lookups {
@@ -160,8 +160,7 @@ impl Lookups {
             config,
             rng,
             running: BTreeMap::new(),
-            seen: BTreeSet::new(),
-            seen_order: VecDeque::new(),
+            seen: Latest::new(Self::SEEN_MAX),
         }
     }
 
@@ -379,16 +378,9 @@ impl Lookups {
 
     /// Remembers a number; answers whether it is new.
     fn note_seen(&mut self, lookup: u64) -> bool {
-        if !self.seen.insert(lookup) {
-            return false;
-        }
-        self.seen_order.push_back(lookup);
-        if self.seen_order.len() > Self::SEEN_MAX
-            && let Some(oldest) = self.seen_order.pop_front()
-        {
-            self.seen.remove(&oldest);
-        }
-        true
+        let is_new = !self.seen.contains(&lookup);
+        self.seen.insert(lookup, ());
+        is_new
     }
 }
 
