@@ -36,7 +36,9 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let json = cli.global.json;
-    if !matches!(cli.command, Command::Sim(_)) {
+    if matches!(cli.command, Command::Sim(_)) {
+        memory::keep_freed_pages();
+    } else {
         memory::take_small_pages();
     }
     if cli.command.is_daemon() || matches!(cli.command, Command::Id(_)) {
