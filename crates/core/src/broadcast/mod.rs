@@ -365,8 +365,10 @@ impl Broadcast {
 
     /// Forgets bulletins that have expired: nobody may ask for them any more.
     pub fn forget(&mut self, expired: impl Iterator<Item = ShortId>) {
-        let kept = &mut self.kept;
-        self.recent.forget(expired.inspect(|id| kept.expired(id)));
+        for id in expired {
+            self.recent.remove(&id);
+            self.kept.expired(&id);
+        }
     }
 
     // Time.

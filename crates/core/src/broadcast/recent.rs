@@ -194,13 +194,6 @@ impl Recent {
         Some((passing, holders.unwrap_or_default()))
     }
 
-    /// Takes out what expired.
-    pub(crate) fn forget(&mut self, ids: impl Iterator<Item = ShortId>) {
-        for id in ids {
-            self.remove(&id);
-        }
-    }
-
     /// Gives up the room of the first of them.
     fn let_go(&mut self) {
         self.first = self.first.saturating_add(1);
@@ -301,9 +294,11 @@ pub(super) mod tests {
             recent.insert(passing(number, 1_000), Holders::default());
         }
         let all = recent.bytes();
-        recent.forget((1..100).map(short));
+        for number in 1..100 {
+            recent.remove(&short(number));
+        }
         assert_eq!(recent.bytes(), all - 99 * 1_000);
-        recent.forget(std::iter::once(short(0)));
+        recent.remove(&short(0));
         assert_eq!((recent.bytes(), recent.passing.len()), (0, 0));
         let number = recent.insert(passing(7, 1_000), Holders::default());
         assert_eq!(number, 100, "no number means two bulletins");
@@ -315,9 +310,7 @@ pub(super) mod tests {
         recent.insert(passing(0, 1_000), Holders::default());
         for number in (1..=255).cycle().take(1_000) {
             recent.insert(passing(number, 1_000), Holders::default());
-            recent.forget(std::iter::once(
-                BulletinId::from_bytes([number; 32]).short(),
-            ));
+            recent.remove(&BulletinId::from_bytes([number; 32]).short());
             assert!(recent.bytes() <= 50_000 && recent.passing.len() <= 50_000 / 256);
         }
     }

@@ -282,6 +282,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_nobody_showed_passes_no_gate() {
+        let gates = Shown::default().judged(&Plan::full());
+        assert!(gates.iter().all(|gate| !gate.pass), "{gates:?}");
+        assert_eq!(gates.len(), 11);
+    }
+
+    #[test]
     fn a_hundred_networks_of_each_size_have_a_hundred_seeds() {
         let plan = Plan::full();
         for (nodes, count) in &plan.formed {

@@ -138,7 +138,7 @@ impl World {
         unkept.contains(&self.ledger.id(bulletin))
     }
 
-    /// Whether `node` delivered `bulletin` while its disk was full, and has died since.
+    /// Whether `node` delivered `bulletin` while its disk was full, has died since and has nothing of it.
     pub fn is_forgotten(&self, node: usize, bulletin: BulletinNumber) -> bool {
         let forgotten = &self.hosts[node].plight.forgotten;
         forgotten.contains(&self.ledger.id(bulletin)) && self.stamp(node, bulletin).is_none()
