@@ -1,14 +1,15 @@
 //! Membership: who our neighbours are, and how a network stays one network.
 //!
 //! An address book that few address groups cannot fill (`book`), min-wise samplers that the loud
-//! cannot fill (`samplers`), links with slots and the mesh among them (`links`), dials that refill
-//! and feel (`dial`, `candidate`), rewire (`rewire`) and rejoin (`rejoin`), the exchange of
+//! cannot fill (`samplers`), links with slots (`links`) and how they come by one (`arrival`), the mesh
+//! among them (`mesh`), dials that refill and feel (`dial`, `candidate`), rewire (`rewire`) and rejoin (`rejoin`), the exchange of
 //! addresses (`exchange`) and the partition beacon (`beacon`, `split`).
 //!
 //! The room takes what happened and returns [`Fact`]s. Its invariant: while somebody unlinked is
 //! known and links are few, a deadline is set at which somebody is dialled. Rejoining is a loop, not
 //! an event.
 
+mod arrival;
 mod beacon;
 mod book;
 mod candidate;
@@ -18,6 +19,7 @@ mod ends;
 mod exchange;
 mod group;
 mod links;
+mod mesh;
 mod own;
 mod rejoin;
 mod rewire;
@@ -51,7 +53,7 @@ pub use view::{Counts, Footprint, LinkView, Member, MemberState};
 use beacon::Beacons;
 use book::Book;
 use dial::{Dials, Purpose};
-use links::{Admission, Caller, Link, Links, Role, Slot};
+use links::{Link, Links, Role};
 use own::Own;
 use samplers::Samplers;
 use timers::Timers;
@@ -65,15 +67,9 @@ use crate::record::{Record, RecordBody};
 use crate::time::{Mono, Now};
 use crate::wire::{DecodeError, Frame};
 
-/// Two connections between the same nodes opened within this time are one meeting.
-const SAME_MEETING: Duration = Duration::from_secs(5);
 /// A dropped peer may not link again by itself for this long; whoever cut us off or belongs to
 /// another network is not dialled for as long.
 const DROPPED_TIME: Duration = Duration::from_mins(10);
-/// A link that was to be a neighbour's replacement is judged after this time.
-const TRIAL_TIME: Duration = Duration::from_secs(5);
-/// A link beyond our slots that asks nothing is closed after this time.
-const COURTESY_LONGEST: Duration = Duration::from_secs(3);
 
 /// What is to be done, or to be told to another room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,130 +291,6 @@ impl Membership {
         );
     }
 
-    /// A connection is open. Decides whether it stays; the handshake follows.
-    pub fn link_up(
-        &mut self,
-        id: LinkId,
-        peer: NodeId,
-        direction: Direction,
-        remote: Option<SocketAddr>,
-        now: Now,
-    ) -> Vec<Fact> {
-        self.start(now);
-        let mut facts = Vec::new();
-        let purpose = match direction {
-            Direction::Out => self.dials.take(&peer),
-            Direction::In => None,
-        };
-        if let Some(reason) = self.refusal(&peer, direction, now) {
-            return vec![Fact::Close { link: id, reason }];
-        }
-        let mut replaces = false;
-        if let Some(older) = self.links.of_peer(&peer) {
-            if self.older_stays(older, direction, now) {
-                return vec![Fact::Close {
-                    link: id,
-                    reason: CloseReason::Duplicate,
-                }];
-            }
-            replaces = self.links.get(older).is_some_and(Link::is_neighbour);
-            self.close(older, CloseReason::Duplicate, now, &mut facts);
-        }
-        let role = match direction {
-            Direction::Out => self.role_of(purpose),
-            Direction::In if replaces => Role::Regular,
-            Direction::In => {
-                match self
-                    .links
-                    .admit(&self.caller(&peer, remote, now), &self.config, now)
-                {
-                    Admission::Slot => Role::Regular,
-                    Admission::Evict(victim) => {
-                        self.close(victim, CloseReason::Full, now, &mut facts);
-                        Role::Regular
-                    }
-                    Admission::Courtesy => Role::Courtesy,
-                    Admission::CourtesyFor(told) => {
-                        self.close(told, CloseReason::Full, now, &mut facts);
-                        Role::Courtesy
-                    }
-                    Admission::Full => {
-                        facts.push(Fact::Close {
-                            link: id,
-                            reason: CloseReason::Full,
-                        });
-                        return facts;
-                    }
-                }
-            }
-        };
-        let mut link = Link::new(
-            peer,
-            direction,
-            remote,
-            role,
-            self.config.private_exempt,
-            now,
-        );
-        link.rejoined = purpose == Some(Purpose::Rejoin);
-        link.is_visit = purpose == Some(Purpose::Visit);
-        self.links.insert(id, link);
-        let timeout = now.mono.plus(self.config.handshake_timeout);
-        self.timers.set(Timer::Link(id), timeout);
-        self.fill_mesh(&mut facts);
-        facts
-    }
-
-    /// The handshake on a link is done: the other side belongs to our network.
-    pub fn established(&mut self, id: LinkId, now: Now) -> Vec<Fact> {
-        let mut facts = Vec::new();
-        let Some(link) = self
-            .links
-            .get_mut(id)
-            .filter(|link| link.established.is_none())
-        else {
-            return facts;
-        };
-        link.established = Some(now.mono);
-        let (peer, role, direction) = (link.peer, link.role, link.direction);
-        let (rejoined, is_visit) = (link.rejoined, link.is_visit);
-        let short = match role {
-            Role::Feeler => Some(self.config.feeler_time),
-            Role::Trial => Some(TRIAL_TIME),
-            Role::Courtesy => Some(COURTESY_LONGEST),
-            Role::Regular | Role::Bridge { .. } => None,
-        };
-        match short {
-            Some(time) => self.timers.set(Timer::Link(id), now.mono.plus(time)),
-            None => self.timers.clear(Timer::Link(id)),
-        }
-        self.dials.forget_lost(&peer);
-        self.book.alive(&peer, now);
-        if direction == Direction::Out {
-            self.book.good(&peer, now);
-            self.book.settle(&peer, true, now);
-            self.seed_answered(&peer, true, now);
-        }
-        if let Some(record) = self.own.record.clone() {
-            facts.push(Fact::Send {
-                link: id,
-                frame: Frame::Peers {
-                    records: vec![record],
-                },
-            });
-        }
-        self.offer_mesh(id, &mut facts);
-        if role != Role::Courtesy && !is_visit {
-            self.ask(id, now, &mut facts);
-        }
-        self.tell_beacons(id, now, &mut facts);
-        if rejoined {
-            facts.push(Fact::Reconcile { link: id });
-        }
-        self.check_rejoin(now);
-        facts
-    }
-
     /// A connection is gone, whoever closed it.
     pub fn link_down(
         &mut self,
@@ -442,68 +314,6 @@ impl Membership {
         if let Some(purpose) = self.dials.take(&peer) {
             self.note_failure(&peer, purpose == Purpose::Feeler, now);
             self.after_loss(now, &mut facts);
-        }
-        facts
-    }
-
-    /// The peer says whether the link is in its mesh.
-    pub fn on_mesh(&mut self, id: LinkId, on: bool, now: Now) -> Vec<Fact> {
-        let mut facts = Vec::new();
-        if let Some(link) = self
-            .links
-            .get_mut(id)
-            .filter(|link| link.established.is_some())
-        {
-            let before = link.in_mesh();
-            link.mesh_theirs = on;
-            mesh_change(id, before, link, &mut facts);
-            if on && link.role == Role::Courtesy {
-                self.promote(id, now, &mut facts);
-            }
-        }
-        facts
-    }
-
-    /// Makes a neighbour of a link that found us full and wants to stay, in the slot of another.
-    fn promote(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
-        let Some(link) = self.links.get(id) else {
-            return;
-        };
-        let (peer, remote) = (link.peer, link.remote);
-        let slot = self
-            .links
-            .slot(&self.caller(&peer, remote, now), &self.config, now);
-        match slot {
-            None => return,
-            Some(Slot::Free) => {}
-            Some(Slot::Of(victim)) => self.close(victim, CloseReason::Full, now, facts),
-        }
-        if let Some(link) = self.links.get_mut(id) {
-            link.role = Role::Regular;
-        }
-        self.timers.clear(Timer::Link(id));
-        self.offer_mesh(id, facts);
-        self.ask(id, now, facts);
-    }
-
-    /// Reputation allows a link in the mesh or forbids it.
-    pub fn allow_mesh(&mut self, id: LinkId, allowed: bool) -> Vec<Fact> {
-        let mut facts = Vec::new();
-        let Some(link) = self.links.get_mut(id) else {
-            return facts;
-        };
-        link.mesh_allowed = allowed;
-        if allowed {
-            self.offer_mesh(id, &mut facts);
-        } else if link.mesh_ours {
-            let before = link.in_mesh();
-            link.mesh_ours = false;
-            facts.push(Fact::Send {
-                link: id,
-                frame: Frame::Mesh { on: false },
-            });
-            mesh_change(id, before, link, &mut facts);
-            self.fill_mesh(&mut facts);
         }
         facts
     }
@@ -622,85 +432,6 @@ impl Membership {
         self.plan_beacon(now);
     }
 
-    fn refusal(&self, peer: &NodeId, direction: Direction, now: Now) -> Option<CloseReason> {
-        let shun = self.shunned.get(peer).filter(|shun| shun.until > now.mono);
-        match shun {
-            _ if *peer == self.me => Some(CloseReason::Duplicate),
-            Some(shun) if shun.barred => Some(CloseReason::Quit),
-            _ if direction == Direction::Out
-                && self.links.len() >= links::links_max(&self.config) =>
-            {
-                Some(CloseReason::Full)
-            }
-            _ => None,
-        }
-    }
-
-    /// What is known of a peer that links up with us.
-    fn caller<'a>(&self, peer: &'a NodeId, remote: Option<SocketAddr>, now: Now) -> Caller<'a> {
-        let shun = self.shunned.get(peer);
-        Caller {
-            peer,
-            remote,
-            ours: self.own.is_ours(remote),
-            discouraged: shun.is_some_and(|shun| shun.until > now.mono),
-        }
-    }
-
-    /// Of two connections opened within five seconds the one dialled by the lower id stays, so that
-    /// both ends keep the same; later the newer one, as whoever dials again has lost the older.
-    fn older_stays(&self, older: LinkId, newer: Direction, now: Now) -> bool {
-        let Some(link) = self.links.get(older) else {
-            return false;
-        };
-        let dialler = match link.direction {
-            Direction::Out => self.me,
-            Direction::In => link.peer,
-        };
-        link.direction != newer
-            && now.mono.since(link.since) < SAME_MEETING
-            && dialler == self.me.min(link.peer)
-    }
-
-    fn role_of(&self, purpose: Option<Purpose>) -> Role {
-        let room = self.links.outbound() < self.target();
-        match purpose {
-            Some(Purpose::Join) | None => Role::Regular,
-            Some(Purpose::Fill | Purpose::Lost | Purpose::Rejoin) if room => Role::Regular,
-            Some(Purpose::Rewire) => Role::Trial,
-            Some(_) => Role::Feeler,
-        }
-    }
-
-    /// Says that a link is in our mesh, where it may be: all outbound neighbours, inbound ones while
-    /// there is room.
-    fn offer_mesh(&mut self, id: LinkId, facts: &mut Vec<Fact>) {
-        let room = self.links.mesh_inbound() < self.config.mesh_inbound_max;
-        let Some(link) = self.links.get_mut(id) else {
-            return;
-        };
-        let may = link.is_neighbour() && link.established.is_some() && link.mesh_allowed;
-        if may && !link.mesh_ours && (room || link.direction == Direction::Out) {
-            let before = link.in_mesh();
-            link.mesh_ours = true;
-            facts.push(Fact::Send {
-                link: id,
-                frame: Frame::Mesh { on: true },
-            });
-            mesh_change(id, before, link, facts);
-        }
-    }
-
-    /// Gives free places in the mesh to those who wait.
-    fn fill_mesh(&mut self, facts: &mut Vec<Fact>) {
-        while self.links.mesh_inbound() < self.config.mesh_inbound_max {
-            let Some(id) = self.links.mesh_waiting() else {
-                break;
-            };
-            self.offer_mesh(id, facts);
-        }
-    }
-
     /// Asks one neighbour for addresses; looks after an outbound link nobody has use for.
     fn exchange(&mut self, now: Now, facts: &mut Vec<Fact>) {
         let interval = self.config.exchange_interval;
@@ -768,13 +499,5 @@ impl Membership {
             Err(Some(at)) => self.timers.set(Timer::Record, at),
             Err(None) => {}
         }
-    }
-}
-
-fn mesh_change(id: LinkId, before: bool, link: &Link, facts: &mut Vec<Fact>) {
-    match (before, link.in_mesh()) {
-        (false, true) => facts.push(Fact::MeshUp { link: id }),
-        (true, false) => facts.push(Fact::MeshDown { link: id }),
-        _ => {}
     }
 }
