@@ -6,8 +6,11 @@
 //! keeps local health up and shortens suspicion; and after a late wakeup of ours nobody is accused
 //! of the silence in between.
 
+mod clock;
 mod config;
+mod link;
 mod probe;
+mod suspicion;
 #[cfg(test)]
 #[expect(
     clippy::arithmetic_side_effects,
@@ -15,7 +18,7 @@ mod probe;
 )]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -26,17 +29,13 @@ use crate::id::{LinkId, NodeId};
 use crate::link_map::LinkMap;
 use crate::membership::Group;
 use crate::membership::timers::Timers;
-use crate::time::{Mono, Now, millis};
+use crate::time::{Mono, Now};
 use crate::wire::Frame;
 
 pub use config::{Config, ConfigError};
+pub use link::Suspicion;
 
-/// Round trips of which the shortest counts, before they are smoothed.
-const FIRST_SAMPLES: u32 = 4;
-/// A new link is pinged again after this, then after twice and three times as long: the first round trip fell
-/// into the bustle of joining, and repair waits by it.
-const FIRST_AGAIN: Duration = Duration::from_secs(1);
-
+use link::{FIRST_SAMPLES, Link, State};
 /// What is to be done, or to be told to another room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -83,96 +82,6 @@ pub enum Fact {
         /// Which link.
         link: LinkId,
     },
-}
-
-/// Where a link stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// Heard from not long ago.
-    Heard,
-    /// Pinged.
-    Waiting,
-    /// Pinged in vain, and to be pinged again.
-    Missed,
-    /// Pinged in vain; helpers were asked, these have not answered.
-    Asking {
-        seq: u32,
-        silent: BTreeSet<LinkId>,
-        /// Helpers that did not hear of it either.
-        denied: Vec<NodeId>,
-    },
-    /// Nobody heard of it; dead at this moment unless it speaks.
-    Suspect {
-        since: Mono,
-        until: Mono,
-        denied: Vec<NodeId>,
-        /// Helpers that did not even say no.
-        silent: usize,
-    },
-}
-
-/// Why a neighbour is suspected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspicion {
-    /// For how long it has been.
-    pub age: Duration,
-    /// Neighbours of ours that were asked and do not hear of it either.
-    pub denied: Vec<NodeId>,
-    /// Neighbours of ours that were asked and did not answer.
-    pub silent: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Link {
-    peer: NodeId,
-    group: Option<Group>,
-    heard: Mono,
-    /// The last ping, until its answer comes.
-    ping: Option<(u32, Mono)>,
-    state: State,
-    misses: u32,
-    indirect: u32,
-    /// When it was last pinged.
-    pinged: Mono,
-    /// Pings so far, up to [`FIRST_SAMPLES`].
-    pings: u32,
-    /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
-    patience: Duration,
-    rtt: Option<Duration>,
-    /// Round trips measured, up to [`FIRST_SAMPLES`].
-    samples: u32,
-    /// Its wall clock in milliseconds, and when it showed that.
-    clock: Option<(i64, Mono)>,
-    /// Probes this link asked us to run.
-    probes: usize,
-}
-
-impl Link {
-    /// Takes a measured round trip; returns the smoothed one. The first ones fall into the bustle of
-    /// joining: of those the shortest counts.
-    fn note_rtt(&mut self, sample: Duration) -> Duration {
-        self.samples = self.samples.saturating_add(1);
-        let rtt = self.rtt.map_or(sample, |rtt| {
-            if self.samples <= FIRST_SAMPLES {
-                return rtt.min(sample);
-            }
-            let old = rtt.saturating_mul(7);
-            old.saturating_add(sample).checked_div(8).unwrap_or(sample)
-        });
-        self.rtt = Some(rtt);
-        rtt
-    }
-
-    /// When a link that is well is pinged next.
-    fn next_ping(&self, config: &Config) -> Mono {
-        let idle = self.heard.plus(self.patience);
-        let again = if self.pings < FIRST_SAMPLES {
-            FIRST_AGAIN.saturating_mul(self.pings)
-        } else {
-            config.refresh
-        };
-        idle.min(self.pinged.plus(again.min(config.refresh)))
-    }
 }
 
 /// A probe run for a neighbour.
@@ -336,36 +245,6 @@ impl Liveness {
             self.end_probe(asker, seq, &mut facts);
         }
         facts
-    }
-
-    /// A neighbour's clock, from any frame that carries one.
-    pub fn clock_sample(&mut self, id: LinkId, clock_ms: u64, now: Now) {
-        if let Some(link) = self.links.get_mut(&id) {
-            let way = link
-                .rtt
-                .and_then(|rtt| rtt.checked_div(2))
-                .unwrap_or_default();
-            let theirs = i64::try_from(clock_ms.saturating_add(millis(way))).unwrap_or(i64::MAX);
-            link.clock = Some((theirs, now.mono));
-        }
-    }
-
-    /// How far the median neighbour's clock is ahead of ours at `now`, in milliseconds, and how many
-    /// neighbours told theirs. What they told runs on by our monotonic clock, so that a jump of our
-    /// wall clock shows at once.
-    pub fn clock_offset_ms(&self, now: Now) -> Option<(i64, usize)> {
-        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        let ours = signed(now.wall.as_millis());
-        let clocks = self.links.values().filter_map(|link| link.clock);
-        let mut offsets: Vec<i64> = clocks
-            .map(|(theirs, shown)| {
-                let since = signed(millis(now.mono.since(shown)));
-                theirs.saturating_add(since).saturating_sub(ours)
-            })
-            .collect();
-        offsets.sort_unstable();
-        let median = offsets.get(offsets.len().saturating_sub(1) / 2).copied();
-        median.map(|median| (median, offsets.len()))
     }
 
     /// Nodes in the network: suspicion lasts longer in a larger one.
@@ -589,43 +468,7 @@ impl Liveness {
         }
     }
 
-    /// From 6·log₁₀ n seconds, when no helper could tell, down to 2·log₁₀ n when three deny, after
-    /// Lifeguard's `log(denied + 1) / log(helpers + 1)`.
-    fn suspicion_time(&self, denied: usize) -> Duration {
-        let span = self
-            .config
-            .suspicion_max
-            .saturating_sub(self.config.suspicion_min);
-        let sure = match denied {
-            0 => 0,
-            1 => 500,
-            2 => 792,
-            _ => 1_000,
-        };
-        let cut = span
-            .saturating_mul(sure)
-            .checked_div(1_000)
-            .unwrap_or_default();
-        let decade = self.config.suspicion_max.saturating_sub(cut);
-        let decades = thousandths_of_log10(self.size).max(1_000);
-        decade
-            .saturating_mul(decades)
-            .checked_div(1_000)
-            .unwrap_or(decade)
-    }
-
     fn worsen(&mut self, by: u32) {
         self.health = self.health.saturating_add(by).min(self.config.health_max);
     }
-}
-
-/// 1,000 · log₁₀ `n`, within 3 %, in whole numbers so that every machine agrees.
-fn thousandths_of_log10(n: usize) -> u32 {
-    let n = u64::try_from(n.max(1))
-        .unwrap_or(u64::MAX)
-        .min(u64::from(u32::MAX));
-    let whole = n.ilog2();
-    let above = n.saturating_sub(1 << whole).saturating_mul(1_000) >> whole;
-    let log2 = u64::from(whole).saturating_mul(1_000).saturating_add(above);
-    u32::try_from(log2.saturating_mul(301) / 1_000).unwrap_or(u32::MAX)
 }

@@ -12,10 +12,13 @@ mod tidy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, channel};
 
-use bruit_core::id::ValueKey;
+use bruit_core::id::{NodeId, ValueKey};
+use bruit_core::time::Wall;
+use bruit_core::values::Version;
 
 use super::faults::Faulty;
 use super::*;
+use crate::networks::STORE_FILE;
 
 /// Longest wait for an event that must come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,106 @@
+//! What is known of one neighbour: whether it is there, how far away it is, and when it is asked next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Config;
+use crate::id::{LinkId, NodeId};
+use crate::membership::Group;
+use crate::time::Mono;
+
+/// Round trips of which the shortest counts, before they are smoothed.
+pub(super) const FIRST_SAMPLES: u32 = 4;
+
+/// A new link is pinged again after this, then after twice and three times as long: the first round trip fell
+/// into the bustle of joining, and repair waits by it.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
+
+/// Where a link stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// Heard from not long ago.
+    Heard,
+    /// Pinged.
+    Waiting,
+    /// Pinged in vain, and to be pinged again.
+    Missed,
+    /// Pinged in vain; helpers were asked, these have not answered.
+    Asking {
+        seq: u32,
+        silent: BTreeSet<LinkId>,
+        /// Helpers that did not hear of it either.
+        denied: Vec<NodeId>,
+    },
+    /// Nobody heard of it; dead at this moment unless it speaks.
+    Suspect {
+        since: Mono,
+        until: Mono,
+        denied: Vec<NodeId>,
+        /// Helpers that did not even say no.
+        silent: usize,
+    },
+}
+
+/// Why a neighbour is suspected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// For how long it has been.
+    pub age: Duration,
+    /// Neighbours of ours that were asked and do not hear of it either.
+    pub denied: Vec<NodeId>,
+    /// Neighbours of ours that were asked and did not answer.
+    pub silent: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) peer: NodeId,
+    pub(super) group: Option<Group>,
+    pub(super) heard: Mono,
+    /// The last ping, until its answer comes.
+    pub(super) ping: Option<(u32, Mono)>,
+    pub(super) state: State,
+    pub(super) misses: u32,
+    pub(super) indirect: u32,
+    /// When it was last pinged.
+    pub(super) pinged: Mono,
+    /// Pings so far, up to [`FIRST_SAMPLES`].
+    pub(super) pings: u32,
+    /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
+    pub(super) patience: Duration,
+    pub(super) rtt: Option<Duration>,
+    /// Round trips measured, up to [`FIRST_SAMPLES`].
+    pub(super) samples: u32,
+    /// Its wall clock in milliseconds, and when it showed that.
+    pub(super) clock: Option<(i64, Mono)>,
+    /// Probes this link asked us to run.
+    pub(super) probes: usize,
+}
+
+impl Link {
+    /// Takes a measured round trip; returns the smoothed one. The first ones fall into the bustle of
+    /// joining: of those the shortest counts.
+    pub(super) fn note_rtt(&mut self, sample: Duration) -> Duration {
+        self.samples = self.samples.saturating_add(1);
+        let rtt = self.rtt.map_or(sample, |rtt| {
+            if self.samples <= FIRST_SAMPLES {
+                return rtt.min(sample);
+            }
+            let old = rtt.saturating_mul(7);
+            old.saturating_add(sample).checked_div(8).unwrap_or(sample)
+        });
+        self.rtt = Some(rtt);
+        rtt
+    }
+
+    /// When a link that is well is pinged next.
+    pub(super) fn next_ping(&self, config: &Config) -> Mono {
+        let idle = self.heard.plus(self.patience);
+        let again = if self.pings < FIRST_SAMPLES {
+            FIRST_AGAIN.saturating_mul(self.pings)
+        } else {
+            config.refresh
+        };
+        idle.min(self.pinged.plus(again.min(config.refresh)))
+    }
+}
