@@ -3,7 +3,8 @@
 //!
 //! `BRUIT_SOAK_S` says how many seconds the traffic lasts. Peers are nodes of the library in this process. There
 //! are four hundred of them, with folders of their own, that come again and again: what a node keeps of nodes it
-//! met is bounded, but by far more than come in two hours. For the same reason bulletins are valid for half a minute.
+//! met is bounded, but by far more than come in two hours. For the same reason bulletins are valid for half a minute,
+//! and letters few: they and their acknowledgements are held for a day or two, whatever life they are given.
 //! Each is away for a minute and a half: the transport forgets who was away for one, and keeps up to thirty addresses
 //! of who was not.
 #![allow(
@@ -49,6 +50,10 @@ const SILENT_EVERY: usize = 8;
 const OPEN_EVERY: usize = 10;
 /// A bulletin is published in this time.
 const BULLETIN_EVERY: Duration = Duration::from_millis(400);
+/// Beside every so manieth a value is put.
+const VALUE_EVERY: usize = 8;
+/// Beside every so manieth a letter is written, and those that came are removed: one in less than three minutes.
+const LETTER_EVERY: usize = 400;
 const TOPICS: usize = 4;
 /// Subscribers that come and go are there at a time.
 const VISITORS: usize = 8;
@@ -199,23 +204,21 @@ impl Soak {
             };
             let bulletin = json!({"topic": format!("t{topic}"), "body": body, "ttl": "30s"});
             ask("POST", "/v1/bulletins", bulletin);
-            if number.is_multiple_of(8) {
-                let name = format!("name-{}", number / 8 % 20);
+            if number.is_multiple_of(VALUE_EVERY) {
+                let name = format!("name-{}", number / VALUE_EVERY % 20);
                 ask(
                     "POST",
                     "/v1/values",
                     json!({"name": name, "body": body, "ttl": "1m"}),
                 );
             }
-            if number % 40 == 1 {
+            if number % LETTER_EVERY == 1 {
+                self.tidy();
                 ask(
                     "POST",
                     "/v1/letters",
                     json!({"to": hub_id, "body": "a letter", "ttl": "10m"}),
                 );
-            }
-            if number.is_multiple_of(400) {
-                self.tidy();
             }
         });
     }

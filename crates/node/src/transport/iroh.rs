@@ -244,7 +244,7 @@ impl IrohTransport {
         self.wakeups.take(&mut self.woken);
         while let Some(part) = self.woken.pop_front() {
             match part {
-                Part::Accept => self.accept(cx),
+                Part::Accept => self.accept(),
                 Part::Write(number) => self.flush(number, events),
                 Part::Read(number, class) => self.read(number, class, &mut chunks_left, events),
             }
@@ -282,7 +282,7 @@ impl IrohTransport {
     }
 
     /// Begins the handshakes of incoming connections.
-    fn accept(&mut self, cx: &mut Context<'_>) {
+    fn accept(&mut self) {
         let mut accept_cx = Context::from_waker(&self.accept_waker);
         for _ in 0..ACCEPTS_PER_POLL {
             let Poll::Ready(Some(incoming)) = self.incoming.poll_next_unpin(&mut accept_cx) else {
@@ -301,8 +301,8 @@ impl IrohTransport {
                     .push(Box::pin(handshake::accept(incoming, self.limits.handshake)));
             }
         }
-        self.woken.push_back(Part::Accept);
-        cx.waker().wake_by_ref();
+        // The rest at the next poll: links come first, however many knock.
+        self.accept_waker.wake_by_ref();
     }
 
     /// Takes leave of a link that ended without our doing.

@@ -1,6 +1,7 @@
 //! What is true of links over QUIC beside the contract.
 
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::task::Waker;
 use std::time::Duration;
 
 use bruit_core::id::NodeId;
@@ -232,6 +233,26 @@ async fn incoming_handshakes_beyond_the_bound_are_refused() {
             .any(|e| matches!(e, TransportEvent::DialFailed { .. }))
     })
     .await;
+}
+
+#[tokio::test]
+async fn however_many_knock_a_poll_looks_at_a_few() {
+    let mut rig = IrohRig::default();
+    let mut node = rig.node().await;
+    let target = node.address();
+    let many = ACCEPTS_PER_POLL + 8;
+    let _raws: Vec<_> = (0..many).map(|_| rig.raw(&target, &[&[0]])).collect();
+    let mut most = 0;
+    // Nobody polls the node while they come.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    while node.transport.pending_inbound < many {
+        let before = node.transport.pending_inbound;
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = node.transport.poll(&mut cx, &mut node.events);
+        most = most.max(node.transport.pending_inbound - before);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(most, ACCEPTS_PER_POLL);
 }
 
 #[tokio::test]
