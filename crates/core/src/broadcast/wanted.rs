@@ -23,12 +23,12 @@ struct Want {
     by: LinkId,
     /// Who has it, in the order we learnt it; asked from the front, then moved to the back.
     sources: Vec<LinkId>,
-    /// Who was asked and has not answered yet.
+    /// Who was asked in this round: everybody once.
+    tried: Vec<LinkId>,
+    /// Of those, who has not answered yet.
     asked: Vec<LinkId>,
     /// Rounds through all sources so far: each waits longer.
     rounds: u8,
-    /// How many said in this round that they cannot send it now.
-    postponed: usize,
     /// When we learnt of it.
     since: Mono,
     due: Mono,
@@ -152,9 +152,9 @@ impl Wanted {
             ask,
             by: link,
             sources: vec![link],
+            tried: Vec::new(),
             asked: Vec::new(),
             rounds: 0,
-            postponed: 0,
             since: now,
             due,
             is_parked: false,
@@ -220,8 +220,9 @@ impl Wanted {
         };
         let was_asked = want.asked.contains(&link);
         let goes_on = was_asked || want.is_parked;
-        want.sources.retain(|source| *source != link);
-        want.asked.retain(|other| *other != link);
+        for links in [&mut want.sources, &mut want.tried, &mut want.asked] {
+            links.retain(|other| *other != link);
+        }
         let is_hopeless = want.sources.is_empty();
         if is_hopeless {
             self.remove(id);
@@ -242,12 +243,7 @@ impl Wanted {
             return;
         }
         want.asked.retain(|other| *other != link);
-        want.postponed = want.postponed.saturating_add(1);
-        if want.postponed < want.sources.len() {
-            self.schedule(*id, now);
-        } else {
-            self.pause(*id, now);
-        }
+        self.schedule(*id, now);
         self.answered(link);
     }
 
@@ -296,14 +292,14 @@ impl Wanted {
         };
         let instead_of = want.asked.last().copied();
         let given_up = (want.asked.len() >= Self::ASKED_MAX).then(|| want.asked.remove(0));
-        let unasked = |source: &&LinkId| !want.asked.contains(*source);
+        let untried = |source: &&LinkId| !want.tried.contains(*source);
         let has_room = |source: &&LinkId| {
             self.in_flight.get(*source).copied().unwrap_or(0) < self.in_flight_max
         };
-        let sources = want.sources.iter().filter(unasked).filter(has_room);
+        let sources = want.sources.iter().filter(untried).filter(has_room);
         let failures = |link: &LinkId| self.failed.get(link).copied().unwrap_or(0);
         let Some(link) = sources.min_by_key(|link| failures(link)).copied() else {
-            match want.sources.iter().find(unasked).copied() {
+            match want.sources.iter().find(untried).copied() {
                 Some(busy) if want.asked.is_empty() => self.park(id, busy),
                 _ => self.pause(id, now),
             }
@@ -314,6 +310,7 @@ impl Wanted {
         };
         want.sources.retain(|source| *source != link);
         want.sources.push(link);
+        want.tried.push(link);
         want.asked.push(link);
         let count = self.in_flight.entry(link).or_default();
         *count = count.saturating_add(1);
@@ -339,7 +336,7 @@ impl Wanted {
         };
         let pause = want.pause();
         want.rounds = want.rounds.saturating_add(1).min(Self::ROUNDS_MAX);
-        want.postponed = 0;
+        want.tried.clear();
         let asked = std::mem::take(&mut want.asked);
         self.schedule(id, now.plus(pause));
         for link in asked {
@@ -396,6 +393,23 @@ mod tests {
 
     fn at(millis: u64) -> Mono {
         Mono::ZERO.plus(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn two_that_stay_silent_are_asked_once_a_round() {
+        let mut wanted = Wanted::new(10, 10);
+        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
+        let mut asked = Vec::new();
+        while let Some(due) = wanted.next_due().filter(|due| *due < at(20_000)) {
+            let requests = wanted.due(due, |_| Duration::from_millis(50));
+            asked.extend(requests.iter().map(|request| request.link.number()));
+        }
+        // Pauses of 0.5, 1, 2, 4 and 8 s.
+        assert!(asked.len() <= 12, "{}", asked.len());
+        for round in asked.chunks(2) {
+            assert!(round.contains(&1) && round.contains(&2), "{asked:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub(crate) enum Message {
     NotSealed(LetterId),
     Published(LetterId),
     Acknowledged(BulletinId),
+    BoxPublished(AuthorId, Letterbox),
     BoxFailed(AuthorId),
     Stop(oneshot::Sender<()>),
 }
@@ -274,6 +275,9 @@ impl Clerk {
             Message::NotSealed(id) => self.desk.not_sealed(id, now),
             Message::Published(id) => self.desk.published(id),
             Message::Acknowledged(id) => self.desk.acknowledged(&id),
+            Message::BoxPublished(identity, letterbox) => {
+                self.desk.box_published(&identity, &letterbox, now);
+            }
             Message::BoxFailed(identity) => self.desk.box_not_published(&identity, now),
             Message::Stop(_) => {}
         }

@@ -106,10 +106,14 @@ impl WeakNode {
         sender: Sender,
     ) {
         let Some(node) = self.get() else { return };
-        if let Err(error) = node.put_letterbox(identity, letterbox, life).await {
-            warn!(%error, "the letterbox is not published: it is tried again");
-            tell(sender, Message::BoxFailed(identity)).await;
-        }
+        let message = match node.put_letterbox(identity, letterbox, life).await {
+            Ok(_) => Message::BoxPublished(identity, letterbox),
+            Err(error) => {
+                warn!(%error, "the letterbox is not published: it is tried again");
+                Message::BoxFailed(identity)
+            }
+        };
+        tell(sender, message).await;
     }
 
     /// Looks for somebody's letterbox, here and elsewhere.

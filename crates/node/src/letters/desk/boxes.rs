@@ -49,6 +49,7 @@ impl Desk {
         let own = Identity {
             secret,
             not_before: now.plus(wait),
+            is_under_way: false,
             boxes,
         };
         self.identities.insert(identity, own);
@@ -98,9 +99,7 @@ impl Desk {
 
     /// The letterbox of an identity of ours.
     pub(crate) fn own_letterbox(&self, identity: &AuthorId) -> Option<Letterbox> {
-        let Identity { secret, boxes, .. } = self.identities.get(identity)?;
-        let address = boxes.addresses.last()?;
-        Some(letterbox(secret, address))
+        self.identities.get(identity).map(present)
     }
 
     /// The topics letters to us may have that are still valid at `now`.
@@ -167,33 +166,42 @@ impl Desk {
             .filter(|(network, _)| network == self.network.id());
         let renewed = |(_, published): (_, Wall)| published.plus(self.renewal());
         let due = here.map_or(Wall::default(), renewed);
-        self.is_linked.then_some(due.max(own.not_before))
+        (self.is_linked && !own.is_under_way).then_some(due.max(own.not_before))
     }
 
     fn publish_box(&mut self, identity: AuthorId, now: Wall) {
-        let network = *self.network.id();
         let own = &self.identities[&identity];
         if self.box_due(own).is_none_or(|due| due > now) {
             return;
         }
         let own = self.identities.get_mut(&identity).expect("it is ours");
-        own.boxes.published = Some((network, now));
-        let (address, kept) = (own.boxes.addresses.last(), own.boxes.clone());
-        let letterbox = letterbox(&own.secret, address.expect("there is a present one"));
-        self.keep(Record::Own(kept));
-        self.steps.push(Step::PublishBox {
+        own.is_under_way = true;
+        let step = Step::PublishBox {
             identity,
-            letterbox,
+            letterbox: present(own),
             life: self.rules.box_life,
-        });
+        };
+        self.steps.push(step);
+    }
+
+    /// Notes that `letterbox` was published: it is renewed in a while, unless it is the present one no more.
+    pub(crate) fn box_published(&mut self, identity: &AuthorId, letterbox: &Letterbox, now: Wall) {
+        let network = *self.network.id();
+        if let Some(own) = self.identities.get_mut(identity) {
+            own.is_under_way = false;
+            if present(own) == *letterbox {
+                own.boxes.published = Some((network, now));
+                let kept = own.boxes.clone();
+                self.keep(Record::Own(kept));
+            }
+        }
     }
 
     /// Notes that a letterbox was not published: it is tried again in a minute.
     pub(crate) fn box_not_published(&mut self, identity: &AuthorId, now: Wall) {
-        let (network, renewal) = (*self.network.id(), self.renewal());
         if let Some(own) = self.identities.get_mut(identity) {
-            let again = now.plus(Duration::from_mins(1)).minus(renewal);
-            own.boxes.published = Some((network, again));
+            own.is_under_way = false;
+            own.not_before = now.plus(Duration::from_mins(1));
         }
     }
 
@@ -223,6 +231,12 @@ impl Desk {
         let kept = own.boxes.clone();
         self.keep(Record::Own(kept));
     }
+}
+
+/// The letterbox of an identity that letters are to be written to now.
+fn present(own: &Identity) -> Letterbox {
+    let address = own.boxes.addresses.last();
+    letterbox(&own.secret, address.expect("there is a present one"))
 }
 
 fn letterbox(secret: &LetterSecret, address: &Address) -> Letterbox {

@@ -102,6 +102,8 @@ struct Identity {
     secret: LetterSecret,
     /// Its letterbox is not published earlier.
     not_before: Wall,
+    /// Its letterbox is being published: one at a time, or an older one might come last.
+    is_under_way: bool,
     boxes: OwnBoxes,
 }
 

@@ -182,7 +182,15 @@ impl World {
 
     fn take(&mut self, person: usize, step: Step) {
         match step {
-            Step::PublishBox { letterbox, .. } => self.publish_box(person, letterbox),
+            Step::PublishBox {
+                identity,
+                letterbox,
+                ..
+            } => {
+                self.publish_box(person, letterbox);
+                let desk = &mut self.persons[person].desk;
+                desk.box_published(&identity, &letterbox, self.now);
+            }
             Step::LookUp(to) => {
                 let found = self.held.iter().rev().find(|bulletin| {
                     bulletin.header.kind == Kind::VALUE
@@ -267,6 +275,70 @@ impl World {
             .filter(|held| held.header.kind == Kind::LETTER)
             .collect()
     }
+}
+
+/// What a desk wants published now.
+fn boxes(desk: &mut Desk) -> Vec<Letterbox> {
+    let steps = desk.steps().into_iter();
+    let boxes = steps.filter_map(|step| match step {
+        Step::PublishBox { letterbox, .. } => Some(letterbox),
+        _ => None,
+    });
+    boxes.collect()
+}
+
+#[test]
+fn a_letterbox_is_published_again_when_the_process_ended_before_it_was() {
+    let mut world = World::new(1, Acknowledge::Everyone);
+    let (me, now) = (world.id(0), world.now);
+    for is_out in [false, false, true] {
+        world.persons[0].desk.tick(now);
+        // What is to be kept is on disk before anything is done.
+        let changes = world.persons[0].desk.changes();
+        let puts = changes.into_iter().filter_map(|change| match change {
+            Change::Put(record) => Some((record.key(), *record)),
+            Change::Drop(_) => None,
+        });
+        world.persons[0].disk.extend(puts);
+        let desk = &mut world.persons[0].desk;
+        let asked = boxes(desk);
+        assert_eq!(asked, [desk.own_letterbox(&me).unwrap()]);
+        desk.tick(now);
+        assert_eq!(boxes(desk), [], "one at a time");
+        if is_out {
+            desk.box_published(&me, &asked[0], now);
+            world.settle();
+        }
+        world.crash(0);
+    }
+    let desk = &mut world.persons[0].desk;
+    desk.tick(now);
+    assert_eq!(
+        (boxes(desk), desk.next_due()),
+        (vec![], Some(now.plus(WEEK)))
+    );
+}
+
+#[test]
+fn a_letterbox_that_was_rotated_away_while_it_was_published_is_followed_by_the_new_one() {
+    let mut world = World::new(1, Acknowledge::Everyone);
+    let (me, now) = (world.id(0), world.now);
+    let desk = &mut world.persons[0].desk;
+    desk.tick(now);
+    let old = boxes(desk).remove(0);
+    desk.rotate(now, &mut world.rng).unwrap();
+    assert_eq!(
+        boxes(desk),
+        [],
+        "not before the old one is out, or it might come last"
+    );
+    desk.box_published(&me, &old, now);
+    desk.tick(now);
+    let new = boxes(desk);
+    assert_eq!(new, [desk.own_letterbox(&me).unwrap()]);
+    assert_ne!(new, [old]);
+    desk.box_not_published(&me, now);
+    assert_eq!(desk.next_due(), Some(now.plus(Duration::from_mins(1))));
 }
 
 #[test]
