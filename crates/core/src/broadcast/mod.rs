@@ -232,8 +232,11 @@ impl Broadcast {
     /// was published just now is missing everywhere.
     pub fn want(&mut self, link: LinkId, ids: &[ShortId], now: Mono) {
         let (_, wait) = self.config.graft_wait;
-        for id in ids {
-            self.wanted.add(*id, link, Ask::Want, now, now.plus(wait));
+        // A check may end when whoever gave cause for it has left.
+        if self.links.contains_key(&link) {
+            for id in ids {
+                self.wanted.add(*id, link, Ask::Want, now, now.plus(wait));
+            }
         }
     }
 

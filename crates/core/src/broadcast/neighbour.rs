@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Mono;
+use crate::time::{Mono, micros};
 
 use super::holders::Seat;
 
@@ -30,40 +30,70 @@ pub(super) struct Allowance {
     pub(super) chokes: Bucket,
 }
 
-/// A token bucket that holds one second's worth.
+/// A token bucket that holds one second's worth, and may be overdrawn.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     per_s: u32,
-    tokens: u64,
+    tokens: i64,
     at: Mono,
 }
 
 impl Bucket {
     /// Tokens count in millionths, so that a microsecond of a slow rate is not lost.
-    const UNIT: u64 = 1_000_000;
+    const UNIT: i64 = 1_000_000;
 
     pub(super) fn new(per_s: u32, at: Mono) -> Self {
         Self {
             per_s,
-            tokens: u64::from(per_s).saturating_mul(Self::UNIT),
+            tokens: i64::from(per_s).saturating_mul(Self::UNIT),
             at,
         }
     }
 
-    /// Takes `amount` if anything is there: one large request may overdraw, the next one waits.
+    /// Takes `amount` if anything is there: one large request may overdraw, the next one waits until that
+    /// is earned.
     pub(super) fn take(&mut self, amount: usize, now: Mono) -> bool {
-        let full = u64::from(self.per_s).saturating_mul(Self::UNIT);
-        let elapsed = crate::time::micros(now.since(self.at));
+        let full = i64::from(self.per_s).saturating_mul(Self::UNIT);
+        let elapsed = i64::try_from(micros(now.since(self.at))).unwrap_or(i64::MAX);
         let earned = elapsed.saturating_mul(self.per_s.into());
         self.tokens = self.tokens.saturating_add(earned).min(full);
         self.at = now;
-        if self.tokens < Self::UNIT {
-            return false;
+        let has_some = self.tokens >= Self::UNIT;
+        if has_some {
+            self.charge(amount);
         }
-        let amount = u64::try_from(amount)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(Self::UNIT);
-        self.tokens = self.tokens.saturating_sub(amount);
-        true
+        has_some
+    }
+
+    /// Takes `amount` whatever is there: it was promised before it was known how much it is.
+    pub(super) fn charge(&mut self, amount: usize) {
+        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+        self.tokens = self.tokens.saturating_sub(amount.saturating_mul(Self::UNIT));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_overdrawn_is_earned_before_anything_more_is_taken() {
+        let mut bucket = Bucket::new(1 << 20, Mono::ZERO);
+        let takes = (0..10_000).filter(|millis| {
+            let now = Mono::ZERO.plus(Duration::from_millis(*millis));
+            bucket.take(65_536, now)
+        });
+        // One second's worth is there at once, and ten come.
+        assert_eq!(takes.count(), 11 * 16);
+    }
+
+    #[test]
+    fn a_slow_rate_is_earned_whatever_the_pace_of_questions() {
+        let mut bucket = Bucket::new(1, Mono::ZERO);
+        let takes = (0..100_000_u64).filter(|tenths| {
+            let now = Mono::ZERO.plus(Duration::from_micros(tenths * 100));
+            bucket.take(1, now)
+        });
+        assert_eq!(takes.count(), 10);
     }
 }

@@ -95,7 +95,7 @@ impl Broadcast {
     }
 
     /// Sends a bulletin the store was asked for to those who wait for it.
-    pub fn loaded(&mut self, id: &BulletinId, bulletin: Option<&Bulletin>, now: Mono) -> Vec<Fact> {
+    pub fn loaded(&mut self, id: &BulletinId, bulletin: Option<&Bulletin>) -> Vec<Fact> {
         let links = self.loading.remove(id).unwrap_or_default();
         let Some(bulletin) = bulletin else {
             let nack = Frame::Nack {
@@ -116,8 +116,7 @@ impl Broadcast {
         for link in &links {
             if let Some(neighbour) = self.links.get_mut(link) {
                 let rest = frame.len().saturating_sub(LOADED_BYTES);
-                // May overdraw: it was promised before its size was known.
-                neighbour.allowance.serve_bytes.take(rest, now);
+                neighbour.allowance.serve_bytes.charge(rest);
             }
         }
         let density = bulletin.density();

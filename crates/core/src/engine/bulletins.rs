@@ -48,7 +48,7 @@ impl Engine {
             return;
         }
         let is_known = self.inventory.knows(&short).is_some();
-        if is_known && !self.is_looked_for(&bulletin) {
+        if is_known && (!self.is_looked_for(&bulletin) || self.is_superseded(&bulletin)) {
             self.metrics.duplicates = self.metrics.duplicates.saturating_add(1);
             if self.broadcast.is_repeated(link, &short) && !self.charge(link, conduct::REPEAT, now)
             {
@@ -386,7 +386,7 @@ impl Engine {
 
     pub(super) fn on_loaded(&mut self, id: &BulletinId, bytes: Option<Bytes>, now: Now) {
         let bulletin = bytes.and_then(|bytes| Bulletin::decode(&bytes, self.network.id()).ok());
-        let facts = self.broadcast.loaded(id, bulletin.as_ref(), now.mono);
+        let facts = self.broadcast.loaded(id, bulletin.as_ref());
         self.carry_broadcast(facts, now);
     }
 

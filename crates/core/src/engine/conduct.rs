@@ -72,6 +72,8 @@ pub(super) fn price(frame: &Frame) -> u64 {
         Frame::Lookup { .. } => (1_000, 1),
         // 12,000 chunks a second are more than any link carries.
         Frame::WantChunks { chunks, .. } => (4, chunks.len()),
+        // About once a link, and each time trees are looked through.
+        Frame::Mesh { .. } => (1_000, 1),
         // Twenty times a second for each content on its way.
         Frame::HaveChunks { .. } => (20, 1),
         // Once in some seconds, and it asks for a digest.
@@ -110,6 +112,18 @@ mod tests {
                 budget.spend(price(&ihave), now) && budget.spend(price(&iwant) * 2, now)
             });
             assert_eq!(all, is_fine, "{frames_per_s}");
+        }
+    }
+
+    #[test]
+    fn whoever_joins_and_leaves_the_mesh_without_end_is_stopped() {
+        for (times, is_fine) in [(10, true), (200, false)] {
+            let mut budget = Budget::new(Mono::ZERO);
+            let all = (0..times).all(|time| {
+                let frame = Frame::Mesh { on: time % 2 == 0 };
+                budget.spend(price(&frame), Mono::ZERO)
+            });
+            assert_eq!(all, is_fine, "{times}");
         }
     }
 

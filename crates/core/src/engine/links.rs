@@ -58,6 +58,7 @@ impl Engine {
         let Some(peer) = self.peers.remove(&link) else {
             return;
         };
+        self.left.insert(link, peer.node);
         self.handshakes.end(link);
         self.outbox.link_down(link);
         self.floor.link_down(link);
@@ -363,12 +364,15 @@ impl Engine {
         is_fine
     }
 
-    /// Cuts off a peer that broke the protocol and discourages it.
+    /// Cuts off a peer that broke the protocol and discourages it, also when it has just left.
     pub(super) fn misbehaved(&mut self, link: LinkId, how: &str, now: Now) {
-        let Some(peer) = self.peers.get(&link).filter(|peer| !peer.is_closing) else {
+        let peer = match self.peers.get(&link) {
+            Some(peer) => (!peer.is_closing).then_some(peer.node),
+            None => self.left.remove(&link),
+        };
+        let Some(peer) = peer else {
             return;
         };
-        let peer = peer.node;
         let until = self.reputation.offend(peer, how, now.mono);
         self.membership.discourage(peer, until);
         self.metrics.misbehaved = self.metrics.misbehaved.saturating_add(1);

@@ -37,6 +37,7 @@ use crate::id::{BulletinId, LinkId, NodeId, TopicId};
 use crate::intake::Intake;
 use crate::inventory::Inventory;
 use crate::large::Large;
+use crate::latest::Latest;
 use crate::link::{Class, CloseReason, Direction};
 use crate::link_map::LinkMap;
 use crate::liveness::Liveness;
@@ -97,6 +98,8 @@ pub struct Engine {
     reputation: Reputation,
     metrics: Metrics,
     peers: LinkMap<Peer>,
+    /// Whose links went down last: what they sent may still be checked.
+    left: Latest<LinkId, NodeId>,
     validated: BTreeMap<TopicId, Duration>,
     /// What is being checked and was brought in a file.
     importing: BTreeSet<BulletinId>,
@@ -107,6 +110,9 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Links that went down of which it is remembered to whom: more than end while a signature is checked.
+    const LEFT_MAX: usize = 64;
+
     /// The engine of `me`. All its randomness grows from `seed`, and no key is ever drawn from it.
     pub fn new(me: NodeId, config: ValidConfig, seed: [u8; 32]) -> Self {
         let config = config.into_inner();
@@ -138,6 +144,7 @@ impl Engine {
             reputation: Reputation::new(config.reputation),
             metrics: Metrics::default(),
             peers: LinkMap::new(),
+            left: Latest::new(Self::LEFT_MAX),
             validated: BTreeMap::new(),
             importing: BTreeSet::new(),
             own: topics::Own::default(),

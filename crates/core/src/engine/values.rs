@@ -134,6 +134,10 @@ impl Engine {
             return;
         }
         self.answer_lookups(&bulletin, now);
+        if self.validated.contains_key(&bulletin.header.topic) {
+            // It may be what the validator did not accept.
+            return;
+        }
         let (id, manifest) = (*bulletin.id(), Manifest::of(&bulletin));
         let facts = self.inventory.revive(&bulletin);
         self.actions.push(Action::Keep {
