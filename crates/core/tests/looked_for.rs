@@ -1,4 +1,5 @@
 //! What a neighbour can have a node do by looking for what was dropped there.
+#![expect(clippy::arithmetic_side_effects, reason = "tests count small things")]
 
 mod solo;
 
@@ -61,7 +62,10 @@ impl Node {
         self.solo.frame(self.seeker, &lookup.encode());
         let looks = |fill: &bruit_core::engine::Fill| fill.what == "lookups" && fill.used == 1;
         let config = bruit_core::config::Config::new(network());
-        assert!(self.solo.engine.fills(&config).iter().any(looks), "it looks");
+        assert!(
+            self.solo.engine.fills(&config).iter().any(looks),
+            "it looks"
+        );
     }
 }
 

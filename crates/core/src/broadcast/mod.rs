@@ -235,7 +235,8 @@ impl Broadcast {
         // A check may end when whoever gave cause for it has left.
         if self.links.contains_key(&link) {
             for id in ids {
-                self.wanted.add(*id, link, Ask::Want, now, now.plus(wait));
+                self.wanted
+                    .compared(*id, link, Ask::Want, now, now.plus(wait));
             }
         }
     }
@@ -243,7 +244,8 @@ impl Broadcast {
     /// Asks `link` once more for a bulletin that came and could not be taken.
     pub fn want_again(&mut self, link: LinkId, id: ShortId, now: Mono, wait: Duration) {
         self.wanted.remove(&id);
-        self.wanted.add(id, link, Ask::Want, now, now.plus(wait));
+        self.wanted
+            .announced(id, link, Ask::Want, now, now.plus(wait));
     }
 
     /// Asks `link` once more, after `wait`, for a bulletin whose time had not come; within the link's share of

@@ -68,7 +68,9 @@ impl Bucket {
     /// Takes `amount` whatever is there: it was promised before it was known how much it is.
     pub(super) fn charge(&mut self, amount: usize) {
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        self.tokens = self.tokens.saturating_sub(amount.saturating_mul(Self::UNIT));
+        self.tokens = self
+            .tokens
+            .saturating_sub(amount.saturating_mul(Self::UNIT));
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) enum Ask {
 #[derive(Debug, Clone)]
 struct Want {
     ask: Ask,
-    /// Who told of it first: whose share of the table it takes.
-    by: LinkId,
+    /// Who told of it first, and how: whose share of the table it takes.
+    by: Told,
     /// Who has it, in the order we learnt it; asked from the front, then moved to the back.
     sources: Vec<LinkId>,
     /// Who was asked in this round: everybody once.
@@ -42,6 +42,18 @@ impl Want {
         let doubled = 1_u32.checked_shl(self.rounds.into()).unwrap_or(1);
         Wanted::ROUND.saturating_mul(doubled)
     }
+}
+
+/// A link that told of an id, and how it did.
+type Told = (LinkId, Way);
+
+/// How a link told of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// It announced the id.
+    Announced,
+    /// Reconciliation found that it has the id.
+    Compared,
 }
 
 /// What is wanted no more.
@@ -75,7 +87,9 @@ pub(crate) struct Wanted {
     /// removed since.
     parked: BTreeMap<LinkId, VecDeque<ShortId>>,
     /// Ids each link told of first.
-    told: BTreeMap<LinkId, usize>,
+    told: BTreeMap<Told, usize>,
+    /// All that reconciliation found first.
+    compared: usize,
     /// How often each link let us wait in vain since it last brought what it was asked for.
     failed: BTreeMap<LinkId, u8>,
     max: usize,
@@ -103,6 +117,7 @@ impl Wanted {
             in_flight: BTreeMap::new(),
             parked: BTreeMap::new(),
             told: BTreeMap::new(),
+            compared: 0,
             failed: BTreeMap::new(),
             max,
             in_flight_max,
@@ -117,18 +132,21 @@ impl Wanted {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Notes that `link` announced `id`: as [`Wanted::add`], within the link's share of the table, so
-    /// that one that announces what does not exist leaves room for the others.
+    /// Notes that `link` announced `id`, which we lack; it is asked for at `due` unless it comes before.
+    /// Forgotten when there is no room: whoever has it will announce or reconcile again. What does not
+    /// exist takes a link's own share of the table.
     pub(crate) fn announced(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
-        let told = self.told.get(&link).copied().unwrap_or(0);
-        if told < Self::ANNOUNCED_MAX || self.wants.contains_key(&id) {
-            self.add(id, link, ask, now, due);
-        }
+        self.add(id, (link, Way::Announced), ask, now, due);
     }
 
-    /// Notes that `link` has `id`, which we lack; it is asked for at `due` unless it comes before.
-    /// Forgotten when the table is full: whoever has it will announce or reconcile again.
-    pub(crate) fn add(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
+    /// Notes that `link` has `id`, as reconciliation found: else as [`Wanted::announced`]. However much of
+    /// it there is, there is room for what is announced.
+    pub(crate) fn compared(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
+        self.add(id, (link, Way::Compared), ask, now, due);
+    }
+
+    fn add(&mut self, id: ShortId, by: Told, ask: Ask, now: Mono, due: Mono) {
+        let (link, way) = by;
         if let Some(want) = self.wants.get_mut(&id) {
             if want.sources.len() < Self::SOURCES_MAX && !want.sources.contains(&link) {
                 want.sources.push(link);
@@ -143,14 +161,17 @@ impl Wanted {
             }
             return;
         }
-        if self.wants.len() >= self.max {
+        if !self.has_room(by) {
             return;
         }
-        let told = self.told.entry(link).or_default();
+        let told = self.told.entry(by).or_default();
         *told = told.saturating_add(1);
+        if way == Way::Compared {
+            self.compared = self.compared.saturating_add(1);
+        }
         let want = Want {
             ask,
-            by: link,
+            by,
             sources: vec![link],
             tried: Vec::new(),
             asked: Vec::new(),
@@ -161,6 +182,19 @@ impl Wanted {
         };
         self.due.insert((due, id));
         self.wants.insert(id, want);
+    }
+
+    /// Whether there is room for one more id of which a link told so.
+    fn has_room(&self, by: Told) -> bool {
+        let told = self.told.get(&by).copied().unwrap_or(0);
+        let is_within_share = match by.1 {
+            Way::Announced => told < Self::ANNOUNCED_MAX,
+            // A quarter of the table for each link, four fifths for all.
+            Way::Compared => {
+                told < self.max / 4 && self.compared < self.max.saturating_sub(self.max / 5)
+            }
+        };
+        is_within_share && self.wants.len() < self.max
     }
 
     /// Forgets `id`, which `link` brought.
@@ -175,7 +209,10 @@ impl Wanted {
     pub(crate) fn remove(&mut self, id: &ShortId) -> Option<Found> {
         let want = self.wants.remove(id)?;
         self.due.remove(&(want.due, *id));
-        release(&mut self.told, want.by);
+        release(&mut self.told, &want.by);
+        if want.by.1 == Way::Compared {
+            self.compared = self.compared.saturating_sub(1);
+        }
         let was_asked_for = want.rounds > 0 || !want.asked.is_empty();
         for link in want.asked {
             self.answered(link);
@@ -190,7 +227,7 @@ impl Wanted {
     /// Notes that one request less is in flight to `link`. When half of them are, what is parked
     /// there goes on: in one frame, not in one for each answer.
     fn answered(&mut self, link: LinkId) {
-        release(&mut self.in_flight, link);
+        release(&mut self.in_flight, &link);
         let in_flight = self.in_flight.get(&link).copied().unwrap_or(0);
         if in_flight > self.in_flight_max / 2 {
             return;
@@ -370,12 +407,12 @@ impl Wanted {
     }
 }
 
-/// One of `link` less.
-fn release(counts: &mut BTreeMap<LinkId, usize>, link: LinkId) {
-    if let Some(count) = counts.get_mut(&link) {
+/// One of `key` less.
+fn release<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count = count.saturating_sub(1);
         if *count == 0 {
-            counts.remove(&link);
+            counts.remove(key);
         }
     }
 }
@@ -398,8 +435,8 @@ mod tests {
     #[test]
     fn two_that_stay_silent_are_asked_once_a_round() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
-        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(2), Ask::Want, at(0), at(0));
         let mut asked = Vec::new();
         while let Some(due) = wanted.next_due().filter(|due| *due < at(20_000)) {
             let requests = wanted.due(due, |_| Duration::from_millis(50));
@@ -415,8 +452,8 @@ mod tests {
     #[test]
     fn the_next_source_is_asked_when_the_first_does_not_answer() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Graft(5), at(0), at(30));
-        wanted.add(ID, link(2), Ask::Graft(5), at(0), at(40));
+        wanted.announced(ID, link(1), Ask::Graft(5), at(0), at(30));
+        wanted.announced(ID, link(2), Ask::Graft(5), at(0), at(40));
         assert_eq!(wanted.due(at(29), |_| SECOND), []);
         let first = Request {
             link: link(1),
@@ -440,7 +477,7 @@ mod tests {
         let ask = Ask::Graft(5);
         let told_by = |wanted: &mut Wanted, number, links: &[u64], now| {
             for other in links {
-                wanted.add(id(number), link(*other), ask, at(now), at(now));
+                wanted.announced(id(number), link(*other), ask, at(now), at(now));
             }
         };
         let asked = |wanted: &mut Wanted, now| -> Vec<u64> {
@@ -473,7 +510,7 @@ mod tests {
     fn fifteen_that_withhold_do_not_hide_the_one_that_does_not() {
         let mut wanted = Wanted::new(10, 10);
         for number in 1..=16 {
-            wanted.add(ID, link(number), Ask::Graft(5), at(0), at(0));
+            wanted.announced(ID, link(number), Ask::Graft(5), at(0), at(0));
         }
         let mut asked = Vec::new();
         for now in (0..20_000).step_by(100) {
@@ -487,7 +524,7 @@ mod tests {
     #[test]
     fn asking_never_ends_while_somebody_has_it_but_slows_down() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(0));
         let mut asked = Vec::new();
         let mut now = at(0);
         for _ in 0..40 {
@@ -501,8 +538,8 @@ mod tests {
     #[test]
     fn a_refusal_moves_on_at_once_and_the_last_one_ends_the_search() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
-        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(2), Ask::Want, at(0), at(0));
         wanted.due(at(0), |_| SECOND);
         wanted.refused(&ID, link(1), at(5));
         assert_eq!(
@@ -534,11 +571,40 @@ mod tests {
     }
 
     #[test]
+    fn links_whose_comparisons_tell_of_what_does_not_exist_leave_room_for_others_and_for_announcements()
+     {
+        let mut wanted = Wanted::new(1_000, 10);
+        let id = |number: u32| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            ShortId::from_bytes(bytes)
+        };
+        for (liar, expected) in [(0, 250), (1, 500), (2, 750), (3, 800), (4, 800)] {
+            for number in 0..1_000 {
+                let id = id(liar * 1_000 + number);
+                wanted.compared(id, link(liar.into()), Ask::Want, at(0), at(0));
+            }
+            assert_eq!(wanted.len(), expected);
+        }
+        for number in 0..100 {
+            wanted.announced(id(10_000 + number), link(1), Ask::Want, at(0), at(0));
+        }
+        assert_eq!(wanted.len(), 900, "also for what a liar announces");
+        for liar in 0..5 {
+            wanted.forget(link(liar), at(0));
+        }
+        assert_eq!(
+            (wanted.len(), wanted.told.len(), wanted.compared),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
     fn requests_in_flight_per_link_are_bounded_and_freed_by_arrival() {
         let mut wanted = Wanted::new(100, 3);
         let ids: Vec<ShortId> = (0..5).map(|n| ShortId::from_bytes([n; 16])).collect();
         for id in &ids {
-            wanted.add(*id, link(1), Ask::Want, at(0), at(0));
+            wanted.announced(*id, link(1), Ask::Want, at(0), at(0));
         }
         assert_eq!(wanted.due(at(0), |_| SECOND).len(), 3);
         for id in ids.iter().take(3) {
@@ -561,7 +627,7 @@ mod tests {
             ShortId::from_bytes(bytes)
         };
         for number in 0..20_000 {
-            wanted.add(id(number), link(1), Ask::Want, at(0), at(0));
+            wanted.compared(id(number), link(1), Ask::Want, at(0), at(0));
         }
         let mut came = 0;
         let mut looks = 0;
@@ -587,8 +653,8 @@ mod tests {
     #[test]
     fn who_was_not_asked_can_neither_hurry_nor_delay() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0), at(30));
-        wanted.add(ID, link(2), Ask::Want, at(0), at(30));
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(30));
+        wanted.announced(ID, link(2), Ask::Want, at(0), at(30));
         for _ in 0..6 {
             wanted.postponed(&ID, link(2), at(1));
         }
@@ -599,8 +665,8 @@ mod tests {
     #[test]
     fn one_that_is_busy_is_passed_over_and_all_that_are_get_a_pause() {
         let mut wanted = Wanted::new(10, 10);
-        wanted.add(ID, link(1), Ask::Want, at(0), at(0));
-        wanted.add(ID, link(2), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(0));
+        wanted.announced(ID, link(2), Ask::Want, at(0), at(0));
         for expected in [1, 2] {
             let asked = wanted.due(at(0), |_| SECOND);
             assert_eq!(

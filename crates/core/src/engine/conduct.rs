@@ -68,12 +68,11 @@ pub(super) fn price(frame: &Frame) -> u64 {
         Frame::Probe { .. } | Frame::PeersReq | Frame::SyncMsg { .. } => (100, 1),
         // A registration, once in half a minute, asks for a signature and sixteen records.
         Frame::SyncOpen { .. } | Frame::Register { .. } => (500, 1),
-        // A question that makes dozens of nodes work: fifty a second.
-        Frame::Lookup { .. } => (1_000, 1),
+        // Fifty a second: a question that makes dozens of nodes work, and what is said about once a link and has
+        // all trees looked through.
+        Frame::Lookup { .. } | Frame::Mesh { .. } => (1_000, 1),
         // 12,000 chunks a second are more than any link carries.
         Frame::WantChunks { chunks, .. } => (4, chunks.len()),
-        // About once a link, and each time trees are looked through.
-        Frame::Mesh { .. } => (1_000, 1),
         // Twenty times a second for each content on its way.
         Frame::HaveChunks { .. } => (20, 1),
         // Once in some seconds, and it asks for a digest.
