@@ -162,12 +162,23 @@ impl Rotated {
 
     fn write(&mut self, line: &str) -> io::Result<()> {
         if self.bytes > FILE_BYTES_MAX {
-            fs::rename(&self.path, self.path.with_extension("log.1"))?;
-            self.file = private().append(true).create(true).open(&self.path)?;
+            // Whatever comes of it, it is tried again only after as many bytes.
             self.bytes = 0;
+            self.begin_anew().ok();
         }
         self.bytes += line.len() as u64;
         self.file.write_all(line.as_bytes())
+    }
+
+    /// What is there is kept under another name. Where that fails the same file goes on.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        match fs::rename(&self.path, self.path.with_extension("log.1")) {
+            // It was moved, and there was no room for another then.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
+        self.file = private().append(true).create(true).open(&self.path)?;
+        Ok(())
     }
 }
 
@@ -209,5 +220,18 @@ mod tests {
             fs::read_to_string(folder.path().join("run.log.1")).unwrap(),
             "old\n"
         );
+    }
+
+    #[test]
+    fn a_log_goes_on_when_there_was_no_room_for_a_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.log");
+        let mut file = Rotated::open(&path).unwrap();
+        file.write("old\n").unwrap();
+        // As if it had been moved, and no file could be opened in its place.
+        fs::rename(&path, folder.path().join("run.log.1")).unwrap();
+        file.bytes = FILE_BYTES_MAX + 1;
+        file.write("new\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
     }
 }

@@ -36,10 +36,10 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let json = cli.global.json;
-    if matches!(cli.command, Command::Sim(_)) {
-        memory::keep_freed_pages();
-    } else {
-        memory::take_small_pages();
+    match &cli.command {
+        Command::Sim(sim) if sim.reuses_its_memory() => memory::keep_freed_pages(),
+        Command::Sim(_) => {}
+        _ => memory::take_small_pages(),
     }
     if cli.command.is_daemon() || matches!(cli.command, Command::Id(_)) {
         secrecy::close();

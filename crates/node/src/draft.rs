@@ -299,6 +299,14 @@ pub enum PublishError {
         /// The bulletin.
         id: BulletinId,
     },
+    /// The store is full of what ranks higher: the bulletin spreads, but is not stored here.
+    #[error(
+        "the store is full of bulletins that rank higher: {id} went out, but is not stored here"
+    )]
+    Outranked {
+        /// The bulletin.
+        id: BulletinId,
+    },
     /// The store failed: the bulletin spreads, but is not stored here.
     #[error("the bulletin {id} went out, but is not stored here: {source}")]
     Store {
@@ -341,7 +349,7 @@ impl PublishError {
             Self::Author(error) => error.code(),
             Self::QueueFull | Self::Refused(Refusal::Busy) => "queue_full",
             Self::NotKept(error) if matches!(**error, StoreError::Full { .. }) => "store_full",
-            Self::StoreFull { .. } => "store_full",
+            Self::StoreFull { .. } | Self::Outranked { .. } => "store_full",
             Self::NotKept(_) | Self::Store { .. } | Self::Ephemeral => "store_failed",
             Self::Timeout { .. } => "timeout",
             Self::Refused(Refusal::Expired) => "expired",
@@ -384,6 +392,7 @@ impl PublishError {
             }
             Self::NotKept(error) => return error.fix().into(),
             Self::StoreFull { .. } => "make room on the disk of the data folder",
+            Self::Outranked { .. } => "pay more for it, or raise the store limit",
             Self::Store { .. } => "see the daemon's log, and restart it",
             Self::Timeout { .. } => "wait longer, or ask for fewer neighbours",
             Self::Refused(Refusal::Expired | Refusal::Future(_)) => {

@@ -248,9 +248,9 @@ impl Driver {
             }
         }
         if !self.state.loads.is_empty() {
-            let loads = std::mem::take(&mut self.state.loads);
-            if let Err(error) = self.store.load(loads) {
-                debug!(%error, "the store does not take more reads");
+            match self.store.load(self.state.loads.clone()) {
+                Ok(()) => self.state.loads.clear(),
+                Err(error) => debug!(%error, "the store takes no more reads now"),
             }
         }
     }
@@ -407,7 +407,10 @@ impl Driver {
                     expires,
                 });
             }
-            Persist::Evict { id } => self.write(Write::Evict { id }),
+            Persist::Evict { id } => {
+                self.publishing.evicted(&id);
+                self.write(Write::Evict { id });
+            }
             Persist::Purge { ids } => self.write(Write::Purge { ids }),
             Persist::Horizon(wall) => {
                 let value = wall.as_millis().to_be_bytes().to_vec();
@@ -472,7 +475,8 @@ impl Driver {
     }
 
     fn note_store_error(&mut self, error: StoreError) {
-        if self.state.store_error.is_none() {
+        let known = self.state.store_error.as_ref().map(StoreError::code);
+        if known != Some(error.code()) {
             error!(%error, "the store takes no more writes; bulletins are relayed, not kept");
         }
         self.state.store_error = Some(error);
@@ -537,6 +541,9 @@ impl Driver {
                 for id in &ids {
                     self.publishing.stored(id);
                 }
+                // What waited has got to the disk: there is room for more.
+                let is_backlog = |error: &StoreError| matches!(error, StoreError::Backlog { .. });
+                self.state.store_error = self.state.store_error.take().filter(|e| !is_backlog(e));
                 self.feed(Event::Persisted { ids }, now);
             }
             StoreEvent::Loaded { id, bytes } => self.feed(Event::Loaded { id, bytes }, now),

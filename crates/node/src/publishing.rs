@@ -21,6 +21,10 @@ pub(crate) struct Request {
     pub(crate) progress: watch::Sender<Progress>,
 }
 
+/// For whoever looks at how far a bulletin has come, and stops by themselves: whether this node's disk has it
+/// as well makes no difference to them.
+pub(crate) const WATCHED: Wait = Wait::Spread(u32::MAX);
+
 /// How far a bulletin has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -131,25 +135,39 @@ impl Publishing {
 
     /// Notes that a bulletin will not be on this node's disk.
     pub(crate) fn not_stored(&mut self, id: &BulletinId, error: &StoreError) {
+        self.fail(id, || match error {
+            StoreError::Full { .. } => PublishError::StoreFull { id: *id },
+            error => PublishError::Store {
+                id: *id,
+                source: Arc::new(error.clone()),
+            },
+        });
+    }
+
+    /// Answers those who wait for more than that a bulletin is out.
+    fn fail(&mut self, id: &BulletinId, error: impl Fn() -> PublishError) {
         let Some(pending) = self.pending.get_mut(id) else {
             return;
         };
-        for waiter in pending
-            .waiters
-            .extract_if(.., |waiter| waiter.wait != Wait::Accepted)
-        {
-            let error = match error {
-                StoreError::Full { .. } => PublishError::StoreFull { id: *id },
-                error => PublishError::Store {
-                    id: *id,
-                    source: Arc::new(error.clone()),
-                },
-            };
+        for waiter in pending.waiters.extract_if(.., |waiter| {
+            !matches!(waiter.wait, Wait::Accepted | WATCHED)
+        }) {
             // Whoever asked may have gone.
-            waiter.answer.send(Err(error)).ok();
+            waiter.answer.send(Err(error())).ok();
         }
         if pending.waiters.is_empty() {
             self.pending.remove(id);
+        }
+    }
+
+    /// Notes that a bulletin has to go from this node's store, perhaps before it was there.
+    pub(crate) fn evicted(&mut self, id: &BulletinId) {
+        if self
+            .pending
+            .get(id)
+            .is_some_and(|pending| !pending.is_stored)
+        {
+            self.fail(id, || PublishError::Outranked { id: *id });
         }
     }
 
@@ -234,5 +252,83 @@ impl Pending {
         // Whoever asked may have gone.
         waiter.answer.send(Ok(progress)).ok();
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bruit_core::bulletin::Header;
+    use bruit_core::id::{NetworkId, TopicId};
+    use bruit_core::identity::SecretKey;
+    use bruit_core::time::Wall;
+    use bytes::Bytes;
+
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<Progress, PublishError>>;
+
+    /// A bulletin that is out, and who waits for more: for the disk, for two neighbours, and somebody who watches.
+    fn out() -> (Publishing, BulletinId, [Answer; 3]) {
+        let mut publishing = Publishing::new(true);
+        let key = SecretKey::from_seed(&[1; 32]);
+        let (topic, body) = (TopicId::of("news"), Bytes::from_static(b"hello"));
+        let header = Header::post(topic, key.author_id(), &body, Wall::from_millis(1));
+        let network = NetworkId::from_bytes([1; 32]);
+        let bulletin = Bulletin::sign(header, body, &network, &key);
+        let answers = [Wait::Stored, Wait::Spread(2), WATCHED].map(|wait| {
+            let (answer, answered) = oneshot::channel();
+            let progress = watch::channel(Progress {
+                result: Outcome::Queued,
+                neighbours: 0,
+                spread: 0,
+            });
+            publishing.begin(Request {
+                bulletin: Box::new(bulletin.clone()),
+                wait,
+                answer,
+                progress: progress.0,
+            });
+            answered
+        });
+        let id = *bulletin.id();
+        publishing.published(&id, Published::Accepted { neighbours: 3 });
+        (publishing, id, answers)
+    }
+
+    fn codes(answers: [Answer; 3]) -> [Option<&'static str>; 3] {
+        answers.map(|mut answer| {
+            let answer = answer.try_recv().ok()?;
+            Some(answer.map_or_else(|error| error.code(), |_| "ok"))
+        })
+    }
+
+    #[test]
+    fn who_waits_for_the_disk_is_told_at_once_that_it_has_no_room() {
+        let (mut publishing, id, answers) = out();
+        let file = std::path::PathBuf::from("store.redb");
+        publishing.not_stored(&id, &StoreError::Full { file });
+        assert_eq!(
+            codes(answers),
+            [Some("store_full"), Some("store_full"), None]
+        );
+    }
+
+    #[test]
+    fn who_waits_for_the_disk_is_told_at_once_that_others_rank_higher() {
+        let (mut publishing, id, answers) = out();
+        publishing.evicted(&id);
+        assert_eq!(
+            codes(answers),
+            [Some("store_full"), Some("store_full"), None]
+        );
+    }
+
+    #[test]
+    fn what_goes_after_it_was_stored_still_spreads() {
+        let (mut publishing, id, answers) = out();
+        publishing.stored(&id);
+        publishing.evicted(&id);
+        publishing.spread(&id, 2);
+        assert_eq!(codes(answers), [Some("ok"), Some("ok"), None]);
     }
 }

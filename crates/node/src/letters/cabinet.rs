@@ -3,7 +3,9 @@
 //! Every write is synced before it is answered. A record is `[version: u8 = 1][postcard]`; one that
 //! cannot be read is left out and said in the log: it concerns one letter, and not the others.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -25,7 +27,23 @@ const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records
 /// The cabinet. One without a folder keeps nothing.
 #[derive(Debug)]
 pub(crate) struct Cabinet {
-    place: Option<(Database, PathBuf)>,
+    place: Option<Place>,
+}
+
+/// Where the database is.
+struct Place {
+    path: PathBuf,
+    opens: Box<Opens>,
+    /// None after a write for which there was no room: a database takes none any more then, and is opened anew.
+    database: Mutex<Option<Database>>,
+}
+
+type Opens = dyn Fn(&Path) -> Result<Database, redb::Error> + Send + Sync;
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
 }
 
 impl Cabinet {
@@ -34,34 +52,63 @@ impl Cabinet {
     /// # Errors
     /// The operator's or the machine's, as those of the store.
     pub(crate) fn open(folder: Option<&Path>) -> Result<(Self, Vec<Record>), StoreError> {
-        let Some(folder) = folder else {
-            return Ok((Self { place: None }, Vec::new()));
-        };
+        match folder {
+            Some(folder) => Self::open_with(folder, Box::new(open)),
+            None => Ok((Self { place: None }, Vec::new())),
+        }
+    }
+
+    fn open_with(folder: &Path, opens: Box<Opens>) -> Result<(Self, Vec<Record>), StoreError> {
         let path = folder.join(FILE);
-        let mut options = private_options();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(&path);
-        let file = file.map_err(|error| StoreError::from_io(error, &path))?;
         let wrong = |error: redb::Error| StoreError::from_redb(error, &path);
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = FileBackend::new(file).and_then(|file| builder.create_with_backend(file));
-        let database = database.map_err(|error| wrong(error.into()))?;
+        let database = opens(&path).map_err(wrong)?;
         let records = read(&database).map_err(wrong)?;
-        let place = Some((database, path));
+        let place = Some(Place {
+            database: Mutex::new(Some(database)),
+            opens,
+            path,
+        });
         Ok((Self { place }, records))
     }
 
     /// Keeps `changes`, all or none, and syncs them.
     ///
     /// # Errors
-    /// The machine's; nothing is kept then.
+    /// The machine's; nothing is kept then. Where only room was missing, it may be tried again.
     pub(crate) fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let Some((database, path)) = &self.place else {
+        let Some(place) = &self.place else {
             return Ok(());
         };
-        write(database, changes).map_err(|error| StoreError::from_redb(error, path))
+        let mut open = place
+            .database
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let database = match open.take() {
+            Some(database) => Ok(database),
+            None => (place.opens)(&place.path),
+        };
+        let written = database.and_then(|database| {
+            let written = write(&database, changes);
+            *open = Some(database);
+            written
+        });
+        written.map_err(|error| {
+            let error = StoreError::from_redb(error, &place.path);
+            if error.is_full() {
+                *open = None;
+            }
+            error
+        })
     }
+}
+
+fn open(path: &Path) -> Result<Database, redb::Error> {
+    let mut options = private_options();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path)?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    Ok(builder.create_with_backend(FileBackend::new(file)?)?)
 }
 
 fn read(database: &Database) -> Result<Vec<Record>, redb::Error> {
@@ -116,6 +163,7 @@ mod tests {
     use super::super::LetterState;
     use super::super::records::{Outgoing, Owed};
     use super::*;
+    use crate::store::faults::Faulty;
 
     fn outgoing(number: u8, state: LetterState) -> Record {
         Record::Out(Outgoing {
@@ -162,6 +210,30 @@ mod tests {
     }
 
     #[test]
+    fn what_found_no_room_is_kept_when_there_is_some_again() {
+        let disk = Faulty::created();
+        let backend = disk.clone();
+        let opens: Box<Opens> =
+            Box::new(move |_| Ok(Database::builder().create_with_backend(backend.clone())?));
+        let (cabinet, _) = Cabinet::open_with(Path::new("letters"), opens).unwrap();
+        let letters: Vec<_> = (0..200)
+            .map(|number| outgoing(number, LetterState::Queued))
+            .collect();
+        let changes: Vec<_> = letters.iter().cloned().map(Change::put).collect();
+        cabinet.write(&changes[..1]).unwrap();
+        disk.fill_up();
+        for _ in 0..2 {
+            let error = cabinet.write(&changes).unwrap_err();
+            assert!(error.is_full(), "{error}");
+        }
+        disk.make_room();
+        cabinet.write(&changes).unwrap();
+        drop(cabinet);
+        let database = Database::builder().create_with_backend(disk).unwrap();
+        assert_eq!(read(&database).unwrap(), letters);
+    }
+
+    #[test]
     fn cabinet_without_a_folder_keeps_nothing() {
         let (cabinet, _) = Cabinet::open(None).unwrap();
         let change = Change::put(outgoing(1, LetterState::Queued));
@@ -174,14 +246,15 @@ mod tests {
         let (cabinet, _) = Cabinet::open(Some(folder.path())).unwrap();
         let good = outgoing(1, LetterState::Queued);
         cabinet.write(&[Change::put(good.clone())]).unwrap();
-        let (database, _) = cabinet.place.as_ref().unwrap();
-        let transaction = database.begin_write().unwrap();
+        let database = cabinet.place.as_ref().unwrap().database.lock().unwrap();
+        let transaction = database.as_ref().unwrap().begin_write().unwrap();
         for value in [&[][..], &[1], &[9, 9], &[1, 0xff, 0xff]] {
             let mut table = transaction.open_table(RECORDS).unwrap();
             let key = [&[0], value].concat();
             table.insert(key.as_slice(), value).unwrap();
         }
         transaction.commit().unwrap();
+        drop(database);
         drop(cabinet);
         let (_cabinet, records) = Cabinet::open(Some(folder.path())).unwrap();
         assert_eq!(records, [good]);

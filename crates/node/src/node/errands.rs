@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, warn};
 
 use super::{Inner, Node};
-use crate::draft::{Outcome, PublishError, Terms, Wait};
+use crate::draft::{Outcome, PublishError, Terms};
 use crate::driver::Order;
 use crate::letters::{Message, Sealing, Tapped, Unsigned, enclosed, sealed};
-use crate::publishing::{Progress, Request};
+use crate::publishing::{Progress, Request, WATCHED};
 use crate::store::{Scan, StoreError};
 use crate::values::{VALUES_TOPIC, ValueAddress};
 use crate::wall::wall_now;
@@ -107,7 +107,7 @@ impl WeakNode {
     ) {
         let Some(node) = self.get() else { return };
         let message = match node.put_letterbox(identity, letterbox, life).await {
-            Ok(_) => Message::BoxPublished(identity, letterbox),
+            Ok(()) => Message::BoxPublished(identity, letterbox),
             Err(error) => {
                 warn!(%error, "the letterbox is not published: it is tried again");
                 Message::BoxFailed(identity)
@@ -162,8 +162,8 @@ impl WeakNode {
         let (progress, mut watched) = watch::channel(start);
         let request = Request {
             bulletin: Box::new(bulletin),
-            // Never: what is waited for changes with the number of links.
-            wait: Wait::Spread(u32::MAX),
+            // What is waited for changes with the number of links.
+            wait: WATCHED,
             answer,
             progress,
         };
@@ -194,9 +194,7 @@ impl WeakNode {
         }
         if let Ok(Err(error)) = answered.try_recv() {
             warn!(%error, letter = ?id, "a letter is not published");
-            if matches!(error, PublishError::QueueFull) {
-                tell(sender, Message::NotSealed(id)).await;
-            }
+            tell(sender, Message::NotSealed(id)).await;
         }
     }
 

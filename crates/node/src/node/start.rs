@@ -465,6 +465,47 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[expect(
+        clippy::await_holding_lock,
+        reason = "the lock is what makes the disk slow, and no task waits for it"
+    )]
+    async fn a_node_whose_disk_was_slow_for_a_moment_does_not_warn_for_ever() {
+        let (network, faulty) = (MemoryNetwork::new(), Faulty::created());
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            data: Some(folder.path().to_owned()),
+            ..config(&[])
+        };
+        let mut parts = Parts::open_with(&config, |options, sink| {
+            let options = StoreOptions {
+                pending_bytes_max: 4_096,
+                ..options
+            };
+            Store::open_faulty(&faulty, options, sink)
+        })
+        .expect("it opens");
+        let transport = Box::new(network.join(parts.key.node_id()));
+        let node = Node::start(&config, &mut parts, transport).expect("it starts");
+        let warnings = async || node.status().await.expect("it runs").warnings;
+
+        let held = faulty.hold_syncs();
+        for number in 0..32 {
+            let draft = Draft::new("news", vec![number; 500]);
+            node.publish(draft).await.expect("it is out");
+        }
+        let slow = warnings().await;
+        assert_eq!(slow.len(), 1, "{slow:?}");
+        assert!(slow[0].text.contains("not kept"), "{slow:?}");
+        drop(held);
+        let began = Instant::now();
+        while !warnings().await.is_empty() {
+            assert!(began.elapsed() < PATIENCE, "it warns on");
+            sleep(Duration::from_millis(10)).await;
+        }
+        node.shutdown().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_node_whose_disk_fails_once_says_so_and_relays_on() {
         let (network, faulty) = (MemoryNetwork::new(), Faulty::created());
         let folder = tempfile::tempdir().expect("a folder");

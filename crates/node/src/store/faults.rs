@@ -103,17 +103,17 @@ impl Faulty {
     }
 
     /// Leaves no room beyond what is written so far.
-    pub(super) fn fill_up(&self) {
+    pub(crate) fn fill_up(&self) {
         let len = self.0.bytes.lock().unwrap().len() as u64;
         self.0.capacity.store(len, Ordering::SeqCst);
     }
 
-    pub(super) fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         self.0.capacity.store(u64::MAX, Ordering::SeqCst);
     }
 
     /// Makes syncs wait until the guard is dropped.
-    pub(super) fn hold_syncs(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn hold_syncs(&self) -> MutexGuard<'_, ()> {
         self.0.gate.lock().unwrap()
     }
 

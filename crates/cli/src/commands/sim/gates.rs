@@ -15,8 +15,8 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  bruit sim gates --quick\n  bruit sim gates --json")]
 pub(super) struct Gates {
-    /// Five networks instead of twenty, split for half a minute instead of ten, and fewer that only form: some
-    /// eleven minutes on two cores instead of hours
+    /// Five networks instead of ten, split for half a minute instead of ten, and fewer that only form: some eight
+    /// minutes on two cores instead of hours
     #[arg(long)]
     quick: bool,
     /// The first seed
@@ -32,6 +32,10 @@ struct Answer {
 }
 
 impl Gates {
+    pub(super) const fn is_quick(&self) -> bool {
+        self.quick
+    }
+
     pub(super) async fn run(self, json: bool) -> Result<(), Failure> {
         let plan = Plan {
             seed: self.seed,

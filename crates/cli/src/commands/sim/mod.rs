@@ -64,6 +64,11 @@ async fn simulated<T: Send + 'static>(
 }
 
 impl Sim {
+    /// Whether one network follows another, and not so many that what they leave behind in pieces adds up.
+    pub(crate) fn reuses_its_memory(&self) -> bool {
+        matches!(&self.command, Some(Command::Gates(gates)) if gates.is_quick())
+    }
+
     pub(crate) async fn run(self, global: &Global) -> Result<(), Failure> {
         match (self.command, self.run) {
             (Some(Command::List), None) => list::print(global.json),
