@@ -150,7 +150,10 @@ impl Wanted {
         if let Some(want) = self.wants.get_mut(&id) {
             if want.sources.len() < Self::SOURCES_MAX && !want.sources.contains(&link) {
                 want.sources.push(link);
-                if want.is_parked || want.rounds > 0 && want.asked.is_empty() {
+                let is_paused = want.rounds > 0 && want.asked.is_empty();
+                // New hope: whoever told before may be withholding it.
+                want.rounds = want.rounds.min(1);
+                if want.is_parked || is_paused {
                     let due = if want.is_parked {
                         due
                     } else {
@@ -447,6 +450,29 @@ mod tests {
         for round in asked.chunks(2) {
             assert!(round.contains(&1) && round.contains(&2), "{asked:?}");
         }
+    }
+
+    #[test]
+    fn who_tells_later_is_asked_at_once_and_soon_again() {
+        let mut wanted = Wanted::new(10, 10);
+        wanted.announced(ID, link(1), Ask::Want, at(0), at(0));
+        let asked_until = |wanted: &mut Wanted, end: Mono| {
+            let mut asked = Vec::new();
+            while let Some(due) = wanted.next_due().filter(|due| *due <= end) {
+                let requests = wanted.due(due, |_| Duration::from_millis(50));
+                asked.extend(requests.iter().map(|request| request.link.number()));
+            }
+            asked
+        };
+        assert!(
+            asked_until(&mut wanted, at(60_000))
+                .iter()
+                .all(|asked| *asked == 1)
+        );
+        wanted.announced(ID, link(2), Ask::Want, at(60_001), at(60_001));
+        let asked = asked_until(&mut wanted, at(63_000));
+        let times = asked.iter().filter(|asked| **asked == 2).count();
+        assert!(asked.first() == Some(&2) && times >= 2, "{asked:?}");
     }
 
     #[test]

@@ -202,10 +202,12 @@ impl Node {
     /// Removes a letter from the inbox; answers whether it was there.
     ///
     /// # Errors
-    /// When the node has stopped.
+    /// When the node has stopped, or the disk does not take it: after a crash the letter may be there again.
     pub async fn remove_letter(&self, id: LetterId) -> Result<bool, SendError> {
         let job = move |work: &mut Work<'_>| work.desk.remove(&id);
-        Ok(self.inner.letters.ask(job).await?.0)
+        let (was_there, written) = self.inner.letters.ask(job).await?;
+        written.map_err(|error| SendError::Store(error.to_string()))?;
+        Ok(was_there)
     }
 
     /// The letters of this node and its authors, the latest last.

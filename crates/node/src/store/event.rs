@@ -12,21 +12,21 @@ use super::StoreError;
 pub enum StoreEvent {
     /// These writes are on disk, synced.
     Synced {
-        /// Every write up to this number, as [`Store::submit`] gave it.
+        /// Every write up to this number, as [`Store::submit`](super::Store::submit) gave it.
         through: u64,
         /// Bulletins whose bodies are on disk because of these writes.
         ids: Vec<BulletinId>,
         /// Barriers among the writes.
         barriers: Vec<u64>,
     },
-    /// The answer to [`Store::load`].
+    /// The answer to [`Store::load`](super::Store::load).
     Loaded {
         /// The id asked for.
         id: BulletinId,
         /// Its encoding; `None` when the body is not held, or could not be read.
         bytes: Option<Bytes>,
     },
-    /// The answer to [`Store::load_chunk`].
+    /// The answer to [`Store::load_chunk`](super::Store::load_chunk).
     ChunkLoaded {
         /// The id asked for.
         id: BulletinId,

@@ -20,7 +20,7 @@ pub struct Recovered {
     /// The node's own notes.
     pub meta: BTreeMap<String, Vec<u8>>,
     /// What became of the database before this one, when that was damaged. The ids that lost their
-    /// bodies come as [`StoreEvent::Damaged`], too.
+    /// bodies come as [`StoreEvent::Damaged`](super::StoreEvent::Damaged), too.
     pub mended: Option<Mended>,
 }
 
