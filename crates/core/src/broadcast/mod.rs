@@ -235,8 +235,7 @@ impl Broadcast {
         // A check may end when whoever gave cause for it has left.
         if self.links.contains_key(&link) {
             for id in ids {
-                self.wanted
-                    .compared(*id, link, Ask::Want, now, now.plus(wait));
+                self.wanted.compared(*id, link, now, now.plus(wait));
             }
         }
     }

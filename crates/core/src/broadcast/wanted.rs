@@ -141,8 +141,8 @@ impl Wanted {
 
     /// Notes that `link` has `id`, as reconciliation found: else as [`Wanted::announced`]. However much of
     /// it there is, there is room for what is announced.
-    pub(crate) fn compared(&mut self, id: ShortId, link: LinkId, ask: Ask, now: Mono, due: Mono) {
-        self.add(id, (link, Way::Compared), ask, now, due);
+    pub(crate) fn compared(&mut self, id: ShortId, link: LinkId, now: Mono, due: Mono) {
+        self.add(id, (link, Way::Compared), Ask::Want, now, due);
     }
 
     fn add(&mut self, id: ShortId, by: Told, ask: Ask, now: Mono, due: Mono) {
@@ -608,7 +608,7 @@ mod tests {
         for (liar, expected) in [(0, 250), (1, 500), (2, 750), (3, 800), (4, 800)] {
             for number in 0..1_000 {
                 let id = id(liar * 1_000 + number);
-                wanted.compared(id, link(liar.into()), Ask::Want, at(0), at(0));
+                wanted.compared(id, link(liar.into()), at(0), at(0));
             }
             assert_eq!(wanted.len(), expected);
         }
@@ -653,7 +653,7 @@ mod tests {
             ShortId::from_bytes(bytes)
         };
         for number in 0..20_000 {
-            wanted.compared(id(number), link(1), Ask::Want, at(0), at(0));
+            wanted.compared(id(number), link(1), at(0), at(0));
         }
         let mut came = 0;
         let mut looks = 0;
