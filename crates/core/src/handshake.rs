@@ -123,11 +123,6 @@ impl Handshakes {
         }
     }
 
-    /// Whether `link` has not proved itself yet.
-    pub fn is_pending(&self, link: LinkId) -> bool {
-        self.pending.contains_key(&link)
-    }
-
     /// The links of which anything is kept.
     pub fn held(&self) -> impl Iterator<Item = LinkId> {
         self.pending.keys().copied()

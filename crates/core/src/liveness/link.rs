@@ -96,11 +96,22 @@ impl Link {
     /// When a link that is well is pinged next.
     pub(super) fn next_ping(&self, config: &Config) -> Mono {
         let idle = self.heard.plus(self.patience);
-        let again = if self.pings < FIRST_SAMPLES {
-            FIRST_AGAIN.saturating_mul(self.pings)
+        idle.min(self.pinged.plus(self.again(config)))
+    }
+
+    /// Whether a ping may go along with an answer instead of a little later by itself, which would be two packets
+    /// more with their acknowledgements.
+    pub(super) fn asks_back(&self, config: &Config, now: Mono) -> bool {
+        let nearly = self.again(config).saturating_mul(2) / 3;
+        self.state == State::Heard && now.since(self.pinged) >= nearly
+    }
+
+    /// After how long it is pinged again whatever was heard.
+    fn again(&self, config: &Config) -> Duration {
+        if self.pings < FIRST_SAMPLES {
+            FIRST_AGAIN.saturating_mul(self.pings).min(config.refresh)
         } else {
             config.refresh
-        };
-        idle.min(self.pinged.plus(again.min(config.refresh)))
+        }
     }
 }

@@ -201,16 +201,19 @@ impl Liveness {
         let Some(link) = self.links.get(&id) else {
             return Vec::new();
         };
-        if link.state == State::Heard {
+        let clock_ms = now.wall.as_millis();
+        let mut facts = vec![Fact::Send {
+            link: id,
+            frame: Frame::Pong { seq, clock_ms },
+        }];
+        if link.asks_back(&self.config, now.mono) {
+            self.ping(id, now, &mut facts);
+        } else if link.state == State::Heard {
             // Two that are idle ask each other in turns: whoever was asked has no reason to wake up for it.
             let due = link.next_ping(&self.config);
             self.timers.set(Timer::Link(id), due);
         }
-        let clock_ms = now.wall.as_millis();
-        vec![Fact::Send {
-            link: id,
-            frame: Frame::Pong { seq, clock_ms },
-        }]
+        facts
     }
 
     /// An answer to a ping arrived.

@@ -400,6 +400,13 @@ impl Membership {
         }
     }
 
+    /// From one sampler's probe to the next one's.
+    pub(super) fn sampler_turn(&self) -> Duration {
+        let samplers = u32::try_from(limits::SAMPLERS).unwrap_or(1);
+        let interval = self.config.sampler_interval;
+        interval.checked_div(samplers).unwrap_or(interval)
+    }
+
     /// Probes the next sampler's head, unless we know it to be there.
     pub(super) fn probe_sampler(&mut self, now: Now, facts: &mut Vec<Fact>) {
         let interval = self.config.sampler_interval;

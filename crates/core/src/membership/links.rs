@@ -70,7 +70,6 @@ pub(super) struct Link {
     pub(super) is_visit: bool,
     pub(super) mesh_ours: bool,
     pub(super) mesh_theirs: bool,
-    pub(super) mesh_allowed: bool,
     pub(super) rtt: Option<Duration>,
     pub(super) suspect: bool,
     firsts: u64,
@@ -111,7 +110,6 @@ impl Link {
             is_visit: false,
             mesh_ours: false,
             mesh_theirs: false,
-            mesh_allowed: true,
             rtt: None,
             suspect: false,
             firsts: 0,
@@ -322,10 +320,7 @@ impl Links {
     pub(super) fn mesh_waiting(&self) -> Option<LinkId> {
         self.iter()
             .filter(|(_, link)| {
-                link.direction == Direction::In
-                    && link.is_live()
-                    && !link.mesh_ours
-                    && link.mesh_allowed
+                link.direction == Direction::In && link.is_live() && !link.mesh_ours
             })
             .min_by_key(|(id, link)| (!link.mesh_theirs, link.since, *id))
             .map(|(id, _)| id)

@@ -48,28 +48,6 @@ impl Membership {
         self.ask(id, now, facts);
     }
 
-    /// Reputation allows a link in the mesh or forbids it.
-    pub fn allow_mesh(&mut self, id: LinkId, allowed: bool) -> Vec<Fact> {
-        let mut facts = Vec::new();
-        let Some(link) = self.links.get_mut(id) else {
-            return facts;
-        };
-        link.mesh_allowed = allowed;
-        if allowed {
-            self.offer_mesh(id, &mut facts);
-        } else if link.mesh_ours {
-            let before = link.in_mesh();
-            link.mesh_ours = false;
-            facts.push(Fact::Send {
-                link: id,
-                frame: Frame::Mesh { on: false },
-            });
-            mesh_change(id, before, link, &mut facts);
-            self.fill_mesh(&mut facts);
-        }
-        facts
-    }
-
     /// Says that a link is in our mesh, where it may be: all outbound neighbours, inbound ones while
     /// there is room.
     pub(super) fn offer_mesh(&mut self, id: LinkId, facts: &mut Vec<Fact>) {
@@ -77,7 +55,7 @@ impl Membership {
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
-        let may = link.is_neighbour() && link.established.is_some() && link.mesh_allowed;
+        let may = link.is_neighbour() && link.established.is_some();
         if may && !link.mesh_ours && (room || link.direction == Direction::Out) {
             let before = link.in_mesh();
             link.mesh_ours = true;

@@ -398,10 +398,7 @@ impl Membership {
                 self.feel(now, facts);
             }
             Timer::Sample => {
-                let heads = u32::try_from(limits::SAMPLERS).unwrap_or(1);
-                let turn = self.config.sampler_interval.checked_div(heads);
-                self.timers
-                    .set(timer, next(turn.unwrap_or(self.config.sampler_interval)));
+                self.timers.set(timer, next(self.sampler_turn()));
                 self.probe_sampler(now, facts);
             }
             Timer::Rewire => self.rewire(now, facts),
@@ -420,11 +417,13 @@ impl Membership {
             return;
         }
         self.started = true;
+        // Whom samplers hold before the first exchange is no sample yet.
+        let first_sample = self.sampler_turn().max(self.config.exchange_interval);
         for (timer, pause) in [
             (Timer::Exchange, self.config.exchange_interval),
             (Timer::Feeler, self.config.feeler_interval),
             (Timer::Rewire, self.config.rewire_interval),
-            (Timer::Sample, self.config.exchange_interval),
+            (Timer::Sample, first_sample),
         ] {
             let pause = draw::spread(&mut self.rng, pause, 50);
             self.timers.set(timer, now.mono.plus(pause));

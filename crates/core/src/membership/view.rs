@@ -156,22 +156,9 @@ impl Membership {
         self.links.of_peer(peer)
     }
 
-    /// The peer of a link.
-    pub fn peer_of(&self, link: LinkId) -> Option<NodeId> {
-        self.links.get(link).map(|link| link.peer)
-    }
-
     /// The address group of a link: whom liveness asks for a second opinion.
     pub fn group_of(&self, link: LinkId) -> Option<super::Group> {
         self.links.get(link).map(|link| link.group)
-    }
-
-    /// Links in the mesh of both sides.
-    pub fn mesh_links(&self) -> impl Iterator<Item = LinkId> + '_ {
-        self.links
-            .iter()
-            .filter(|(_, link)| link.in_mesh())
-            .map(|(id, _)| id)
     }
 
     /// Every known node, in the order of ids. Costs a pass over the address book.

@@ -74,6 +74,51 @@ fn who_was_asked_does_not_wake_up_for_its_own_turn() {
     );
 }
 
+/// Story: both ends of a link that is never silent asked within the same fifteen seconds, each for itself: six
+/// packets with acknowledgements where four do.
+#[test]
+fn who_is_asked_on_a_busy_link_asks_back_at_once() {
+    let mut room = new_room(1, Config::default());
+    let mut asked = Vec::new();
+    for second in 1..=60 {
+        let now = at(second * 1_000 - 10);
+        room.heard(link(1), now);
+        // The other end asks after one, three and six seconds, and every fifteen from then on.
+        let is_asked = matches!(second, 1 | 3 | 6 | 21 | 36 | 51);
+        let facts = if is_asked {
+            room.on_ping(link(1), 9, now)
+        } else {
+            room.wakeup(now)
+        };
+        let pings: Vec<_> = facts.iter().filter(|fact| is_ping(fact)).collect();
+        assert_eq!(pings.len(), usize::from(is_asked), "{second}: {facts:?}");
+        if let [Fact::Ping { seq, .. }] = pings[..] {
+            asked.push(second);
+            room.on_pong(link(1), *seq, 0, now);
+        }
+    }
+    assert_eq!(asked, [1, 3, 6, 21, 36, 51]);
+}
+
+/// However often it is asked.
+#[test]
+fn who_asked_not_long_ago_does_not_ask_back() {
+    let mut room = new_room(1, Config::default());
+    let mut pings = 0;
+    for step in 0..600 {
+        let now = at(100 * step + 30);
+        room.heard(link(1), now);
+        for fact in room.on_ping(link(1), 9, now) {
+            if let Fact::Ping { seq, .. } = fact {
+                pings += 1;
+                room.on_pong(link(1), seq, 0, now);
+            }
+        }
+    }
+    // Once after one, two and three seconds, and then in fifteen each, a third sooner.
+    assert!((6..=9).contains(&pings), "{pings}");
+}
+
 /// Story: sixty nodes began at once on two busy cores. The first pings took two thirds of a second, the
 /// next went out fifteen seconds later, and until then repair waited as if that were the way.
 #[test]

@@ -198,31 +198,15 @@ fn as_many_inbound_links_as_may_are_in_the_mesh_and_the_next_follows_up() {
         assert_eq!(offered(&facts), number < 16);
         room.on_mesh(link(number), true, after(0));
     }
-    assert_eq!(room.mesh_links().count(), 16);
+    assert_eq!(
+        room.links.iter().filter(|(_, link)| link.in_mesh()).count(),
+        16
+    );
     let facts = room.link_down(link(3), CloseReason::Dead, false, after(100));
     assert!(facts.contains(&Fact::MeshDown { link: link(3) }));
     assert!(facts.contains(&Fact::MeshUp { link: link(16) }));
     assert!(
         offered(&up(&mut room, 50, Direction::Out, after(200))),
         "outbound always"
-    );
-}
-
-#[test]
-fn reputation_takes_a_link_out_of_the_mesh_and_back() {
-    let mut room = room();
-    up(&mut room, 1, Direction::Out, after(0));
-    room.on_mesh(link(1), true, after(0));
-    let off = Fact::Send {
-        link: link(1),
-        frame: Frame::Mesh { on: false },
-    };
-    assert_eq!(
-        room.allow_mesh(link(1), false),
-        [off, Fact::MeshDown { link: link(1) }]
-    );
-    assert!(
-        room.allow_mesh(link(1), true)
-            .contains(&Fact::MeshUp { link: link(1) })
     );
 }

@@ -56,6 +56,7 @@ impl IrohRig {
         tokio::spawn(async move {
             let endpoint = Endpoint::builder(presets::Minimal)
                 .secret_key(SecretKey::from_bytes(&key))
+                .transport_config(quic_config(0, Limits::default()))
                 .clear_ip_transports()
                 .bind_addr(loopback())
                 .expect("an address")
@@ -399,6 +400,25 @@ async fn peer_that_falls_silent_is_dead() {
     until([&mut node], |[node]| node.down().is_some()).await;
     assert_eq!(node.down(), Some((CloseReason::Dead, false)));
     peer.join().expect("the peer ended");
+}
+
+#[tokio::test]
+async fn two_probes_find_the_largest_packet() {
+    let mut rig = IrohRig::default();
+    let mut node = rig.node().await;
+    let raw = rig.raw(&node.address(), &[&[0], &[1]]);
+    let raw = beside(&mut node, raw).await.expect("connects");
+    let found = async {
+        loop {
+            let paths = raw.connection.paths();
+            let stats = paths.iter().next().expect("a path").stats();
+            if stats.current_mtu == 1_452 {
+                break stats.sent_plpmtud_probes;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert_eq!(beside(&mut node, found).await, 2);
 }
 
 #[test]
