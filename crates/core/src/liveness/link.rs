@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
+
 use super::Config;
+use crate::draw;
 use crate::id::{LinkId, NodeId};
 use crate::membership::Group;
 use crate::time::Mono;
@@ -66,8 +69,10 @@ pub(super) struct Link {
     pub(super) pinged: Mono,
     /// Pings so far, up to [`FIRST_SAMPLES`].
     pub(super) pings: u32,
-    /// After how much silence it is pinged next: drawn for each ping, or both ends would ask at once.
+    /// After how much silence it is pinged next.
     pub(super) patience: Duration,
+    /// After how long it is whatever was heard.
+    pub(super) pause: Duration,
     pub(super) rtt: Option<Duration>,
     /// Round trips measured, up to [`FIRST_SAMPLES`].
     pub(super) samples: u32,
@@ -94,20 +99,29 @@ impl Link {
     }
 
     /// When a link that is well is pinged next.
-    pub(super) fn next_ping(&self, config: &Config) -> Mono {
+    pub(super) fn next_ping(&self) -> Mono {
         let idle = self.heard.plus(self.patience);
-        idle.min(self.pinged.plus(self.again(config)))
+        idle.min(self.pinged.plus(self.pause))
     }
 
     /// Whether a ping may go along with an answer instead of a little later by itself, which would be two packets
-    /// more with their acknowledgements.
+    /// more with their acknowledgements: it would come within a third of its time, as drawn or sooner.
     pub(super) fn asks_back(&self, config: &Config, now: Mono) -> bool {
-        let nearly = self.again(config).saturating_mul(2) / 3;
+        let nearly = self.usual_pause(config).saturating_mul(2) / 3;
         self.state == State::Heard && now.since(self.pinged) >= nearly
     }
 
-    /// After how long it is pinged again whatever was heard.
-    fn again(&self, config: &Config) -> Duration {
+    /// It is pinged at `now`. When it is next is drawn, so that of the two ends one asks first.
+    pub(super) fn note_ping(&mut self, seq: u32, config: &Config, rng: &mut ChaCha8Rng, now: Mono) {
+        self.ping = Some((seq, now));
+        self.pinged = now;
+        self.pings = self.pings.saturating_add(1).min(FIRST_SAMPLES);
+        self.pause = draw::spread(rng, self.usual_pause(config), 25);
+        self.patience = draw::spread(rng, config.idle, 10);
+    }
+
+    /// From the last ping to the next whatever was heard.
+    fn usual_pause(&self, config: &Config) -> Duration {
         if self.pings < FIRST_SAMPLES {
             FIRST_AGAIN.saturating_mul(self.pings).min(config.refresh)
         } else {

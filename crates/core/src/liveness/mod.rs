@@ -24,7 +24,6 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
-use crate::draw;
 use crate::id::{LinkId, NodeId};
 use crate::link_map::LinkMap;
 use crate::membership::Group;
@@ -35,7 +34,7 @@ use crate::wire::Frame;
 pub use config::{Config, ConfigError};
 pub use link::Suspicion;
 
-use link::{FIRST_SAMPLES, Link, State};
+use link::{Link, State};
 /// What is to be done, or to be told to another room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -149,6 +148,7 @@ impl Liveness {
             pinged: now.mono,
             pings: 0,
             patience: self.config.idle,
+            pause: self.config.refresh,
             rtt: None,
             samples: 0,
             clock: None,
@@ -210,7 +210,7 @@ impl Liveness {
             self.ping(id, now, &mut facts);
         } else if link.state == State::Heard {
             // Two that are idle ask each other in turns: whoever was asked has no reason to wake up for it.
-            let due = link.next_ping(&self.config);
+            let due = link.next_ping();
             self.timers.set(Timer::Link(id), due);
         }
         facts
@@ -231,7 +231,7 @@ impl Liveness {
         link.misses = 0;
         link.indirect = 0;
         link.state = State::Heard;
-        let due = link.next_ping(&self.config);
+        let due = link.next_ping();
         self.timers.set(Timer::Link(id), due);
         self.health = self.health.saturating_sub(1).max(1);
         self.clock_sample(id, clock_ms, now);
@@ -339,7 +339,7 @@ impl Liveness {
         }
         match &link.state {
             State::Heard => {
-                let due = link.next_ping(&self.config);
+                let due = link.next_ping();
                 if now.mono < due {
                     self.timers.set(Timer::Link(id), due);
                 } else {
@@ -399,7 +399,7 @@ impl Liveness {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        let due = link.next_ping(&self.config);
+        let due = link.next_ping();
         match &mut link.state {
             State::Suspect { until, .. } => {
                 *until = (*until).max(now.mono.plus(self.config.suspicion_min));
@@ -413,16 +413,12 @@ impl Liveness {
     /// Asks a link whether it is there, and expects the answer in time.
     fn ping(&mut self, id: LinkId, now: Now, facts: &mut Vec<Fact>) {
         let seq = self.rng.next_u32();
-        let patience = draw::spread(&mut self.rng, self.config.idle, 10);
         let Some(link) = self.links.get(&id) else {
             return;
         };
         let wait = self.timeout(link);
         if let Some(link) = self.links.get_mut(&id) {
-            link.ping = Some((seq, now.mono));
-            link.pinged = now.mono;
-            link.pings = link.pings.saturating_add(1).min(FIRST_SAMPLES);
-            link.patience = patience;
+            link.note_ping(seq, &self.config, &mut self.rng, now.mono);
             if !matches!(link.state, State::Suspect { .. }) {
                 link.state = State::Waiting;
                 self.timers.set(Timer::Link(id), now.mono.plus(wait));

@@ -2,6 +2,7 @@ mod pace;
 
 use rand_core::SeedableRng;
 
+use super::link::FIRST_SAMPLES;
 use super::*;
 use crate::limits;
 use crate::time::Wall;
@@ -30,7 +31,8 @@ fn room(links: u8, config: Config) -> Liveness {
     for id in ids {
         let link = room.links.get_mut(&id).expect("it is there");
         link.pings = FIRST_SAMPLES;
-        let due = link.next_ping(&room.config);
+        link.pause = room.config.refresh;
+        let due = link.next_ping();
         room.timers.set(Timer::Link(id), due);
     }
     room

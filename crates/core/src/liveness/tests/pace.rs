@@ -80,24 +80,24 @@ fn who_was_asked_does_not_wake_up_for_its_own_turn() {
 fn who_is_asked_on_a_busy_link_asks_back_at_once() {
     let mut room = new_room(1, Config::default());
     let mut asked = Vec::new();
-    for second in 1..=60 {
-        let now = at(second * 1_000 - 10);
+    for step in 1..=600 {
+        let now = at(step * 100);
         room.heard(link(1), now);
-        // The other end asks after one, three and six seconds, and every fifteen from then on.
-        let is_asked = matches!(second, 1 | 3 | 6 | 21 | 36 | 51);
+        // The other end asks a little sooner than this one would.
+        let is_asked = matches!(step, 7 | 21 | 42 | 150 | 258 | 366 | 474 | 582);
         let facts = if is_asked {
             room.on_ping(link(1), 9, now)
         } else {
             room.wakeup(now)
         };
-        let pings: Vec<_> = facts.iter().filter(|fact| is_ping(fact)).collect();
-        assert_eq!(pings.len(), usize::from(is_asked), "{second}: {facts:?}");
-        if let [Fact::Ping { seq, .. }] = pings[..] {
-            asked.push(second);
-            room.on_pong(link(1), *seq, 0, now);
+        for fact in facts {
+            if let Fact::Ping { seq, .. } = fact {
+                asked.push(step);
+                room.on_pong(link(1), seq, 0, now);
+            }
         }
     }
-    assert_eq!(asked, [1, 3, 6, 21, 36, 51]);
+    assert_eq!(asked, [7, 21, 42, 150, 258, 366, 474, 582]);
 }
 
 /// However often it is asked.
@@ -140,7 +140,10 @@ fn a_round_trip_measured_in_the_bustle_of_joining_is_measured_again_at_once() {
         now = next.as_micros().div_ceil(1_000);
         facts = room.wakeup(at(now));
     }
-    assert_eq!(pinged, [0, 1_000, 3_000, 6_000]);
+    let pauses: Vec<u64> = pinged.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (pause, usual) in pauses.into_iter().zip([1_000, 2_000, 3_000]) {
+        assert!(pause.abs_diff(usual) <= usual / 4, "{pause} for {usual}");
+    }
     assert_eq!(rtts, [650, 20, 20, 20]);
     assert!(now <= 12_000, "{now}");
 }
@@ -148,21 +151,17 @@ fn a_round_trip_measured_in_the_bustle_of_joining_is_measured_again_at_once() {
 #[test]
 fn a_busy_link_is_pinged_every_fifteen_seconds_only_and_never_judged_by_it() {
     let mut room = new_room(1, Config::default());
-    // Three soon after it came.
-    for second in 1..=6 {
-        room.heard(link(1), at(second * 1_000));
-        let pings = room.wakeup(at(second * 1_000)).len();
-        assert_eq!(pings, usize::from(matches!(second, 1 | 3 | 6)), "{second}");
+    let mut pings = Vec::new();
+    for step in 1..=6_075 {
+        let now = at(step * 100);
+        assert_eq!(room.heard(link(1), now), None);
+        for fact in room.wakeup(now) {
+            assert!(matches!(fact, Fact::Ping { .. }), "{fact:?}");
+            pings.push(step * 100);
+        }
     }
-    let mut pings = 0;
-    for second in 7..=66 {
-        assert_eq!(room.heard(link(1), at(second * 1_000)), None);
-        let facts = room.wakeup(at(second * 1_000));
-        assert!(
-            facts.iter().all(|fact| matches!(fact, Fact::Ping { .. })),
-            "{facts:?}"
-        );
-        pings += facts.len();
-    }
-    assert_eq!(pings, 4);
+    let soon = pings.iter().filter(|at| **at <= 7_500).count();
+    assert_eq!(soon, 3, "soon after it came: {pings:?}");
+    let later = pings.len() - soon;
+    assert!((36..=44).contains(&later), "in ten minutes: {pings:?}");
 }
