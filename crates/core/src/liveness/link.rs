@@ -105,10 +105,10 @@ impl Link {
     }
 
     /// Whether a ping may go along with an answer instead of a little later by itself, which would be two packets
-    /// more with their acknowledgements: it would come within a third of its time, as drawn or sooner.
+    /// more with their acknowledgements: once two thirds of the usual pause are over.
     pub(super) fn asks_back(&self, config: &Config, now: Mono) -> bool {
-        let nearly = self.usual_pause(config).saturating_mul(2) / 3;
-        self.state == State::Heard && now.since(self.pinged) >= nearly
+        let (passed, usual) = (now.since(self.pinged), self.usual_pause(config));
+        self.state == State::Heard && passed.saturating_mul(3) >= usual.saturating_mul(2)
     }
 
     /// It is pinged at `now`. When it is next is drawn, so that of the two ends one asks first.
