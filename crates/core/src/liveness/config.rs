@@ -12,7 +12,7 @@ pub struct Config {
     /// A link from which nothing was heard for this long, ± 10 %, is pinged. Default 5 s. Shorter notices
     /// sooner; every halving doubles the idle traffic (about 60 bytes of frames per ping).
     pub idle: Duration,
-    /// A link that is never silent is pinged this often all the same: round trip, clock, floor and
+    /// A link that is never silent is pinged this often, ± 25 %, all the same: round trip, clock, floor and
     /// digest travel with pings alone. Default 15 s.
     pub refresh: Duration,
     /// Shortest wait for an answer. Default 500 ms, enough for one lost packet to be sent again.

@@ -35,6 +35,7 @@ pub use config::{Config, ConfigError};
 pub use link::Suspicion;
 
 use link::{Link, State};
+
 /// What is to be done, or to be told to another room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {

@@ -417,7 +417,7 @@ impl Membership {
             return;
         }
         self.started = true;
-        // Whom samplers hold before the first exchange is no sample yet.
+        // Whom samplers hold before anybody was asked for addresses is hardly a sample.
         let first_sample = self.sampler_turn().max(self.config.exchange_interval);
         for (timer, pause) in [
             (Timer::Exchange, self.config.exchange_interval),
