@@ -28,6 +28,8 @@ fn small_networks_pass_every_gate() {
         "kill-30",
         "kill-80",
         "merge",
+        "merge-delivery",
+        "warm-delivery",
         "warm-redundancy",
         "warm-p99",
         "withhold-delivery",

@@ -1,6 +1,6 @@
 //! What networks go through, in pieces small enough to keep all cores busy to the end: a network settles and has two
-//! futures. In one trees grow and neighbours withhold; in the other it is split and becomes one again, and loses
-//! three nodes in ten, or, from there too, eight in ten. What futures have in common is lived through once.
+//! futures. In one trees grow, and neighbours withhold or, from there too, three nodes in ten die; in the other it is
+//! split, becomes one again, and loses eight in ten. What futures have in common is lived through once.
 //!
 //! The next network settles as soon as the futures of the last are begun: what is left of older ones fills the gaps
 //! when no more settle, and few networks are in memory at a time.
@@ -36,15 +36,17 @@ pub(super) enum Figure {
     Formed(usize, usize),
     /// The same of one that goes through everything.
     Settled(usize),
-    /// Along grown trees: copies beyond the first for each delivery, and delays in milliseconds.
+    /// Along grown trees: copies beyond the first for each delivery, and delays in milliseconds, infinite of what did
+    /// not come.
     Warm(f64, Vec<f64>),
     /// Delays by flooding over the same links.
     Flooded(Vec<f64>),
     /// While three in ten relayed nothing: the share of deliveries that came about, and the delays of the first
     /// bulletin of each tree.
     Withheld(f64, Vec<f64>),
-    /// How long it took to be in one part after a split; the longest that was waited, if it never was.
-    Merged(Duration),
+    /// How long it took to be in one part after a split, the longest that was waited if it never was; and the share
+    /// of deliveries of what was published in it that came about in time.
+    Merged(Duration, f64),
     /// The share of deliveries that came about in time after three in ten had died, and eight in ten.
     Killed30(f64),
     Killed80(f64),
@@ -72,8 +74,9 @@ impl<'a> Step<'a> {
             Self::Grow(mut trial) => {
                 let (redundancy, delays) = trial.grow(plan.rounds);
                 let flooding = trial.flooding();
+                let futures = [Self::Kill30(trial.fork()), Self::Withhold(trial)];
                 Worked::done(Figure::Warm(redundancy, delays))
-                    .and(vec![Self::Flood(flooding), Self::Withhold(trial)])
+                    .and([Self::Flood(flooding)].into_iter().chain(futures).collect())
             }
             Self::Flood(flooding) => Worked::done(Figure::Flooded(flooding.delays())),
             Self::Withhold(trial) => {
@@ -81,9 +84,8 @@ impl<'a> Step<'a> {
                 Worked::done(Figure::Withheld(share, first))
             }
             Self::Split(mut trial) => {
-                let merged = trial.split(plan.apart);
-                Worked::done(Figure::Merged(merged))
-                    .and(vec![Self::Kill80(trial.fork()), Self::Kill30(trial)])
+                let (merged, share) = trial.split(plan.apart);
+                Worked::done(Figure::Merged(merged, share)).and(vec![Self::Kill80(trial)])
             }
             Self::Kill30(trial) => Worked::done(Figure::Killed30(trial.kill_30())),
             Self::Kill80(trial) => Worked::done(Figure::Killed80(trial.kill_80())),

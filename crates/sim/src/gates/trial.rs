@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bruit_core::time::Mono;
+
 use super::Plan;
 use crate::adversary::{Evil, Swarm};
 use crate::behaviour::Behaviour;
@@ -30,6 +32,8 @@ const WITHHOLDING: usize = 30;
 const WITHHELD_LONGEST: Duration = Duration::from_secs(30);
 /// How long a healed network may take to be one again.
 const MERGE_LONGEST: Duration = Duration::from_mins(2);
+/// How long after a split what was published in it may take to be everywhere.
+const RECONCILED_WITHIN: Duration = Duration::from_mins(1);
 /// Two rounds of maintenance: what is asked of every neighbour once in half a minute has been asked twice.
 const KILL_30_WITHIN: Duration = Duration::from_mins(1);
 const KILL_80_WITHIN: Duration = Duration::from_secs(10);
@@ -84,8 +88,7 @@ impl<'a> Trial<'a> {
         self.world.components().len()
     }
 
-    /// Grows trees. Answers what is measured along them: copies beyond the first for each delivery, and delays in
-    /// milliseconds.
+    /// Grows trees. Answers what is measured along them: copies beyond the first for each delivery, and delays.
     pub(super) fn grow(&mut self, (warm, measured): (usize, usize)) -> (f64, Vec<f64>) {
         self.publish(warm);
         self.run(DRAIN);
@@ -108,10 +111,9 @@ impl<'a> Trial<'a> {
     /// Three in ten relay nothing from now on, none of them a publisher.
     fn withhold(&mut self) {
         let nodes = self.world.len();
-        let publishes = |node| (0..PUBLISHERS).any(|number| publisher(number, nodes) == node);
         // Spread evenly over the order of joining, as honest nodes are.
         let withholding = (0..nodes).filter(|node| node * 61 % 100 < WITHHOLDING);
-        for node in withholding.filter(|node| !publishes(*node)) {
+        for node in withholding.filter(|node| !publishes(*node, nodes)) {
             self.world.turn(node, Evil::Withhold, &Swarm::default());
         }
     }
@@ -132,34 +134,30 @@ impl<'a> Trial<'a> {
         self.run(SETTLING);
     }
 
-    /// Each publisher publishes once in a round of a second.
+    /// Each publisher publishes once in a round of a second, a tenth of a second after another.
     fn publish(&mut self, rounds: usize) -> Vec<BulletinNumber> {
-        let turns = (0..rounds).flat_map(|_| 0..PUBLISHERS);
-        let publishers: Vec<usize> = turns
-            .map(|number| publisher(number, self.world.len()))
-            .collect();
-        self.publish_from(&publishers)
-    }
-
-    /// One bulletin each, a tenth of a second apart.
-    fn publish_from(&mut self, publishers: &[usize]) -> Vec<BulletinNumber> {
         let mut bulletins = Vec::new();
-        for publisher in publishers {
+        for number in (0..rounds).flat_map(|_| 0..PUBLISHERS) {
             let mut body = self.published.to_be_bytes().to_vec();
             body.resize(BODY_BYTES, 0);
             self.published += 1;
-            bulletins.push(self.world.publish(*publisher, &body));
+            let publisher = publisher(number, self.world.len());
+            bulletins.push(self.world.publish(publisher, &body));
             self.run(SECOND / 10);
         }
         bulletins
     }
 
+    /// In milliseconds, of each of `bulletins` at each running node but its publisher: infinite where it is not.
     fn delays(&self, bulletins: &[BulletinNumber]) -> Vec<f64> {
-        let ledger = self.world.ledger();
-        let delays = bulletins
-            .iter()
-            .flat_map(|number| ledger.delays_ms(*number));
-        delays.collect()
+        let (ledger, alive) = (self.world.ledger(), self.world.alive());
+        let at_others = |bulletin: &BulletinNumber| {
+            let publisher = ledger.publisher(*bulletin);
+            let others = alive.iter().filter(move |node| **node != publisher);
+            let bulletin = *bulletin;
+            others.map(move |node| ledger.delay_ms(bulletin, *node).unwrap_or(f64::INFINITY))
+        };
+        bulletins.iter().flat_map(at_others).collect()
     }
 
     /// Flooding over the same links.
@@ -194,13 +192,25 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Splits the network into halves for `apart`; answers how long it takes to be one again.
-    pub(super) fn split(&mut self, apart: Duration) -> Duration {
-        self.world.cut(|a, b| (a % 2) != (b % 2));
-        self.run(apart);
+    /// Splits the network into halves for `apart`, in the middle of which both publish. Answers how long it takes to
+    /// be one again, and the share of deliveries that came about in time.
+    pub(super) fn split(&mut self, apart: Duration) -> (Duration, f64) {
+        // As many publishers here as there: they are spread evenly over the order of joining.
+        let half = self.world.len() / 2;
+        self.world.cut(move |a, b| (a < half) != (b < half));
+        self.run(apart / 2);
+        let bulletins = self.publish(1);
+        self.run((apart / 2).saturating_sub(SECOND));
         let was_split = self.parts() > 1;
         self.world.heal();
         let healed = self.world.now();
+        let merged = self.merged(was_split, healed);
+        let left = RECONCILED_WITHIN.saturating_sub(self.world.now().since(healed));
+        (merged, self.delivered(&bulletins, left))
+    }
+
+    /// How long after it `healed` a network that was split is one again.
+    fn merged(&mut self, was_split: bool, healed: Mono) -> Duration {
         // Links that have not died yet are no second part: nothing was shown then.
         while was_split && self.world.now().since(healed) < MERGE_LONGEST {
             self.run(SECOND / 2);
@@ -211,7 +221,7 @@ impl<'a> Trial<'a> {
         MERGE_LONGEST
     }
 
-    /// The share of deliveries that come about in time after three in ten have died.
+    /// The share of deliveries along grown trees that come about in time after three in ten have died.
     pub(super) fn kill_30(mut self) -> f64 {
         self.kill(30, KILL_30_WITHIN)
     }
@@ -221,23 +231,17 @@ impl<'a> Trial<'a> {
         self.kill(80, KILL_80_WITHIN)
     }
 
-    /// Kills `percent` of all at once. Answers which share of ten bulletins that survivors publish in the second
-    /// after reaches them `within` so much time.
+    /// Kills `percent` of all at once, none of them a publisher. Answers which share of ten bulletins that are
+    /// published in the second after reaches the survivors `within` so much time.
     fn kill(&mut self, percent: usize, within: Duration) -> f64 {
-        let count = self.world.len();
-        let mut left = count * percent / 100;
-        while left > 0 {
-            let node = self.world.below(count);
-            if self.world.is_alive(node) {
-                self.world.kill(node);
-                left -= 1;
-            }
+        let nodes = self.world.len();
+        let mut mortal: Vec<usize> = (0..nodes).filter(|node| !publishes(*node, nodes)).collect();
+        let spared = mortal.len().saturating_sub(nodes * percent / 100);
+        while mortal.len() > spared {
+            let node = mortal.swap_remove(self.world.below(mortal.len()));
+            self.world.kill(node);
         }
-        let alive = self.world.alive();
-        let publishers: Vec<usize> = (0..PUBLISHERS)
-            .map(|number| alive[publisher(number, alive.len())])
-            .collect();
-        let bulletins = self.publish_from(&publishers);
+        let bulletins = self.publish(1);
         self.delivered(&bulletins, within.saturating_sub(SECOND))
     }
 }
@@ -271,6 +275,11 @@ impl Flooding {
         trial.run(DRAIN);
         trial.delays(&bulletins)
     }
+}
+
+/// Whether `node` is one of a network of `nodes` that publish.
+fn publishes(node: usize, nodes: usize) -> bool {
+    (0..PUBLISHERS).any(|number| publisher(number, nodes) == node)
 }
 
 /// Publisher `number` of a network of `nodes`.
