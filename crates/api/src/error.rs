@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bruit::keys::KeyError;
 use bruit::store::StoreError;
-use bruit::{ContactsError, PublishError, SendError};
+use bruit::{ContactsError, PublishError, SendError, SubscribeError};
 
 use crate::types::{ErrorBody, ErrorDetail};
 
@@ -58,6 +58,23 @@ impl ApiError {
     /// The request names something that is not there.
     pub(crate) fn not_found(message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message, fix)
+    }
+}
+
+impl From<SubscribeError> for ApiError {
+    fn from(error: SubscribeError) -> Self {
+        let message = error.to_string();
+        match error {
+            SubscribeError::Cursor(_) => {
+                Self::bad_request(message, "take it from the last bulletin you have")
+            }
+            SubscribeError::Topics => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_topics",
+                message,
+                "end a subscription, or subscribe to all topics and choose among what comes",
+            ),
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Usage {
     /// Most requests in a second of a client, and how often there were more.
     pub(crate) requests_per_s: u32,
     pub(crate) requests_refused: u64,
+    /// Callers that the system did not let in.
+    pub(crate) accepts_failed: u64,
     /// Tasks of the runtime that have not ended.
     pub(crate) tasks: u64,
 }
@@ -287,6 +289,11 @@ impl Snapshot {
             "bruit_api_requests_refused",
             "Requests beyond that",
             self.usage.requests_refused,
+        )?;
+        sheet.counter(
+            "bruit_api_accepts_failed",
+            "Attempts to let callers in that failed, as where descriptors are used up",
+            self.usage.accepts_failed,
         )
     }
 

@@ -367,6 +367,7 @@ impl Hall {
                 }
                 (Err(error), _) => {
                     failures.note(&error);
+                    self.app.refused.accepts.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }

@@ -127,6 +127,10 @@ impl From<StartError> for Failure {
                 "name a file in a folder this user may write to with --record".to_owned(),
             ),
             StartError::Key(error) => return Self::from(error),
+            StartError::Random(error) => {
+                let what = error.to_string();
+                return Self::from(KeyError::Randomness { what });
+            }
             StartError::Store(error) => (error.code(), error.fix()),
             _ => ("config", "look at `bruit config show --origin`".to_owned()),
         };

@@ -10,10 +10,35 @@ use bruit_core::limits;
 use bytes::Bytes;
 
 use crate::keys::KeyError;
+use crate::letters::{LetterDraft, Recipient};
 use crate::store::StoreError;
 
 /// How long a post is kept unless its draft says otherwise.
 pub const POST_TTL: Duration = Duration::from_hours(1);
+
+/// Where a bulletin begins.
+#[derive(Debug)]
+pub enum Bulletin {}
+
+impl Bulletin {
+    /// A post of `body` on `topic`, valid for an hour, by the node's default author. The same as [`Draft::new`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use bruit::Bulletin;
+    ///
+    /// // Signed by the author key `work`, and paid for with a million trials at least.
+    /// let draft = Bulletin::draft("news", "hello")
+    ///     .ttl(Duration::from_secs(600))
+    ///     .sign("work")
+    ///     .price(20);
+    /// assert_eq!(draft.topic(), "news");
+    /// ```
+    pub fn draft(topic: impl Into<String>, body: impl Into<Bytes>) -> Draft {
+        Draft::new(topic, body)
+    }
+}
 
 /// What to publish: a topic, a body, and what departs from the defaults.
 ///
@@ -40,7 +65,16 @@ pub struct Draft {
 pub(crate) struct Terms {
     pub(crate) wait: Wait,
     pub(crate) wait_timeout: Duration,
-    pub(crate) max_work_bits: Option<u8>,
+    pub(crate) work: Work,
+}
+
+/// Bits of work that are done for it, beside what the network asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Work {
+    /// So many at least.
+    pub(crate) least: u8,
+    /// So many at most; none: the node's own bound.
+    pub(crate) most: Option<u8>,
 }
 
 impl Default for Terms {
@@ -48,7 +82,7 @@ impl Default for Terms {
         Self {
             wait: Wait::Accepted,
             wait_timeout: Duration::from_secs(10),
-            max_work_bits: None,
+            work: Work::default(),
         }
     }
 }
@@ -102,6 +136,29 @@ impl Draft {
         self
     }
 
+    /// The same as [`author`](Self::author).
+    #[must_use]
+    pub fn sign(self, name: impl Into<String>) -> Self {
+        self.author(name)
+    }
+
+    /// A letter of the same body, which only `to` can read: it is sent with [`Node::send`](crate::Node::send), has no
+    /// topic, and lives as long and has the same author as the draft.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn letter(to: bruit::NodeId) -> bruit::LetterDraft {
+    /// bruit::Bulletin::draft("", "for your eyes only").sign("work").seal(to)
+    /// # }
+    /// ```
+    pub fn seal(self, to: impl Into<Recipient>) -> LetterDraft {
+        let letter = LetterDraft::new(to, self.body).ttl(self.ttl);
+        match self.author {
+            Some(name) => letter.author(name),
+            None => letter,
+        }
+    }
+
     /// The application's own label, at most 32 bytes.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Vec<u8>>) -> Self {
@@ -123,10 +180,18 @@ impl Draft {
         self
     }
 
+    /// Pays so many bits of work at least, also where the network asks for less: each bit doubles it. What was paid
+    /// more for goes first where much is said, and stays longer where there is little room.
+    #[must_use]
+    pub const fn price(mut self, bits: u8) -> Self {
+        self.terms.work.least = bits;
+        self
+    }
+
     /// Refuses to do more work than so many bits: each bit doubles it.
     #[must_use]
     pub const fn max_work(mut self, bits: u8) -> Self {
-        self.terms.max_work_bits = Some(bits);
+        self.terms.work.most = Some(bits);
         self
     }
 

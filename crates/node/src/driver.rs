@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bruit_core::bulletin::Bulletin;
 use bruit_core::engine::{Actions, Engine};
 use bruit_core::event::{Action, Command, Event, Persist, Published};
+use bruit_core::floor;
 use bruit_core::id::{BulletinId, NodeId};
 use bruit_core::identity::SecretKey;
 use bruit_core::link::{CloseReason, PeerAddress};
@@ -26,7 +26,8 @@ use tracing::{debug, error, info, warn};
 
 use crate::access::Access;
 use crate::hub::{Arrival, Asking, Hub};
-use crate::looks::{Look, Looks};
+use crate::looks::{self, Look, Looks};
+use crate::posted::Posted;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
@@ -82,7 +83,7 @@ pub(crate) struct Driver {
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) asking: mpsc::UnboundedReceiver<Asking>,
     pub(crate) store_events: mpsc::UnboundedReceiver<StoreEvent>,
-    pub(crate) asking_bits: Arc<AtomicU8>,
+    pub(crate) prices: Posted<floor::Asking>,
     pub(crate) addresses: Addresses,
     pub(crate) started: Instant,
     pub(crate) recorder: Option<Recorder>,
@@ -108,6 +109,7 @@ pub(crate) struct State {
     addresses: Vec<std::net::SocketAddr>,
     store_error: Option<StoreError>,
     mended: Option<Mended>,
+    is_clock_wrong: bool,
     /// Who waits for what becomes of a bulletin that was brought in a file.
     importing: BTreeMap<BulletinId, Vec<oneshot::Sender<Published>>>,
 }
@@ -258,12 +260,25 @@ impl Driver {
     fn on_due(&mut self) {
         let now = self.now();
         self.feed(Event::Wakeup, now);
+        self.prices.set(self.engine.asking());
         if now.mono >= self.state.save_due {
             self.state.save_due = now.mono.plus(SAVE_EVERY);
             self.save();
             self.tell_addresses(now);
+            self.watch_clock(now);
         }
         self.settle(now);
+    }
+
+    /// Tells of a clock that is wrong, once, and when it is right again.
+    fn watch_clock(&mut self, now: Now) {
+        let wrong = looks::clock_off(&self.engine, now);
+        let was_wrong = std::mem::replace(&mut self.state.is_clock_wrong, wrong.is_some());
+        match wrong {
+            Some(text) if !was_wrong => warn!("{text}: what this node publishes may be refused"),
+            None if was_wrong => info!("this machine's clock agrees with its neighbours' again"),
+            _ => {}
+        }
     }
 
     /// Keeps the address book.
@@ -608,8 +623,6 @@ impl Driver {
                     }
                     self.feed(Event::Command(Command::Publish(bulletin)), now);
                 }
-                self.asking_bits
-                    .store(self.engine.asking_log2(), Ordering::Relaxed);
             }
             Order::LookUp(target, answer) => self.look_up(target, answer, now),
             Order::Import(bulletin, answer) => {

@@ -21,10 +21,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::descriptors::Descriptors;
 use crate::letters::Tapped;
 use crate::mailbox::{Mailbox, Taken};
 use crate::meter::Meter;
-use crate::received::Received;
+use crate::received::{ParseCursorError, Received};
 use crate::replay::{Past, Replay};
 use crate::store::{Store, StoreError, StoredBulletin, Write};
 use crate::validator::{Question, Validator};
@@ -34,6 +35,8 @@ use crate::view;
 const QUEUE_MAX: usize = 1_024;
 /// Most bytes waiting for one subscriber.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// Topics with subscribers.
+const TOPICS_MAX: usize = 1_024;
 /// Questions waiting for one validator.
 const QUESTIONS_MAX: usize = 1_024;
 
@@ -70,11 +73,23 @@ pub enum Incoming {
     },
 }
 
+/// A topic that somebody subscribes to.
 #[derive(Debug)]
 struct TopicState {
     descriptor: Arc<str>,
     subscribers: Vec<(u64, Arc<Mailbox<Box<Received>>>)>,
     meter: Meter,
+}
+
+/// Why there is no subscription.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// There is no such place to begin.
+    #[error(transparent)]
+    Cursor(#[from] ParseCursorError),
+    /// Too many topics have subscribers.
+    #[error("{TOPICS_MAX} topics have subscribers here, and there is no room for more")]
+    Topics,
 }
 
 #[derive(Debug)]
@@ -86,7 +101,9 @@ struct ValidatorState {
 
 #[derive(Debug)]
 struct Inner {
+    /// Those with subscribers.
     topics: BTreeMap<TopicId, TopicState>,
+    descriptors: Descriptors,
     all: Vec<(u64, Arc<Mailbox<Box<Received>>>)>,
     validators: BTreeMap<TopicId, Vec<ValidatorState>>,
     /// Gets letters and letterboxes, whatever their topics, and word of new links.
@@ -124,9 +141,6 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Descriptors remembered without a subscriber: those published to.
-    const DESCRIPTORS_MAX: usize = 1_024;
-
     pub(crate) fn new(
         network: Arc<Network>,
         next_seq: u64,
@@ -134,6 +148,7 @@ impl Hub {
     ) -> Self {
         let inner = Inner {
             topics: BTreeMap::new(),
+            descriptors: Descriptors::default(),
             all: Vec::new(),
             validators: BTreeMap::new(),
             tap: Arc::new(Mailbox::new(QUEUE_MAX, QUEUE_BYTES_MAX)),
@@ -155,10 +170,12 @@ impl Hub {
 
     /// Remembers a topic's descriptor, so that it can be shown.
     pub(crate) fn learn(&self, descriptor: &str) {
-        let mut inner = self.inner();
-        if inner.topics.len() < Self::DESCRIPTORS_MAX {
-            inner.topic(descriptor);
-        }
+        self.inner().descriptors.learn(descriptor);
+    }
+
+    /// Remembers it for ever.
+    pub(crate) fn keep_descriptor(&self, descriptor: &str) {
+        self.inner().descriptors.keep(descriptor);
     }
 
     /// Numbers a bulletin in the order of arrival, gives it to `store` and delivers it to its
@@ -190,11 +207,10 @@ impl Hub {
                 .tap
                 .put(body.len(), || Tapped::Bulletin(Box::new(bulletin.clone())));
         }
-        let state = inner.topics.get_mut(&header.topic);
-        let topic = state.map(|state| {
+        if let Some(state) = inner.topics.get_mut(&header.topic) {
             state.meter.count(1, Instant::now());
-            Arc::clone(&state.descriptor)
-        });
+        }
+        let topic = inner.descriptor(&header.topic);
         let mailboxes = inner
             .topics
             .get(&header.topic)
@@ -263,13 +279,16 @@ impl Hub {
 
     /// Begins a subscription: what arrives from now on waits in its queue, what is held already is
     /// read from `store` first.
+    ///
+    /// # Errors
+    /// When the cursor is none, or too many topics have subscribers.
     pub(crate) fn subscribe(
         &self,
         topics: &Topics,
         from: &From,
         store: Store,
         now: Wall,
-    ) -> Result<Subscription, crate::received::ParseCursorError> {
+    ) -> Result<Subscription, SubscribeError> {
         let past = match from {
             From::Now => None,
             From::Since(age) => Some(Past::since(now.minus(*age))),
@@ -286,18 +305,17 @@ impl Hub {
                 None
             }
             Topics::Named(names) => {
-                let mut ids = Vec::new();
-                for name in names {
-                    let id = TopicId::of(name);
-                    if !ids.contains(&id) {
-                        ids.push(id);
-                        inner
-                            .topic(name)
-                            .subscribers
-                            .push((number, Arc::clone(&mailbox)));
-                    }
+                let topics: BTreeMap<TopicId, &String> =
+                    names.iter().map(|name| (TopicId::of(name), name)).collect();
+                let is_new = |id: &&TopicId| !inner.topics.contains_key(*id);
+                if inner.topics.len() + topics.keys().filter(is_new).count() > TOPICS_MAX {
+                    return Err(SubscribeError::Topics);
                 }
-                Some(ids)
+                for (id, name) in &topics {
+                    let subscriber = (number, Arc::clone(&mailbox));
+                    inner.topic(*id, name).subscribers.push(subscriber);
+                }
+                Some(topics.into_keys().collect())
             }
         };
         if inner.is_closed {
@@ -318,9 +336,10 @@ impl Hub {
     fn unsubscribe(&self, number: u64) {
         let mut inner = self.inner();
         inner.all.retain(|(other, _)| *other != number);
-        for state in inner.topics.values_mut() {
+        inner.topics.retain(|_, state| {
             state.subscribers.retain(|(other, _)| *other != number);
-        }
+            !state.subscribers.is_empty()
+        });
     }
 
     /// Registers a validator of `topic`.
@@ -330,7 +349,7 @@ impl Hub {
         let number = inner.next_number;
         inner.next_number += 1;
         let id = TopicId::of(topic);
-        inner.topic(topic);
+        inner.descriptors.learn(topic);
         // At a node that has stopped the validator ends at once: its sender goes here.
         if !inner.is_closed {
             let state = ValidatorState {
@@ -374,10 +393,7 @@ impl Hub {
     pub(crate) fn ask(&self, bulletin: &Bulletin, from: Option<NodeId>, hops: u8, now: Wall) {
         let inner = self.inner();
         let topic = &bulletin.header.topic;
-        let descriptor = inner
-            .topics
-            .get(topic)
-            .map(|state| Arc::clone(&state.descriptor));
+        let descriptor = inner.descriptor(topic);
         let body = Bytes::copy_from_slice(&bulletin.content);
         let received = Received::new(bulletin, body, descriptor, from, hops, now);
         let decided = Arc::new(AtomicBool::new(false));
@@ -396,10 +412,7 @@ impl Hub {
     pub(crate) fn topics(&self) -> Vec<view::Topic> {
         let mut inner = self.inner();
         let now = Instant::now();
-        let subscribed = inner
-            .topics
-            .iter_mut()
-            .filter(|(_, state)| !state.subscribers.is_empty());
+        let subscribed = inner.topics.iter_mut();
         subscribed
             .map(|(id, state)| view::Topic {
                 topic: state.descriptor.to_string(),
@@ -428,22 +441,25 @@ impl Hub {
     }
 
     pub(crate) fn descriptor(&self, topic: &TopicId) -> Option<Arc<str>> {
-        self.inner()
-            .topics
-            .get(topic)
-            .map(|state| Arc::clone(&state.descriptor))
+        self.inner().descriptor(topic)
     }
 }
 
 impl Inner {
-    fn topic(&mut self, descriptor: &str) -> &mut TopicState {
-        self.topics
-            .entry(TopicId::of(descriptor))
-            .or_insert_with(|| TopicState {
-                descriptor: descriptor.into(),
-                subscribers: Vec::new(),
-                meter: Meter::default(),
-            })
+    /// The state of a topic that is subscribed to. Its descriptor outlives the subscription, as those of other
+    /// topics that were used do.
+    fn topic(&mut self, id: TopicId, descriptor: &str) -> &mut TopicState {
+        self.descriptors.learn(descriptor);
+        self.topics.entry(id).or_insert_with(|| TopicState {
+            descriptor: descriptor.into(),
+            subscribers: Vec::new(),
+            meter: Meter::default(),
+        })
+    }
+
+    fn descriptor(&self, topic: &TopicId) -> Option<Arc<str>> {
+        let subscribed = self.topics.get(topic).map(|state| &state.descriptor);
+        subscribed.or_else(|| self.descriptors.get(topic)).cloned()
     }
 }
 
@@ -551,14 +567,19 @@ fn put(seq: u64, bulletin: &Bulletin, arrival: Arrival, store: &Store) -> Result
 mod tests {
     use super::*;
 
-    /// The rest of what is held was left out, and nobody was told.
-    #[tokio::test]
-    async fn a_subscription_ends_when_what_is_held_cannot_be_read() {
+    fn hub() -> (Hub, Store) {
         let network = Network::new("main", bruit_core::work::Price::DEFAULT, None);
         let hub = Hub::new(Arc::new(network), 1, mpsc::unbounded_channel().0);
         let place = crate::store::Place::Ephemeral;
         let (store, _) = Store::open(&place, crate::store::StoreOptions::default(), drop)
             .expect("memory is there");
+        (hub, store)
+    }
+
+    /// The rest of what is held was left out, and nobody was told.
+    #[tokio::test]
+    async fn a_subscription_ends_when_what_is_held_cannot_be_read() {
+        let (hub, store) = hub();
         store.clone().shutdown().expect("nothing waits");
         let since = From::Since(Duration::from_mins(1));
         let begun = hub.subscribe(&Topics::All, &since, store, Wall::from_millis(100_000));
@@ -568,6 +589,29 @@ mod tests {
             subscription.next().await,
             None,
             "it does not go live after that"
+        );
+    }
+
+    /// Every name that was ever subscribed to took room for ever, and after 1,024 of them none was learned.
+    #[test]
+    fn topics_without_subscribers_take_no_room_and_there_is_a_bound_to_those_with() {
+        let (hub, store) = hub();
+        let subscribe = |names: std::ops::Range<usize>| {
+            let names = Topics::Named(names.map(|name| name.to_string()).collect());
+            hub.subscribe(&names, &From::Now, store.clone(), Wall::from_millis(1))
+        };
+        for first in (0..10).map(|round| round * TOPICS_MAX) {
+            let whole = subscribe(first..first + TOPICS_MAX).expect("there is room");
+            let error = subscribe(first + TOPICS_MAX..first + TOPICS_MAX + 1).map(drop);
+            assert_eq!(error, Err(SubscribeError::Topics));
+            assert!(subscribe(first..first + 1).is_ok(), "a topic that is there");
+            drop(whole);
+        }
+        assert!(hub.inner().topics.is_empty());
+        hub.learn("news");
+        assert_eq!(
+            hub.descriptor(&TopicId::of("news")).as_deref(),
+            Some("news")
         );
     }
 }

@@ -30,6 +30,7 @@
 mod access;
 mod address;
 mod config;
+mod descriptors;
 mod discovery;
 mod draft;
 mod driver;
@@ -46,6 +47,7 @@ mod moments;
 mod networks;
 mod node;
 mod notices;
+mod posted;
 mod publishing;
 mod reach;
 mod received;
@@ -72,9 +74,9 @@ pub use bruit_core::id::{AuthorId, BulletinId, ContentId, NodeId, ParseIdError, 
 pub use bruit_core::letters::LetterId;
 pub use bruit_core::limits::{SEEDS_LISTED_MAX, SYNC_TOPICS_MAX};
 pub use config::{Config, DEFAULT_PORT, Profile};
-pub use draft::{Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
+pub use draft::{Bulletin, Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use files::{File, FileError};
-pub use hub::{From, Incoming, Subscription, Topics};
+pub use hub::{From, Incoming, SubscribeError, Subscription, Topics};
 pub use letters::{
     Acknowledge, Contact, ContactsError, Courier, ForeignName, LETTER_CODE_HONOURED, LETTER_TTL,
     LetterDraft, LetterState, ParseForeignNameError, Posting, ReceivedLetter, Recipient, SendError,

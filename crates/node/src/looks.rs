@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bruit_core::engine::Engine;
 use bruit_core::id::NodeId;
-use bruit_core::link::{self, PeerAddress};
+use bruit_core::link::{self, CloseReason, PeerAddress};
 use bruit_core::liveness::Suspicion;
 use bruit_core::membership::{LinkView, MemberState};
 use bruit_core::network::Network;
@@ -105,28 +105,40 @@ fn warnings(looks: &Looks<'_>) -> Vec<view::Warning> {
             fix: format!("check the disk (dmesg, smartctl); when nothing is missed, rm {aside}"),
         });
     }
-    let outlook = looks.engine.outlook(looks.now);
-    if let Some(offset) = outlook.clock_offset_ms
-        && offset.unsigned_abs() > CLOCK_OFFSET_MS_MAX
-    {
-        warnings.push(view::Warning {
-            text: format!(
-                "this machine's clock is {} s off its neighbours'",
-                offset / 1_000
-            ),
-            fix: "set the clock right: what this node publishes may be refused".to_owned(),
-        });
+    if let Some(text) = clock_off(looks.engine, looks.now) {
+        let fix = "set the clock right: what this node publishes may be refused".to_owned();
+        warnings.push(view::Warning { text, fix });
     }
     warnings
 }
 
-/// The links that are up or suspect; with `all` also those being opened.
+/// How far the clock is off the neighbours', in words, where it is too far.
+pub(crate) fn clock_off(engine: &Engine, now: Now) -> Option<String> {
+    let (others_ahead_ms, _) = engine.liveness().clock_offset_ms(now)?;
+    let is_off = others_ahead_ms.unsigned_abs() > CLOCK_OFFSET_MS_MAX;
+    is_off.then(|| clock_words(others_ahead_ms))
+}
+
+fn clock_words(others_ahead_ms: i64) -> String {
+    let seconds = others_ahead_ms.unsigned_abs() / 1_000;
+    let side = if others_ahead_ms < 0 {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    format!("this machine's clock is {seconds} s {side} its neighbours'")
+}
+
+/// The links that are up or suspect; with `all` also those being opened and closed.
 pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Peer> {
-    let links = looks.engine.links();
-    let shown = links.iter().filter(|link| all || link.established);
-    let mut peers: Vec<_> = shown.map(|link| peer(looks, link, started)).collect();
+    let links: Vec<_> = looks.engine.all_links().collect();
+    let is_shown =
+        |(link, closing): &&(LinkView, Option<CloseReason>)| link.established && closing.is_none();
+    let shown = links.iter().filter(|link| all || is_shown(link));
+    let shown = shown.map(|(link, closing)| peer(looks, link, *closing, started));
+    let mut peers: Vec<_> = shown.collect();
     if all {
-        let unlinked = |id: &NodeId| links.iter().all(|link| link.peer != *id);
+        let unlinked = |id: &NodeId| links.iter().all(|(link, _)| link.peer != *id);
         let dialling = looks.dialling.iter().filter(|(id, _)| unlinked(id));
         peers.extend(dialling.map(|(id, (address, since))| view::Peer {
             id: *id,
@@ -146,7 +158,12 @@ pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Pe
     peers
 }
 
-fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
+fn peer(
+    looks: &Looks<'_>,
+    link: &LinkView,
+    closing: Option<CloseReason>,
+    started: Wall,
+) -> view::Peer {
     let path = looks.transport.path(link.link);
     let remote = path.and_then(|path| path.remote).or(link.remote);
     let (bytes_in, bytes_out) = looks
@@ -156,10 +173,11 @@ fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
         .copied()
         .unwrap_or_default();
     let suspicion = looks.engine.liveness().suspicion(link.link, looks.now);
-    let state = match (link.established, link.suspect) {
-        (false, _) => view::LinkState::Connecting,
-        (true, true) => view::LinkState::Suspect,
-        (true, false) => view::LinkState::Up,
+    let state = match (closing, link.established, link.suspect) {
+        (Some(_), ..) => view::LinkState::Closing,
+        (None, false, _) => view::LinkState::Connecting,
+        (None, true, true) => view::LinkState::Suspect,
+        (None, true, false) => view::LinkState::Up,
     };
     view::Peer {
         id: link.peer,
@@ -178,7 +196,9 @@ fn peer(looks: &Looks<'_>, link: &LinkView, started: Wall) -> view::Peer {
         bytes_out,
         score: 0.0,
         state,
-        reason: suspicion.as_ref().map(suspected_because),
+        reason: closing
+            .map(|reason| reason.to_string())
+            .or_else(|| suspicion.as_ref().map(suspected_because)),
         suspected_by: suspicion.map_or_else(Vec::new, |suspicion| {
             let all = std::iter::once(looks.engine.me()).chain(&suspicion.denied);
             all.map(ToString::to_string).collect()
@@ -253,4 +273,23 @@ pub(crate) fn members(looks: &Looks<'_>) -> Vec<view::Member> {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_slow_is_said_to_be_behind() {
+        let words = clock_words(7_200_500);
+        assert_eq!(
+            words,
+            "this machine's clock is 7200 s behind its neighbours'"
+        );
+        let words = clock_words(-61_000);
+        assert_eq!(
+            words,
+            "this machine's clock is 61 s ahead of its neighbours'"
+        );
+    }
 }

@@ -5,7 +5,8 @@
 //! the internet is the one others most likely reach.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::posted::Posted;
 
 /// Documentation addresses (RFC 5737, RFC 3849): on the default route, and nobody's.
 const ELSEWHERE: [SocketAddr; 2] = [
@@ -16,20 +17,8 @@ const ELSEWHERE: [SocketAddr; 2] = [
     ),
 ];
 
-/// The addresses as they were last told, shared by the driver and the handles.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Addresses(Arc<RwLock<Vec<SocketAddr>>>);
-
-impl Addresses {
-    pub(crate) fn set(&self, addresses: Vec<SocketAddr>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = addresses;
-    }
-
-    pub(crate) fn get(&self) -> Vec<SocketAddr> {
-        let addresses = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        addresses.clone()
-    }
-}
+/// The addresses as they were last told.
+pub(crate) type Addresses = Posted<Vec<SocketAddr>>;
 
 /// `addresses`, best first: of the default routes, then others, then those of this machine alone.
 pub(crate) fn best_first(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {

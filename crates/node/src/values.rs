@@ -123,7 +123,7 @@ impl Put {
     /// Refuses to do more work than so many bits: each bit doubles it.
     #[must_use]
     pub const fn max_work(mut self, bits: u8) -> Self {
-        self.terms.max_work_bits = Some(bits);
+        self.terms.work.most = Some(bits);
         self
     }
 

@@ -52,7 +52,7 @@ fn suffer(what: Evil, evil: usize, number: u64) -> Seen {
         clock_offset_ms: median(offsets.map(Option::unwrap_or_default).collect()),
         size: median(sizes.collect()),
         asking_log2: engines()
-            .map(|(engine, _)| engine.asking_log2())
+            .map(|(engine, _)| engine.asking().log2)
             .max()
             .unwrap_or(0),
         p99_ms: world

@@ -121,3 +121,32 @@ fn a_node_that_is_gone_is_noticed_and_one_that_comes_back_is_let_in() {
     assert_eq!(world.components(), [2]);
     assert!(world.ledger().has(missed, 0));
 }
+
+/// Nobody looked at what the inventory said of it.
+#[test]
+fn where_ids_fill_the_memory_kept_for_them_long_validity_has_its_price() {
+    let mut settings = Settings::default();
+    settings.config.inventory.seen_max = 100;
+    // Ids are forgotten where three neighbours confirm the clock.
+    let mut world = World::new(4, 1, settings);
+    (1..4).for_each(|node| world.join(node, 0));
+    world.run(SECOND * 5);
+    let asking = |world: &World, ttl: Duration| {
+        let asks = |node| world.engine(node).map(|engine| engine.asking().of(ttl));
+        [asks(0), asks(1)]
+    };
+    let (short, long) = (Duration::from_hours(1), Duration::from_hours(2));
+    let publish = |world: &mut World, bodies: std::ops::Range<u8>| {
+        for body in bodies {
+            world.publish_for(0, "news", Duration::from_mins(5), &[body]);
+        }
+        world.run(SECOND * 5);
+    };
+    publish(&mut world, 0..75);
+    assert_eq!(asking(&world, long), [Some(0); 2]);
+    publish(&mut world, 75..76);
+    assert_eq!(asking(&world, long), [Some(2); 2]);
+    assert_eq!(asking(&world, short), [Some(0); 2]);
+    world.run(Duration::from_mins(8));
+    assert_eq!(asking(&world, long), [Some(0); 2], "they have expired");
+}

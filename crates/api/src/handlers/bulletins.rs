@@ -134,9 +134,7 @@ pub(crate) async fn subscribe(
 ) -> Result<impl IntoResponse, ApiError> {
     let (topics, start) = wanted(request.into_parts().0).await?;
     let seat = app.stream_seat()?;
-    let subscription = app.node.subscribe(topics, start).map_err(|error| {
-        ApiError::bad_request(error.to_string(), "take it from the last bulletin you have")
-    })?;
+    let subscription = app.node.subscribe(topics, start)?;
     let stream = events(subscription, app, seat);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }

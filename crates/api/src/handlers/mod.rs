@@ -105,6 +105,8 @@ pub(crate) struct Refusals {
     pub(crate) streams: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) tokens: AtomicU64,
+    /// Callers that the system did not let in.
+    pub(crate) accepts: AtomicU64,
 }
 
 impl App {
@@ -193,6 +195,7 @@ impl App {
             tokens: bounded(TOKENS_MAX, self.tokens.list().len(), &refused.tokens),
             requests_per_s: limits.requests_per_s,
             requests_refused: refused.requests.load(Ordering::Relaxed),
+            accepts_failed: refused.accepts.load(Ordering::Relaxed),
             tasks: count(
                 tokio::runtime::Handle::current()
                     .metrics()

@@ -248,7 +248,10 @@ impl Engine {
             return;
         }
         let from = self.peers.get(&first.link).map(|peer| peer.node);
-        let below_floor = !self.floor.admits(bulletin.get().density());
+        let below_floor = {
+            let bulletin = bulletin.get();
+            !self.floor.admits(bulletin.density(), bulletin.header.ttl())
+        };
         self.membership.first_delivery(first.link);
         let (facts, encoded) =
             self.broadcast

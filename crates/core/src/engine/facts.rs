@@ -147,7 +147,10 @@ impl Engine {
     pub(super) fn carry_inventory(&mut self, facts: Vec<inventory::Fact>, now: Now) {
         for fact in facts {
             let persist = match fact {
-                inventory::Fact::Crowded(_) => continue,
+                inventory::Fact::Crowded(is_crowded) => {
+                    self.floor.crowd(is_crowded);
+                    continue;
+                }
                 inventory::Fact::Evict { id } => {
                     self.metrics.dropped("evicted");
                     let facts = self.large.forget(&id, now.mono);
@@ -172,7 +175,7 @@ impl Engine {
         for fact in facts {
             match fact {
                 outbox::Fact::Send { link, class, frame } => {
-                    if self.peers.get(&link).is_some_and(|peer| !peer.is_closing) {
+                    if self.peers.get(&link).is_some_and(super::Peer::is_open) {
                         self.actions.push(Action::Send { link, class, frame });
                     }
                 }

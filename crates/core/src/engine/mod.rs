@@ -64,8 +64,15 @@ struct Peer {
     node: NodeId,
     direction: Direction,
     is_established: bool,
-    is_closing: bool,
+    /// Why it is being closed, when it is.
+    closing: Option<CloseReason>,
     budget: conduct::Budget,
+}
+
+impl Peer {
+    const fn is_open(&self) -> bool {
+        self.closing.is_none()
+    }
 }
 
 /// What a signature was asked for.
@@ -339,8 +346,8 @@ impl Engine {
 
     /// Closes a link: nothing more is sent to it or heard from it.
     fn close(&mut self, link: LinkId, reason: CloseReason) {
-        if let Some(peer) = self.peers.get_mut(&link).filter(|peer| !peer.is_closing) {
-            peer.is_closing = true;
+        if let Some(peer) = self.peers.get_mut(&link).filter(|peer| peer.is_open()) {
+            peer.closing = Some(reason);
             self.actions.push(Action::Close { link, reason });
         }
     }

@@ -136,7 +136,7 @@ impl Engine {
 
     fn established_with(&self, peer: &NodeId) -> Option<LinkId> {
         let link = self.membership.link_of(peer)?;
-        let is_open = |known: &&super::Peer| known.is_established && !known.is_closing;
+        let is_open = |known: &&super::Peer| known.is_established && known.is_open();
         self.peers.get(&link).filter(is_open).map(|_| link)
     }
 }

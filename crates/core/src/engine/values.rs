@@ -61,7 +61,7 @@ impl Engine {
     pub(super) fn askable(&self) -> Vec<LinkId> {
         self.peers
             .iter()
-            .filter(|(_, peer)| peer.is_established && !peer.is_closing)
+            .filter(|(_, peer)| peer.is_established && peer.is_open())
             .map(|(link, _)| *link)
             .collect()
     }

@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::config::Config;
+use crate::floor::Asking;
 use crate::id::{BulletinId, LinkId, NodeId};
 use crate::limits;
+use crate::link::CloseReason;
 use crate::membership::LinkView;
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -66,8 +68,8 @@ impl Engine {
     }
 
     /// Stamp bits above the network's minimum that a publisher should pay now.
-    pub fn asking_log2(&self) -> u8 {
-        self.floor.asking_log2()
+    pub fn asking(&self) -> Asking {
+        self.floor.asking()
     }
 
     /// The address book, anchors included, for [`crate::event::Restored`].
@@ -117,12 +119,14 @@ impl Engine {
 
     /// Every link that is not being closed.
     pub fn links(&self) -> Vec<LinkView> {
-        let is_open = |link: &LinkView| {
-            self.peers
-                .get(&link.link)
-                .is_some_and(|peer| !peer.is_closing)
-        };
-        self.membership.links().filter(is_open).collect()
+        let open = self.all_links().filter(|(_, closing)| closing.is_none());
+        open.map(|(link, _)| link).collect()
+    }
+
+    /// Every link, and why it is being closed where it is.
+    pub fn all_links(&self) -> impl Iterator<Item = (LinkView, Option<CloseReason>)> {
+        let links = self.membership.links();
+        links.filter_map(|view| Some((view, self.peers.get(&view.link)?.closing)))
     }
 
     /// How full each table is, against what `config` and the hard limits allow: the guard of bounds.

@@ -88,8 +88,8 @@ pub enum Fact {
     /// Nothing whose validity ends at or before this moment is accepted any more. To be persisted
     /// before the purge that follows it.
     Horizon(Wall),
-    /// More than three quarters of the ids that can be remembered are in use, or no more: then long
-    /// validities are to be priced higher.
+    /// More than three quarters of the ids that can be remembered are in use, or no more: long validity has its
+    /// price then (see [`crate::floor`]).
     Crowded(bool),
 }
 
@@ -326,11 +326,6 @@ impl Inventory {
             held_bytes: self.held_bytes,
             store_limit_bytes: self.config.store_limit_bytes,
         }
-    }
-
-    /// Whether more than three quarters of the ids that can be remembered are in use.
-    pub const fn crowded(&self) -> bool {
-        self.crowded
     }
 
     /// Bytes of memory taken, about.

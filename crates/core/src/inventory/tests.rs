@@ -447,7 +447,6 @@ fn a_full_memory_says_so_and_takes_no_more() {
         facts.extend(inventory.insert_dropped(id(n), &topic(n), at(n).wall, at(n + 60_000).wall));
     }
     assert_eq!(facts, [Fact::Crowded(true)]);
-    assert!(inventory.crowded());
     assert_eq!(inventory.admits(at(9_999_999).wall), Err(Refusal::Busy));
     let facts = inventory.expire(at(600_000), true);
     assert_eq!(facts.last(), Some(&Fact::Crowded(false)));

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, warn};
 
 use super::{Inner, Node};
-use crate::draft::{Outcome, PublishError, Terms};
+use crate::draft::{Outcome, PublishError, Terms, Work};
 use crate::driver::Order;
 use crate::letters::{Message, Sealing, Tapped, Unsigned, enclosed, sealed};
 use crate::publishing::{Progress, Request, WATCHED};
@@ -293,7 +293,7 @@ impl Node {
             content,
             key,
         } = unsigned;
-        let (bulletin, _) = self.make(header, content, &key, None).await?;
+        let (bulletin, _) = self.make(header, content, &key, Work::default()).await?;
         Ok(bulletin)
     }
 }

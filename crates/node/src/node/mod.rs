@@ -15,7 +15,6 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,14 +33,14 @@ use crate::access::{Access, ParseAccessError};
 use crate::address::{Host, HostPort, PeerSpec};
 use crate::draft::PublishError;
 use crate::driver::{FrameListener, Order};
-use crate::hub::{From, Hub, Subscription, Topics};
+use crate::hub::{From, Hub, SubscribeError, Subscription, Topics};
 use crate::keyring::Keyring;
 use crate::keys::DataFolder;
 use crate::letters::{Couriers, Letters};
 use crate::looks::{Look, Looks};
 use crate::moments::Moments;
+use crate::posted::Posted;
 use crate::reach::Addresses;
-use crate::received::ParseCursorError;
 use crate::sharing::Scout;
 use crate::store::Store;
 use crate::validator::Validator;
@@ -67,7 +66,7 @@ struct Inner {
     id: NodeId,
     network: Arc<Network>,
     max_work_bits: u8,
-    asking_bits: Arc<AtomicU8>,
+    prices: Posted<bruit_core::floor::Asking>,
     keyring: Arc<Keyring>,
     /// One guess at a passphrase at a time: each takes 64 MiB.
     guesses: tokio::sync::Mutex<()>,
@@ -145,12 +144,38 @@ impl Node {
     /// Delivers the bulletins of `topics`, beginning at `from`: each once, in the order of arrival.
     ///
     /// # Errors
-    /// When the cursor is none.
+    /// When the cursor is none, or too many topics have subscribers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bruit::{Config, Draft, From, Incoming, Node, Topics};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listen = Some("127.0.0.1:0".parse()?);
+    /// let node = Node::spawn(Config { listen, price: 0, ..Config::default() }).await?;
+    /// node.publish(Draft::new("news", "held already")).await?;
+    /// let topics = Topics::Named(vec!["news".into()]);
+    /// let mut news = node.subscribe(topics.clone(), From::Since(Duration::from_secs(3_600)))?;
+    /// match news.next().await {
+    ///     Some(Incoming::Bulletin(bulletin)) => {
+    ///         assert_eq!(&bulletin.body[..], b"held already");
+    ///         // A later subscription goes on from here.
+    ///         let cursor = bulletin.cursor();
+    ///         node.subscribe(topics, From::Cursor(cursor))?;
+    ///     }
+    ///     Some(Incoming::Gap { missed }) => println!("too slow for {missed}"),
+    ///     None => println!("the node has stopped"),
+    /// }
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(
         clippy::needless_pass_by_value,
         reason = "callers make both on the spot"
     )]
-    pub fn subscribe(&self, topics: Topics, from: From) -> Result<Subscription, ParseCursorError> {
+    pub fn subscribe(&self, topics: Topics, from: From) -> Result<Subscription, SubscribeError> {
         self.inner
             .hub
             .subscribe(&topics, &from, self.inner.store.clone(), wall_now())
@@ -188,6 +213,30 @@ impl Node {
     /// Calls `listener` for every application frame of `kind` a neighbour sends. It runs on the
     /// node's loop: it should hand the frame on and return.
     ///
+    /// # Examples
+    /// ```
+    /// # use bruit::{Config, Node};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = Config { listen: Some("127.0.0.1:0".parse()?), price: 0, ..Config::default() };
+    /// # let alice = Node::spawn(local.clone()).await?;
+    /// # let bob = Node::spawn(local).await?;
+    /// const GREETING: u8 = 200;
+    /// let (sender, mut greetings) = tokio::sync::mpsc::unbounded_channel();
+    /// bob.on_frame(GREETING, move |from, _kind, body| {
+    ///     sender.send((from, body)).ok();
+    /// });
+    /// alice.join(vec![bob.address().unwrap()], Duration::from_secs(10)).await;
+    /// alice.send_frame(bob.id(), GREETING, "hello".into())?;
+    /// let (from, body) = greetings.recv().await.unwrap();
+    /// assert_eq!((from, &body[..]), (alice.id(), &b"hello"[..]));
+    /// # alice.shutdown().await;
+    /// # bob.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     /// When `kind` is below 192: those belong to the protocol.
     pub fn on_frame(&self, kind: u8, listener: impl Fn(NodeId, u8, Bytes) + Send + Sync + 'static) {
@@ -204,7 +253,7 @@ impl Node {
     }
 
     /// Sends an application frame to a linked neighbour, with the limits and queues of all frames.
-    /// Lost when there is no link.
+    /// Lost when there is no link. [`on_frame`](Self::on_frame) has an example.
     ///
     /// # Errors
     /// When the body is too long, the node has stopped, or too much waits.
@@ -230,6 +279,27 @@ impl Node {
 
     /// Links to `specs` now and remembers them; answers, for each, whether a link came about
     /// within `timeout`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bruit::{Config, Node};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = Config { listen: Some("127.0.0.1:0".parse()?), ..Config::default() };
+    /// # let alice = Node::spawn(local.clone()).await?;
+    /// # let bob = Node::spawn(local).await?;
+    /// let joined = alice.join(vec![bob.address().unwrap()], Duration::from_secs(10)).await;
+    /// assert_eq!(joined, [(bob.id(), true)]);
+    /// assert_eq!(alice.peers(false).await[0].id, bob.id());
+    /// assert!(alice.members().await.iter().any(|member| member.id == bob.id()));
+    /// assert_eq!(alice.status().await.unwrap().links.outbound, 1);
+    /// assert!(alice.unlink(bob.id()).await);
+    /// # alice.shutdown().await;
+    /// # bob.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn join(&self, specs: Vec<PeerSpec>, timeout: Duration) -> Vec<(NodeId, bool)> {
         let joins = specs.into_iter().map(|spec| async move {
             let linked = tokio::time::timeout(timeout, self.join_one(&spec)).await;
@@ -364,6 +434,22 @@ impl Node {
     }
 
     /// The topics with a subscriber here.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bruit::{Config, From, Node, Topics};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listen = Some("127.0.0.1:0".parse()?);
+    /// # let node = Node::spawn(Config { listen, ..Config::default() }).await?;
+    /// let news = node.subscribe(Topics::Named(vec!["news".into()]), From::Now)?;
+    /// assert_eq!(node.topics().await[0].topic, "news");
+    /// drop(news);
+    /// assert!(node.topics().await.is_empty());
+    /// # node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn topics(&self) -> Vec<view::Topic> {
         let mut topics = self.inner.hub.topics();
         for topic in &mut topics {

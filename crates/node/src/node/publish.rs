@@ -1,6 +1,5 @@
 //! Publishing: signs, pays, hands over, and waits for the word asked for.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bruit_core::bulletin::{Bulletin, Header};
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use super::Node;
-use crate::draft::{Draft, Outcome, PublishError, Receipt, Terms, Wait};
+use crate::draft::{Draft, Outcome, PublishError, Receipt, Terms, Wait, Work};
 use crate::driver::Order;
 use crate::files::Contents;
 use crate::miner;
@@ -86,7 +85,7 @@ impl Node {
         if terms.wait == Wait::Stored && self.inner.data.is_none() {
             return Err(PublishError::Ephemeral);
         }
-        let (bulletin, work) = self.make(header, content, key, terms.max_work_bits).await?;
+        let (bulletin, work) = self.make(header, content, key, terms.work).await?;
         let (id, bits) = (*bulletin.id(), bulletin.stamp.bits);
         if let Some(contents) = contents {
             self.keep_contents(id, contents).await?;
@@ -108,7 +107,7 @@ impl Node {
         })
     }
 
-    /// Signs `header` over `content` and does the work for it, up to `max_work_bits`.
+    /// Signs `header` over `content` and does the work for it, within `work`.
     ///
     /// # Errors
     /// [`PublishError::PriceTooLow`].
@@ -117,11 +116,11 @@ impl Node {
         mut header: Header,
         content: Bytes,
         key: &SecretKey,
-        max_work_bits: Option<u8>,
+        work: Work,
     ) -> Result<(Bulletin, Duration), PublishError> {
         self.inner.moments.settle(&mut header);
-        let need = self.bits(&header);
-        let max = max_work_bits.unwrap_or(self.inner.max_work_bits);
+        let need = self.bits(&header).max(work.least);
+        let max = work.most.unwrap_or(self.inner.max_work_bits);
         if need > max {
             return Err(PublishError::PriceTooLow { need, max });
         }
@@ -174,7 +173,7 @@ impl Node {
             .bits_min(header.size_bytes, header.ttl())
         {
             0 => 0,
-            min => min.saturating_add(self.inner.asking_bits.load(Ordering::Relaxed)),
+            min => min.saturating_add(self.inner.prices.get().of(header.ttl())),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,6 +27,7 @@ use crate::keys::{DEFAULT_AUTHOR, DataFolder, KeyError, KeyName, Secret};
 use crate::letters::{Cabinet, Clerk, Contacts, Couriers, Desk, Letters};
 use crate::moments::Moments;
 use crate::networks::{self, STORE_FILE};
+use crate::posted::Posted;
 use crate::publishing::Publishing;
 use crate::reach::{self, Addresses};
 use crate::recorder::Recorder;
@@ -157,6 +157,20 @@ impl Node {
     ///
     /// # Errors
     /// Says what keeps it from starting; nothing existing is overwritten.
+    ///
+    /// # Examples
+    /// ```
+    /// use bruit::{Config, Node};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let config = Config { listen: Some("127.0.0.1:0".parse()?), ..Config::default() };
+    /// let node = Node::spawn(config).await?;
+    /// println!("others reach it at {}", node.address().unwrap());
+    /// node.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn spawn(config: Config) -> Result<Self, StartError> {
         let mut parts = Parts::open(&config)?;
         let transport = bind(config.listen, &parts.key).await?;
@@ -210,9 +224,9 @@ impl Node {
             asking_sender,
         );
         // Values that came before anybody here put one are shown under their topic's name all the same.
-        hub.learn(VALUES_TOPIC);
+        hub.keep_descriptor(VALUES_TOPIC);
         let id = parts.key.node_id();
-        let asking_bits = Arc::new(AtomicU8::new(0));
+        let prices = Posted::default();
         let (chunk_sender, chunk_news) = watch::channel(0);
         let listeners = Arc::<Mutex<BTreeMap<u8, FrameListener>>>::default();
         let (started, epoch_us) = (Instant::now(), micros_now());
@@ -241,7 +255,7 @@ impl Node {
             orders: order_receiver,
             asking,
             store_events: std::mem::replace(&mut parts.store_events, empty),
-            asking_bits: Arc::clone(&asking_bits),
+            prices: prices.clone(),
             addresses: addresses.clone(),
             started,
             recorder: None,
@@ -272,7 +286,7 @@ impl Node {
             id,
             network,
             max_work_bits: config.max_work_bits,
-            asking_bits,
+            prices,
             keyring: Arc::new(std::mem::take(&mut parts.keyring)),
             guesses: tokio::sync::Mutex::default(),
             data: parts.data.take(),

@@ -204,10 +204,7 @@ impl Socket {
     fn subscribe(&mut self, reference: Option<Value>, body: Subscribe) -> Result<Value, ApiError> {
         let reference = self.feeds.room(reference)?;
         let (topics, start) = bulletins::chosen(body)?;
-        let subscription = self.app.node.subscribe(topics, start);
-        let subscription = subscription.map_err(|error| {
-            ApiError::bad_request(error.to_string(), "take it from the last bulletin you have")
-        })?;
+        let subscription = self.app.node.subscribe(topics, start)?;
         self.feeds.bulletins(reference, subscription);
         Ok(json!({}))
     }
