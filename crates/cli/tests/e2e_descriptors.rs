@@ -12,7 +12,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::api::{Api, Connection, assert_each_once};
-use common::measure::cpu_time;
+use common::measure::{cpu_time, metric};
 use common::{Daemon, PATIENCE};
 
 /// Peers of the daemon with few descriptors.
@@ -93,6 +93,8 @@ fn with_64_descriptors_new_callers_are_refused_and_old_peers_served() {
     {
         assert!(start.elapsed() < PATIENCE, "the API works again");
     }
+    let failed = metric(&api.metrics(), "bruit_api_accepts_failed_total");
+    assert!(failed > 0, "what failed is counted");
     publish("after");
     let bodies = ["before", "meanwhile", "after"].map(ToOwned::to_owned);
     assert_each_once(&inboxes, &bodies, PATIENCE);

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::api::{Api, Inbox, assert_each_once, now_us};
 use common::measure::{percentile, rss_mib, spread_ms, totals};
+use common::overlay::{links, reached};
 use common::{Daemon, PATIENCE};
 
 const NODES: usize = 50;
@@ -83,34 +84,6 @@ fn start_all(random: &mut Random, count: usize) -> Vec<Daemon> {
         daemons.push(Daemon::start(&[&join[..], &args].concat()));
     }
     daemons
-}
-
-/// Who is linked to whom, by the nodes' own words.
-fn links(nodes: &BTreeMap<String, Api>) -> BTreeMap<String, Vec<(String, String)>> {
-    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let of = |api: &Api| {
-        api.peers()
-            .iter()
-            .map(|peer| (word(&peer["id"]), word(&peer["state"])))
-            .collect()
-    };
-    nodes
-        .iter()
-        .map(|(id, api)| (id.clone(), of(api)))
-        .collect()
-}
-
-/// How many nodes a walk along the links reaches.
-fn reached(nodes: &BTreeMap<String, Api>) -> usize {
-    let links = links(nodes);
-    let mut seen = BTreeSet::new();
-    let mut next: Vec<&str> = links.keys().take(1).map(String::as_str).collect();
-    while let Some(id) = next.pop() {
-        if links.contains_key(id) && seen.insert(id) {
-            next.extend(links[id].iter().map(|(peer, _)| peer.as_str()));
-        }
-    }
-    seen.len()
 }
 
 /// MiB the daemons take together.

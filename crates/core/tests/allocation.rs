@@ -1,55 +1,28 @@
 //! How much memory decoding takes: at most four times the input and 4 KiB, whatever the input says.
 //!
-//! This stands here and not in `crates/core` because an allocator that counts needs unsafe code,
-//! which that crate forbids. One test only: allocations are counted for the whole process.
+//! One test only: allocations are counted for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a test reads files and counts"
+)]
 
 use bruit_core::id::NetworkId;
 use bruit_core::wire::Frame;
 use bytes::Bytes;
-
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grow(bytes: usize) {
-    let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(live, Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grow(layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    // Old and new count at once, as they may both exist while bytes are moved.
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        grow(size);
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use peak_alloc::PeakAlloc;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static MEMORY: PeakAlloc = PeakAlloc;
 
 /// The most memory decoding `bytes` held at once beyond the input.
 fn peak(bytes: &Bytes) -> usize {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
     let frame = Frame::decode(bytes, &NetworkId::from_bytes([9; 32]));
     drop(frame);
-    PEAK.load(Relaxed) - before
+    MEMORY.peak_usage() - before
 }
 
 fn check(bytes: Vec<u8>) -> usize {
@@ -66,7 +39,7 @@ fn check(bytes: Vec<u8>) -> usize {
 }
 
 fn corpus() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/frame");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/frame");
     let files = std::fs::read_dir(folder).expect("the corpus is there");
     files
         .map(|file| std::fs::read(file.expect("it can be read").path()).expect("a file"))

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod measure;
 pub mod namespace;
+pub mod overlay;
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -139,13 +139,13 @@ async fn broken_framing() {
     let attacked = traffic.exchange(Duration::from_millis(2_500)).await;
     attack.await.expect("every case was cut off");
     let growth = resident_bytes().saturating_sub(memory);
+    let (quiet, attacked) = (quantile(&quiet, 990), quantile(&attacked, 990));
     println!(
-        "broken framing: p99 quiet {:?} attacked {:?}; +{} MiB",
-        quantile(&quiet, 990),
-        quantile(&attacked, 990),
+        "broken framing: p99 quiet {quiet:?} attacked {attacked:?}; +{} MiB",
         mebibytes(growth)
     );
     assert!(growth <= GROWTH_MAX);
+    assert!(attacked <= quiet * 2 + NOISE);
     assert_eq!(honest_links(&nodes).await, links);
     stop(nodes).await;
 }
