@@ -159,6 +159,8 @@ pub(crate) struct Host {
     pub(crate) wakeup: Option<Mono>,
     /// When its uplink has sent all that waits.
     pub(crate) uplink_free: Mono,
+    /// When its downlink has let through all that came.
+    pub(crate) downlink_free: Mono,
     /// Milliseconds its wall clock is ahead.
     pub(crate) clock_ahead_ms: i64,
     /// Where it listens.
@@ -185,6 +187,7 @@ impl Host {
             image: self.image.clone(),
             wakeup: self.wakeup,
             uplink_free: self.uplink_free,
+            downlink_free: self.downlink_free,
             clock_ahead_ms: self.clock_ahead_ms,
             address: self.address,
             plight: self.plight.clone(),

@@ -32,6 +32,7 @@ pub mod oracles;
 pub mod overlay;
 pub mod plumtree;
 pub mod recording;
+pub mod regions;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -7,7 +7,7 @@ use bruit_core::link::Class;
 use bruit_core::time::Mono;
 use bytes::Bytes;
 
-use crate::terrain::Weather;
+use crate::terrain::{Way, Weather};
 
 /// Credit comes back in parts of this size.
 const CREDIT_PART: u32 = 16 * 1024;
@@ -19,7 +19,8 @@ const FRAMING_BYTES: u32 = 3;
 pub(crate) struct Wire {
     /// Who dialled, and who was dialled.
     pub(crate) nodes: [usize; 2],
-    pub(crate) delay: Duration,
+    /// How long the way is, by sender.
+    pub(crate) delays: [Duration; 2],
     pub(crate) weather: Weather,
     /// Whether each end still listens.
     pub(crate) is_open: [bool; 2],
@@ -35,6 +36,15 @@ impl Wire {
     /// Who is at this end, and who at the other one.
     pub(crate) const fn ends(&self, side: usize) -> (usize, usize) {
         (self.nodes[side], self.nodes[1 - side])
+    }
+
+    /// The way of what this end sends.
+    pub(crate) fn way(&self, side: usize) -> Way {
+        Way {
+            delay: self.delays[side],
+            round_trip: self.delays[0] + self.delays[1],
+            is_back: side == 1,
+        }
     }
 
     /// When a frame of `class` from `side` arrives that would by itself at `at`: streams keep their order.
@@ -89,10 +99,10 @@ impl End {
 pub(crate) struct Wires(Vec<Option<Box<Wire>>>);
 
 impl Wires {
-    pub(crate) fn open(&mut self, nodes: [usize; 2], delay: Duration, at: Mono) -> usize {
+    pub(crate) fn open(&mut self, nodes: [usize; 2], delays: [Duration; 2], at: Mono) -> usize {
         self.0.push(Some(Box::new(Wire {
             nodes,
-            delay,
+            delays,
             weather: Weather::default(),
             is_open: [true; 2],
             latest: [[at; 2]; 2],
@@ -139,5 +149,23 @@ impl Wires {
             (!held.is_empty()).then_some((end, held))
         };
         ends.into_iter().filter_map(take).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_late_holds_up_its_own_stream_and_its_own_direction_alone() {
+        let mut wires = Wires::default();
+        let at = |millis| Mono::ZERO.plus(Duration::from_millis(millis));
+        let wire = wires.open([0, 1], [Duration::from_millis(10); 2], at(0));
+        let wire = wires.get_mut(wire).unwrap();
+        assert_eq!(wire.arrival(0, Class::Bulletins, at(110)), at(110));
+        assert_eq!(wire.arrival(0, Class::Bulletins, at(11)), at(110));
+        assert_eq!(wire.arrival(0, Class::Control, at(12)), at(12));
+        assert_eq!(wire.arrival(1, Class::Bulletins, at(13)), at(13));
+        assert_eq!(wire.arrival(0, Class::Bulletins, at(120)), at(120));
     }
 }

@@ -69,15 +69,33 @@ fn a_busy_network_delivers_everything_within_half_a_second() {
     assert!(most(&report, "p99_ms") <= 500.0);
 }
 
-/// F2: 20 to 300 ms, jitter of 30 %, packets in another order, and twice.
+/// F2: 20 to 300 ms, jitter of 30 %, one packet in twenty overtaken by those of 100 ms, one bulletin in twenty
+/// twice.
 #[test]
 fn far_and_jittery_links_that_double_and_reorder_lose_nothing_and_double_nothing() {
     run(
         "nodes = 60\n[start]\nsettle_s = 40\n\
-         [terrain]\nshape = 'uniform'\ndelay_ms = 20\nmore_ms = 280\njitter_ms = 90\nduplication = 0.05\n\
+         [terrain]\nshape = 'uniform'\ndelay_ms = 20\nmore_ms = 280\njitter_ms = 90\n\
+         reorder = 0.05\nreorder_ms = 100\nduplication = 0.05\n\
          [traffic]\npublishers = 'random'\nrate = 10\nwarm_s = 5\nmeasured_s = 20\ndrain_s = 40",
         seed(2),
     );
+}
+
+/// Ways back that are longer and lose more, and links of 2 Mbit/s up and down.
+#[test]
+fn ways_back_that_are_worse_and_narrow_links_on_both_sides_lose_nothing() {
+    let report = run(
+        "nodes = 60\n[start]\nsettle_s = 40\n\
+         [traffic]\npublishers = 'random'\nrate = 10\nwarm_s = 5\nmeasured_s = 20\ndrain_s = 40\n\
+         [[case]]\nname = 'as they are'\n\
+         [[case]]\nname = 'worse back'\nterrain.back_ms = 100\nterrain.back_loss = 0.05\n\
+         [[case]]\nname = 'narrow'\n[case.terrain]\n\
+         uplink_bytes_per_s = 250_000\ndownlink_bytes_per_s = 250_000\n",
+        seed(21),
+    );
+    let p50 = |case: usize| report.cases[case].columns["p50_ms"].median;
+    assert!(p50(1) > p50(0) && p50(2) > p50(0), "they were felt");
 }
 
 /// The same with bursts in which half of all packets are lost.

@@ -35,7 +35,7 @@ fn narrow_pair() -> World {
 }
 
 /// Half a second for its 50,000 bytes, and the way.
-fn assert_came_through_a_narrow_uplink(world: &World, bulletin: BulletinNumber) {
+fn assert_came_through_a_narrow_link(world: &World, bulletin: BulletinNumber) {
     let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
     assert!(
         matches!(delays[..], [delay] if (510.0..530.0).contains(&delay)),
@@ -57,7 +57,74 @@ fn a_narrow_uplink_takes_its_time() {
     let mut world = narrow_pair();
     let bulletin = world.publish(0, &vec![7; 50_000]);
     world.run(SECOND * 2);
-    assert_came_through_a_narrow_uplink(&world, bulletin);
+    assert_came_through_a_narrow_link(&world, bulletin);
+}
+
+/// Node 1 has dialled node 0, so what node 0 sends goes the way back.
+#[test]
+fn a_way_back_may_be_longer() {
+    let mut world = pair(Terrain {
+        back: Duration::from_millis(30),
+        ..Terrain::default()
+    });
+    for (publisher, delay) in [(0, 40.0), (1, 10.0)] {
+        let bulletin = world.publish(publisher, b"hello");
+        world.run(SECOND);
+        let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+        assert_eq!(delays, [delay], "{publisher}");
+    }
+}
+
+#[test]
+fn a_packet_that_is_held_back_is_late_by_as_much() {
+    let mut world = pair(Terrain {
+        reorder: 1.0,
+        reorder_by: Duration::from_millis(15),
+        ..Terrain::default()
+    });
+    let bulletin = world.publish(0, b"hello");
+    world.run(SECOND);
+    let delays: Vec<f64> = world.ledger().delays_ms(bulletin).collect();
+    assert_eq!(delays, [25.0]);
+}
+
+#[test]
+fn a_narrow_downlink_takes_its_time() {
+    let mut world = pair(Terrain {
+        downlink_bytes_per_s: Some(100_000),
+        ..Terrain::default()
+    });
+    let bulletin = world.publish(0, &vec![7; 50_000]);
+    world.run(SECOND * 2);
+    assert_came_through_a_narrow_link(&world, bulletin);
+}
+
+/// Its two neighbours send 50,000 bytes each at once.
+#[test]
+fn what_comes_over_several_links_waits_before_one_downlink() {
+    let settings = Settings {
+        terrain: Terrain {
+            distances: Distances::Same(Duration::from_millis(10)),
+            jitter: Duration::ZERO,
+            downlink_bytes_per_s: Some(100_000),
+            ..Terrain::default()
+        },
+        ..Settings::default()
+    };
+    let mut world = World::new(3, 1, settings);
+    // The two send each other nothing.
+    world.cut(|from, to| from + to == 3);
+    for node in [1, 2] {
+        world.join(node, 0);
+    }
+    world.run(SECOND * 5);
+    let bulletins = [1, 2].map(|node| world.publish(node, &vec![7; 50_000]));
+    world.run(SECOND * 3);
+    let mut delays = bulletins.map(|bulletin| world.ledger().delay_ms(bulletin, 0).unwrap());
+    delays.sort_by(f64::total_cmp);
+    let [first, second] = delays;
+    assert!((510.0..530.0).contains(&first), "{delays:?}");
+    assert!((1_010.0..1_050.0).contains(&second), "{delays:?}");
 }
 
 #[test]
@@ -81,7 +148,7 @@ fn what_is_held_at_a_cut_takes_the_uplink_once() {
     let bulletin = world.publish(0, &vec![7; 50_000]);
     world.heal();
     world.run(SECOND * 2);
-    assert_came_through_a_narrow_uplink(&world, bulletin);
+    assert_came_through_a_narrow_link(&world, bulletin);
 }
 
 /// Story: what a node had sent into a cut went on from there when the cut healed, although the node had

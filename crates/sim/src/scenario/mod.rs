@@ -51,7 +51,7 @@ pub struct Plot {
 }
 
 /// The scenarios that are built in, with their names, the one to begin with first.
-const BUILT_IN: [(&str, &str); 15] = [
+const BUILT_IN: [(&str, &str); 16] = [
     ("first", include_str!("../../scenarios/first.toml")),
     (
         "dissemination",
@@ -63,6 +63,7 @@ const BUILT_IN: [(&str, &str); 15] = [
         include_str!("../../scenarios/partitions.toml"),
     ),
     ("loss", include_str!("../../scenarios/loss.toml")),
+    ("links", include_str!("../../scenarios/links.toml")),
     ("clocks", include_str!("../../scenarios/clocks.toml")),
     ("senders", include_str!("../../scenarios/senders.toml")),
     ("scale", include_str!("../../scenarios/scale.toml")),
@@ -218,6 +219,48 @@ mod tests {
         assert_eq!(read(&setup.toml("written")), setup);
         for text in ["traffic.ttl_s = 2_419_201", "node.recent_bytes = 1"] {
             assert!(Scenario::parse("x", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_links_are_like_is_read_and_written() {
+        let read = |text: &str| Scenario::parse("x", text).unwrap().cases;
+        let cases = read(
+            "[terrain]\nback_ms = 30\nback_loss = 0.1\nreorder = 0.05\nreorder_ms = 40\n\
+             downlink_bytes_per_s = 1_000_000\n\
+             [[case]]\nname = 'a table'\n[case.terrain]\nshape = 'matrix'\nmatrix_ms = [[1.5, 40], [50, 2]]\n\
+             [[case]]\nname = 'none'\nterrain.downlink_bytes_per_s = 0\nterrain.back_loss = 0\n",
+        );
+        let [first, second] = [0, 1].map(|case: usize| &cases[case].setup);
+        let terrain = &first.terrain;
+        assert_eq!((terrain.back_loss, terrain.reorder), (Some(0.1), 0.05));
+        assert_eq!(terrain.back, Duration::from_millis(30));
+        assert_eq!(terrain.reorder_by, Duration::from_millis(40));
+        assert_eq!(terrain.downlink_bytes_per_s, Some(1_000_000));
+        assert_eq!(terrain.lookahead(), Duration::from_micros(1_500));
+        let terrain = &second.terrain;
+        assert_eq!(terrain.downlink_bytes_per_s, None);
+        assert_eq!(terrain.back_loss, Some(0.0));
+        assert_eq!(terrain.distances, Setup::default().terrain.distances);
+        for setup in [first, second] {
+            assert_eq!(&read(&setup.toml("written"))[0].setup, setup);
+        }
+    }
+
+    #[test]
+    fn a_table_stands_where_the_shape_wants_one() {
+        let table = "matrix_ms = [[1]]";
+        for (text, key, line) in [
+            ("\nshape = 'matrix'", "terrain.matrix_ms", 1),
+            (&format!("\n{table}"), "terrain.matrix_ms", 2),
+            (
+                &format!("\nshape = 'matrix'\n{table}\nmore_ms = 3"),
+                "terrain.more_ms",
+                4,
+            ),
+        ] {
+            let problem = Scenario::parse("x", &format!("[terrain]{text}")).unwrap_err();
+            assert_eq!((problem.key.as_str(), problem.line), (key, line), "{text}");
         }
     }
 

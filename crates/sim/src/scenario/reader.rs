@@ -67,6 +67,11 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + before.filter(|byte| *byte == b'\n').count()
 }
 
+/// A minute.
+const MILLIS_MAX: f64 = 60_000.0;
+/// How rows are written.
+const ROWS: &str = "write rows of milliseconds, such as [[2, 40], [40, 2]]";
+
 /// A table that is being read.
 pub(super) struct Section<'a> {
     text: &'a str,
@@ -86,15 +91,7 @@ impl<'a> Section<'a> {
         bounds: RangeInclusive<f64>,
     ) -> Result<Option<f64>, Problem> {
         let wanted = || format!("write a number from {} to {}", bounds.start(), bounds.end());
-        self.parsed(key, wanted, |value| {
-            let text = match value {
-                DeValue::Integer(number) => number.as_str(),
-                DeValue::Float(number) => number.as_str(),
-                _ => return None,
-            };
-            let number = text.parse().ok()?;
-            bounds.contains(&number).then_some(number)
-        })
+        self.parsed(key, wanted, |value| number(value, &bounds))
     }
 
     /// A whole number.
@@ -180,8 +177,48 @@ impl<'a> Section<'a> {
 
     /// Milliseconds, up to a minute.
     pub(super) fn millis(&mut self, key: &'static str) -> Result<Option<Duration>, Problem> {
-        let millis = self.number(key, 0.0..=60_000.0)?;
+        let millis = self.number(key, 0.0..=MILLIS_MAX)?;
         Ok(millis.map(|millis| Duration::from_secs_f64(millis / 1_000.0)))
+    }
+
+    /// Rows of milliseconds, up to a minute each, in every row as many as there are rows.
+    pub(super) fn square(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Vec<Vec<Duration>>>, Problem> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let rows = value.get_ref().as_array();
+        let rows = rows.ok_or_else(|| self.wrong(key, value, ROWS.to_owned()))?;
+        if rows.is_empty() {
+            return Err(self.wrong(key, value, ROWS.to_owned()));
+        }
+        let rows = rows.iter().map(|row| self.row(key, row, rows.len()));
+        rows.collect::<Result<_, _>>().map(Some)
+    }
+
+    fn row(&self, key: &str, row: Value<'_>, count: usize) -> Result<Vec<Duration>, Problem> {
+        let entries = row.get_ref().as_array();
+        let entries = entries.ok_or_else(|| self.wrong(key, row, ROWS.to_owned()))?;
+        if entries.len() != count {
+            return Err(Problem {
+                key: self.below(key),
+                line: line_of(self.text, &row.span()),
+                what: format!(
+                    "{} numbers in a row of a table of {count} rows",
+                    entries.len()
+                ),
+                fix: "write as many numbers in each row as there are rows".to_owned(),
+            });
+        }
+        let millis = |entry: Value<'_>| {
+            let wanted = || format!("write milliseconds, from 0 to {MILLIS_MAX}");
+            let millis = number(entry.get_ref(), &(0.0..=MILLIS_MAX));
+            let millis = millis.ok_or_else(|| self.wrong(key, entry, wanted()))?;
+            Ok(Duration::from_secs_f64(millis / 1_000.0))
+        };
+        entries.iter().map(millis).collect()
     }
 
     /// Has `read` ask the section of this name, where there is one.
@@ -316,6 +353,18 @@ impl<'a> Section<'a> {
     }
 }
 
+fn number(value: &DeValue<'_>, bounds: &RangeInclusive<f64>) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "no bound is near 2^53")]
+    let number = match value {
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok()? as f64
+        }
+        DeValue::Float(number) => number.as_str().parse().ok()?,
+        _ => return None,
+    };
+    bounds.contains(&number).then_some(number)
+}
+
 fn whole(value: &DeValue<'_>, bounds: &RangeInclusive<usize>) -> Option<usize> {
     let number = value.as_integer()?;
     let number = usize::from_str_radix(number.as_str(), number.radix()).ok()?;
@@ -348,6 +397,7 @@ mod tests {
         let read = read(text, |root| {
             root.whole("nodes", 2..=100)?;
             root.word("protocol", &["rootcast", "flood"])?;
+            root.section("terrain", |terrain| terrain.square("matrix_ms"))?;
             root.section("traffic", |traffic| {
                 traffic.whole_or_word("publishers", 1..=10, &["all"])?;
                 traffic.number("rate", 0.5..=10.0)
@@ -371,7 +421,7 @@ mod tests {
                 "xyz = 3",
                 "xyz",
                 1,
-                "there are nodes, protocol, traffic, case",
+                "there are nodes, protocol, terrain, traffic, case",
             ),
             (
                 "\n[traffic]\nraet = 3",
@@ -422,6 +472,26 @@ mod tests {
                 "write [traffic] and its keys below",
             ),
             ("case = 3", "case", 1, "write [[case]] and its keys below"),
+            ("terrain.matrix_ms = 3", "terrain.matrix_ms", 1, ROWS),
+            ("terrain.matrix_ms = []", "terrain.matrix_ms", 1, ROWS),
+            (
+                "terrain.matrix_ms = [\n[1, 2],\n3]",
+                "terrain.matrix_ms",
+                3,
+                ROWS,
+            ),
+            (
+                "terrain.matrix_ms = [\n[1, 2],\n[3]]",
+                "terrain.matrix_ms",
+                3,
+                "write as many numbers in each row as there are rows",
+            ),
+            (
+                "terrain.matrix_ms = [\n[1, 2],\n[3,\n-4.5]]",
+                "terrain.matrix_ms",
+                4,
+                "write milliseconds, from 0 to 60000",
+            ),
         ];
         for (text, key, line, fix) in cases {
             let (found, at, _, told) = problem(text);
@@ -431,8 +501,23 @@ mod tests {
                 "{text}"
             );
         }
+        let (_, _, what, _) = problem("terrain.matrix_ms = [[1, 2], [3, -4.5]]");
+        assert_eq!(what, "`-4.5` stands there");
+        let (_, _, what, _) = problem("terrain.matrix_ms = [[1, 2], [3]]");
+        assert_eq!(what, "1 numbers in a row of a table of 2 rows");
         let (key, line, what, _) = problem("nodes = 5\ntraffic rate = 5");
         assert_eq!((key.as_str(), line), ("traffic", 2));
         assert!(what.starts_with("`traffic rate = 5` is not TOML"), "{what}");
+    }
+
+    #[test]
+    fn numbers_are_read_whatever_they_are_written_in() {
+        let numbers = "a = 0x10\nb = 0o17\nc = 0b1_01\nd = -1_000\ne = 1e2\nf = 2.5\n";
+        let values = read(numbers, |root| {
+            let mut number = |key| root.number(key, -1_000.0..=1_000.0);
+            Ok(["a", "b", "c", "d", "e", "f"].map(|key| number(key).unwrap().unwrap()))
+        });
+        let values = values.unwrap().map(|value| value.to_string());
+        assert_eq!(values, ["16", "15", "5", "-1000", "100", "2.5"]);
     }
 }

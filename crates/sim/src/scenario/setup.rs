@@ -10,6 +10,7 @@ use bruit_core::{limits, membership};
 
 use super::fault::{self, Fault, FaultKind};
 use super::reader::{Problem, Section};
+use crate::regions::Regions;
 use crate::run::Protocol;
 use crate::terrain::{Burst, Distances, Terrain};
 use crate::world::{Settings, TTL};
@@ -138,6 +139,8 @@ const TTL_S: RangeInclusive<usize> = 1..=limits::TTL_MAX.as_secs() as usize;
 const RECENT_BYTES: RangeInclusive<usize> = 131_072..=1_073_741_824;
 /// Most nodes times bulletins of a run: the book of who got what takes five bytes each.
 const BOOK_MAX: f64 = 4e8;
+/// As on [`Terrain::continental`], after a table that had neither.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(75));
 /// A bad second in ten, where the scenario does not say otherwise.
 const BURST: Burst = Burst {
     loss: 0.0,
@@ -145,14 +148,17 @@ const BURST: Burst = Burst {
     lasting: Duration::from_secs(1),
 };
 /// What may stand under `plot` as `x`.
-pub(super) const SWEPT: [&str; 10] = [
+pub(super) const SWEPT: [&str; 13] = [
     "nodes",
     "degree",
     "terrain.delay_ms",
+    "terrain.back_ms",
     "terrain.jitter_ms",
     "terrain.loss",
+    "terrain.reorder",
     "terrain.duplication",
     "terrain.uplink_bytes_per_s",
+    "terrain.downlink_bytes_per_s",
     "traffic.publishers",
     "traffic.rate",
     "traffic.body_bytes",
@@ -259,7 +265,7 @@ impl Setup {
     /// What the world is made with.
     pub fn settings(&self) -> Settings {
         let mut settings = Settings {
-            terrain: self.terrain,
+            terrain: self.terrain.clone(),
             ..Settings::default()
         };
         self.node.apply(&mut settings.config);
@@ -273,11 +279,14 @@ impl Setup {
         Some(match key {
             "nodes" => self.nodes as f64,
             "degree" => self.degree? as f64,
-            "terrain.delay_ms" => millis(delays(self.terrain.distances).0),
+            "terrain.delay_ms" => millis(delays(&self.terrain.distances)?.0),
+            "terrain.back_ms" => millis(self.terrain.back),
             "terrain.jitter_ms" => millis(self.terrain.jitter),
             "terrain.loss" => self.terrain.loss,
+            "terrain.reorder" => self.terrain.reorder,
             "terrain.duplication" => self.terrain.duplication,
             "terrain.uplink_bytes_per_s" => self.terrain.uplink_bytes_per_s? as f64,
+            "terrain.downlink_bytes_per_s" => self.terrain.downlink_bytes_per_s? as f64,
             "traffic.publishers" => match self.traffic.publishers {
                 Publishers::Some(count) => count as f64,
                 Publishers::All | Publishers::Random => self.nodes as f64,
@@ -365,37 +374,81 @@ pub(crate) fn publisher(number: usize, count: usize, nodes: usize) -> usize {
     (number % count) * nodes / count
 }
 
-/// The least delay, and how much more there can be.
-fn delays(distances: Distances) -> (Duration, Duration) {
+/// The least delay, and how much more there can be; none where a table says each.
+pub(super) fn delays(distances: &Distances) -> Option<(Duration, Duration)> {
     match distances {
-        Distances::Same(delay) => (delay, Duration::ZERO),
-        Distances::Uniform(least, most) => (least, most.saturating_sub(least)),
-        Distances::Plane { base, across } => (base, across),
+        Distances::Same(delay) => Some((*delay, Duration::ZERO)),
+        Distances::Uniform(least, most) => Some((*least, most.saturating_sub(*least))),
+        Distances::Plane { base, across } => Some((*base, *across)),
+        Distances::Matrix(_) => None,
     }
 }
 
-fn terrain(terrain: &mut Terrain, section: &mut Section<'_>) -> Result<(), Problem> {
-    let old = match terrain.distances {
+/// The word for a shape.
+pub(super) const fn shape(distances: &Distances) -> &'static str {
+    match distances {
         Distances::Same(_) => "same",
         Distances::Uniform(..) => "uniform",
         Distances::Plane { .. } => "plane",
-    };
-    let shape = section.word("shape", &["same", "uniform", "plane"])?;
-    let (mut base, mut more) = delays(terrain.distances);
-    set(&mut base, section.millis("delay_ms")?);
-    set(&mut more, section.millis("more_ms")?);
-    terrain.distances = match shape.unwrap_or(old) {
+        Distances::Matrix(_) => "matrix",
+    }
+}
+
+fn distances(old: &Distances, section: &mut Section<'_>) -> Result<Distances, Problem> {
+    let said = section.word("shape", &["same", "uniform", "plane", "matrix"])?;
+    let shape = said.unwrap_or(shape(old));
+    let rows = section.square("matrix_ms")?;
+    let said = [section.millis("delay_ms")?, section.millis("more_ms")?];
+    if shape == "matrix" {
+        if let Some(at) = said.iter().position(Option::is_some) {
+            let what = "a table says how far regions are from each other";
+            let fix = "take it out, or write shape = \"plane\" and no table";
+            return Err(section.problem(["delay_ms", "more_ms"][at], what, fix));
+        }
+        if let Some(regions) = rows.and_then(|rows| Regions::of(&rows)) {
+            return Ok(Distances::Matrix(regions));
+        }
+        if let Distances::Matrix(regions) = old {
+            return Ok(Distances::Matrix(regions.clone()));
+        }
+        let what = "it is not said how far regions are from each other";
+        let fix = "write matrix_ms = [[2, 40], [40, 2]], a row for each region";
+        return Err(section.problem("matrix_ms", what, fix));
+    }
+    if rows.is_some() {
+        let what = format!("distances of shape \"{shape}\" have no table");
+        let fix = "write shape = \"matrix\", or take the table out";
+        return Err(section.problem("matrix_ms", what, fix));
+    }
+    let (base, more) = delays(old).unwrap_or(DELAYS);
+    let [base, more] = [said[0].unwrap_or(base), said[1].unwrap_or(more)];
+    Ok(match shape {
         "same" => Distances::Same(base),
         "uniform" => Distances::Uniform(base, base + more),
         _ => Distances::Plane { base, across: more },
-    };
+    })
+}
+
+fn terrain(terrain: &mut Terrain, section: &mut Section<'_>) -> Result<(), Problem> {
+    terrain.distances = distances(&terrain.distances, section)?;
+    set(&mut terrain.back, section.millis("back_ms")?);
     set(&mut terrain.jitter, section.millis("jitter_ms")?);
     set(&mut terrain.loss, section.number("loss", 0.0..=0.9)?);
+    if let Some(loss) = section.number("back_loss", 0.0..=0.9)? {
+        terrain.back_loss = Some(loss);
+    }
+    set(&mut terrain.reorder, section.number("reorder", 0.0..=1.0)?);
+    set(&mut terrain.reorder_by, section.millis("reorder_ms")?);
     burst(terrain, section)?;
     let duplication = section.number("duplication", 0.0..=1.0)?;
     set(&mut terrain.duplication, duplication);
-    if let Some(rate) = section.whole("uplink_bytes_per_s", 0..=1_000_000_000_000)? {
-        terrain.uplink_bytes_per_s = (rate > 0).then_some(rate as u64);
+    for (key, place) in [
+        ("uplink_bytes_per_s", &mut terrain.uplink_bytes_per_s),
+        ("downlink_bytes_per_s", &mut terrain.downlink_bytes_per_s),
+    ] {
+        if let Some(rate) = section.whole(key, 0..=1_000_000_000_000)? {
+            *place = (rate > 0).then_some(rate as u64);
+        }
     }
     Ok(())
 }

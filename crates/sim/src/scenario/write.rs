@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::fault::APPEARANCES;
+use super::setup::{delays, shape};
 use super::{Cut, Fault, FaultKind, Publishers, Setup, Slowness, Turn, Victims};
+use crate::regions::Regions;
 use crate::terrain::{Distances, Terrain};
 
 /// The file, line by line.
@@ -30,8 +32,12 @@ impl Page {
     }
 
     fn millis(&mut self, key: &str, time: Duration) {
-        self.set(key, time.as_secs_f64() * 1_000.0);
+        self.set(key, millis(time));
     }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }
 
 impl Setup {
@@ -86,24 +92,44 @@ impl Setup {
 
 fn terrain(page: &mut Page, terrain: &Terrain) {
     page.line("\n[terrain]");
-    let (shape, delay, more) = match terrain.distances {
-        Distances::Same(delay) => ("same", delay, Duration::ZERO),
-        Distances::Uniform(least, most) => ("uniform", least, most.saturating_sub(least)),
-        Distances::Plane { base, across } => ("plane", base, across),
-    };
-    page.word("shape", shape);
-    page.millis("delay_ms", delay);
-    page.millis("more_ms", more);
+    page.word("shape", shape(&terrain.distances));
+    if let Some((delay, more)) = delays(&terrain.distances) {
+        page.millis("delay_ms", delay);
+        page.millis("more_ms", more);
+    }
+    if let Distances::Matrix(regions) = &terrain.distances {
+        table(page, regions);
+    }
+    page.millis("back_ms", terrain.back);
     page.millis("jitter_ms", terrain.jitter);
     page.set("loss", terrain.loss);
+    if let Some(loss) = terrain.back_loss {
+        page.set("back_loss", loss);
+    }
+    page.set("reorder", terrain.reorder);
+    page.millis("reorder_ms", terrain.reorder_by);
     if let Some(burst) = terrain.burst {
         page.set("burst_loss", burst.loss);
         page.seconds("burst_every_s", burst.every);
         page.seconds("burst_s", burst.lasting);
     }
     page.set("duplication", terrain.duplication);
-    let rate = terrain.uplink_bytes_per_s.unwrap_or(0);
-    page.set("uplink_bytes_per_s", rate);
+    for (key, rate) in [
+        ("uplink_bytes_per_s", terrain.uplink_bytes_per_s),
+        ("downlink_bytes_per_s", terrain.downlink_bytes_per_s),
+    ] {
+        page.set(key, rate.unwrap_or(0));
+    }
+}
+
+/// A row for each region, on a line of its own.
+fn table(page: &mut Page, regions: &Regions) {
+    page.line("matrix_ms = [");
+    for row in regions.rows() {
+        let row: Vec<_> = row.iter().copied().map(millis).collect();
+        page.line(&format!("  {row:?},"));
+    }
+    page.line("]");
 }
 
 fn fault(page: &mut Page, fault: &Fault) {

@@ -109,6 +109,7 @@ impl Draw {
             uplink_bytes_per_s: self
                 .happens(70)
                 .then(|| self.pick(&[200_000, 1_000_000, 2_500_000])),
+            ..Terrain::default()
         }
     }
 

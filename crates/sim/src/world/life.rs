@@ -67,6 +67,7 @@ impl World {
             image: Image::default(),
             wakeup: None,
             uplink_free: Mono::ZERO,
+            downlink_free: Mono::ZERO,
             clock_ahead_ms: 0,
             address,
             plight: Plight::default(),

@@ -11,7 +11,7 @@ use bruit_core::config::Config;
 use bruit_core::event::{Action, Command, Event, Notice, Persist, Verdict};
 use bruit_core::id::{NodeId, TopicId};
 use bruit_core::large::Manifest;
-use bruit_core::link::{CloseReason, PeerAddress};
+use bruit_core::link::{Class, CloseReason, PeerAddress};
 use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now, Wall};
 use bruit_core::work::Price;
@@ -78,6 +78,8 @@ type Cut = Arc<dyn Fn(usize, usize) -> bool + Send + Sync>;
 enum Happening {
     Wakeup(usize),
     Frame(End, Bytes),
+    /// A frame is before a downlink.
+    Downlink(Box<Queued>),
     /// The connection an end belongs to is over.
     Down(End, CloseReason, bool),
     /// If nothing has come through meanwhile.
@@ -85,6 +87,17 @@ enum Happening {
     /// To a node, in the life it was decided in.
     Event(usize, u32, Box<Event>),
     Up(End),
+}
+
+/// A frame that has come as far as the downlink of the node it goes to.
+#[derive(Clone)]
+struct Queued {
+    /// Where it goes.
+    end: End,
+    class: Class,
+    frame: Bytes,
+    /// How often it comes.
+    copies: usize,
 }
 
 /// All of it.
@@ -275,6 +288,7 @@ impl World {
                 }
             }
             Happening::Frame(end, frame) => self.arrive(end, frame),
+            Happening::Downlink(queued) => self.pass(*queued),
             Happening::Down(end, reason, by_peer) => self.down(end, reason, by_peer),
             Happening::Silence(end) => self.silence(end),
             Happening::Event(node, life, event) => {

@@ -9,7 +9,7 @@ use bruit_core::link::{Class, CloseReason, Direction, PeerAddress};
 use bruit_core::wire::{self, kind};
 use bytes::Bytes;
 
-use super::{Blame, Happening, World};
+use super::{Blame, Happening, Queued, World};
 use crate::terrain::Spell;
 use crate::wires::End;
 
@@ -61,13 +61,13 @@ impl World {
 
     pub(super) fn open(&mut self, node: usize, other: usize) {
         let (a, b) = (self.hosts[node].place, self.hosts[other].place);
-        let terrain = self.settings.terrain;
-        let delay = terrain.delay(a, b, &mut self.rng);
+        let terrain = &self.settings.terrain;
+        let delays = terrain.delays(a, b, &mut self.rng);
         // Who dialled is there after a round trip, the other hears of it with the first frames.
-        let way = || delay + terrain.jitter / 2;
-        let first = self.now.plus(way() * 2);
-        let second = first.plus(way());
-        let wire = self.wires.open([node, other], delay, second);
+        let [there, back] = delays.map(|delay| delay + terrain.jitter / 2);
+        let first = self.now.plus(there + back);
+        let second = first.plus(there);
+        let wire = self.wires.open([node, other], delays, second);
         for (side, at) in [(0, first), (1, second)] {
             let end = End { wire, side };
             self.hosts[[node, other][side]].links.push(end.link());
@@ -98,7 +98,7 @@ impl World {
 
     /// Puts a frame on its way, or keeps it where there is none.
     pub(super) fn transmit(&mut self, end: End, class: Class, frame: Bytes) {
-        let (terrain, now) = (self.settings.terrain, self.now);
+        let (terrain, now) = (&self.settings.terrain, self.now);
         let Some((node, other)) = self.wires.get(end.wire).map(|wire| wire.ends(end.side)) else {
             return;
         };
@@ -117,20 +117,58 @@ impl World {
             .plus(terrain.serialisation(own_uplink, frame.len()));
         host.uplink_free = left;
         let spell = terrain.spell(&mut wire.weather, left, &mut self.rng);
-        let transit = terrain.transit(wire.delay, spell, frame.len(), &mut self.rng);
+        let transit = terrain.transit(wire.way(end.side), spell, frame.len(), &mut self.rng);
         let at = wire.arrival(end.side, class, left.plus(transit));
-        let due = wire.sent(end.side, class, frame.len());
         let is_bulletin = frame.first() == Some(&kind::PUB);
-        if is_bulletin && terrain.is_doubled(&mut self.rng) {
-            let again = Happening::Frame(end.other(), frame.clone());
-            self.queue.push(at, other, again);
+        let copies = 1 + usize::from(is_bulletin && terrain.is_doubled(&mut self.rng));
+        if terrain.downlink_bytes_per_s.is_some() {
+            let queued = Queued {
+                end: end.other(),
+                class,
+                frame,
+                copies,
+            };
+            self.queue
+                .push(at, other, Happening::Downlink(Box::new(queued)));
+            return;
         }
-        let arrives = Happening::Frame(end.other(), frame);
-        self.queue.push(at, other, arrives);
+        let due = wire.sent(end.side, class, frame.len());
+        for frame in std::iter::repeat_n(frame, copies) {
+            self.queue
+                .push(at, other, Happening::Frame(end.other(), frame));
+        }
         if let Some(bytes) = due {
             let link = end.link();
             let event = Event::Credit { link, class, bytes };
             self.later(node, left.since(now), event);
+        }
+    }
+
+    /// Lets a frame through the downlink of the node it goes to, after those that came before it. Its sender hears
+    /// of it a way back later: that is when it may send as much again.
+    pub(super) fn pass(&mut self, queued: Queued) {
+        let (end, sender) = (queued.end, queued.end.other());
+        let Some((node, other)) = self.listening(end) else {
+            return;
+        };
+        let bytes = queued.frame.len();
+        let host = &mut self.hosts[node];
+        let time = self.settings.terrain.reception(bytes * queued.copies);
+        let at = self.now.max(host.downlink_free).plus(time);
+        host.downlink_free = at;
+        for frame in std::iter::repeat_n(queued.frame, queued.copies) {
+            self.queue.push(at, node, Happening::Frame(end, frame));
+        }
+        let class = queued.class;
+        let wire = self.wires.get_mut(end.wire);
+        let heard = wire.and_then(|wire| {
+            let bytes = wire.sent(sender.side, class, bytes)?;
+            Some((bytes, at.plus(wire.delays[end.side])))
+        });
+        if let Some((bytes, at)) = heard {
+            let link = sender.link();
+            let event = Event::Credit { link, class, bytes };
+            self.later(other, at.since(self.now), event);
         }
     }
 
@@ -179,8 +217,8 @@ impl World {
         if self.is_cut(node, other) {
             self.will_be_silent(end.other());
         } else if let Some(wire) = self.wires.get(end.wire) {
-            let terrain = self.settings.terrain;
-            let transit = terrain.transit(wire.delay, Spell::default(), 0, &mut self.rng);
+            let (terrain, way) = (&self.settings.terrain, wire.way(end.side));
+            let transit = terrain.transit(way, Spell::default(), 0, &mut self.rng);
             let happening = Happening::Down(end.other(), reason, true);
             self.queue.push(self.now.plus(transit), other, happening);
         }
