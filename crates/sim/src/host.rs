@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::behaviour::Behaviour;
 use crate::bulletins::{Bulletins, Held};
+use crate::clock::WallClock;
 use crate::plight::Plight;
 use crate::terrain::Place;
 
@@ -161,8 +162,7 @@ pub(crate) struct Host {
     pub(crate) uplink_free: Mono,
     /// When its downlink has let through all that came.
     pub(crate) downlink_free: Mono,
-    /// Milliseconds its wall clock is ahead.
-    pub(crate) clock_ahead_ms: i64,
+    pub(crate) clock: WallClock,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     pub(crate) plight: Plight,
@@ -188,7 +188,7 @@ impl Host {
             wakeup: self.wakeup,
             uplink_free: self.uplink_free,
             downlink_free: self.downlink_free,
-            clock_ahead_ms: self.clock_ahead_ms,
+            clock: self.clock,
             address: self.address,
             plight: self.plight.clone(),
             verdict: self.verdict,

@@ -45,6 +45,7 @@ pub mod world;
 mod bulletins;
 mod chance;
 mod checks;
+mod clock;
 mod draw;
 mod host;
 mod mcache;

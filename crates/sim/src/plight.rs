@@ -16,6 +16,17 @@ pub struct Slowness {
     pub uplink_bytes_per_s: Option<u64>,
 }
 
+impl Slowness {
+    /// Both at once: the slower in each respect.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let rates = [self, other].map(|one| one.uplink_bytes_per_s);
+        Self {
+            frame: self.frame.max(other.frame),
+            uplink_bytes_per_s: rates.into_iter().flatten().min(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Stopped {
     since: Mono,

@@ -13,7 +13,7 @@ use bruit_sim::ledger::BulletinNumber;
 use bruit_sim::oracles;
 use bruit_sim::report::{Report, Row, table};
 use bruit_sim::run::{self, Meter};
-use bruit_sim::scenario::Scenario;
+use bruit_sim::scenario::{Scenario, Skew};
 use bruit_sim::world::{Settings, World};
 use seed::seed;
 
@@ -155,6 +155,22 @@ fn a_network_that_was_split_is_one_again_within_thirty_seconds_and_lacks_nothing
     let report = run(&(CUT.to_owned() + &cases), seed(4));
     // In one part, and everything everywhere: sixty seconds are allowed for the latter.
     assert!(most(&report, "repair_s") <= 30.0);
+}
+
+/// A few against the many, and more sides than three.
+#[test]
+fn a_network_in_pieces_of_any_size_is_one_again_and_lacks_nothing() {
+    let sides = cut("share").replace("at_s", "share = 0.2\nat_s")
+        + &cut("groups").replace("at_s", "groups = 5\nat_s");
+    let report = run(&(CUT.to_owned() + &sides), seed(23));
+    assert!(most(&report, "repair_s") <= 30.0);
+    // While it lasts, what is published on one side is on the other later.
+    assert!(
+        report
+            .cases
+            .iter()
+            .all(|row| row.columns["max_ms"].least > 30_000.0)
+    );
 }
 
 /// F4: one direction, and some pairs.
@@ -337,6 +353,34 @@ fn a_wrong_clock_is_noticed_and_lets_nothing_in_that_its_hour_forbids() {
         let after = world.publish(11, b"after");
         world.run(SECOND * 5);
         assert_eq!(world.ledger().reached(after), 12, "{ahead_ms}");
+    }
+}
+
+/// A clock that gains a tenth of a second each second, and one that loses it: each learns how far it is off by now.
+#[test]
+fn how_far_a_drifting_clock_has_come_is_noticed_as_well() {
+    for drift in [100_000, -100_000] {
+        let mut world = World::new(12, seed(22), Settings::default());
+        for node in 1..12 {
+            world.join(node, 0);
+        }
+        world.run(SECOND * 20);
+        let skew = Skew { ahead_ms: 0, drift };
+        let begin = world.now();
+        world.skew_clock(11, skew);
+        world.run(SECOND * 300);
+        let ahead_ms = drift * 300 / 1_000;
+        let noticed = outlook(&world, 11).clock_offset_ms.unwrap_or(0);
+        // What it heard is some pings old.
+        assert!((noticed + ahead_ms).abs() < 4_000, "{drift}: {noticed}");
+        let (theirs, its) = (world.publish(2, b"theirs"), world.publish(11, b"its"));
+        world.run(SECOND * 5);
+        for bulletin in [theirs, its] {
+            assert_eq!(world.ledger().reached(bulletin), 12, "{drift}");
+        }
+        world.mend_clock(11, skew, begin);
+        assert_eq!(world.clocks(11).wall, world.wall());
+        assert_eq!(oracles::fair(&world, &|_| true), []);
     }
 }
 

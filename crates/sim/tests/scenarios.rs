@@ -127,3 +127,29 @@ fn islands_with_a_bridge_each_become_one_network() {
     );
     assert!(median(&apart, "rootcast", "delivery_ratio") < 0.5);
 }
+
+/// Story: the first of two troubles that overlap ended the other one with it.
+#[test]
+fn of_two_troubles_that_overlap_the_second_goes_on_when_the_first_is_over() {
+    let case = |name: &str, first: &str, second: &str| {
+        let fault = "[[case.fault]]\nshare = 1\nat_s = 0\n";
+        format!(
+            "[[case]]\nname = '{name}'\n{fault}for_s = 0.1\n{first}\n{fault}for_s = 20\n{second}\n"
+        )
+    };
+    let slow = "kind = 'slow'\nframe_ms = 100";
+    let text = SMALL.replace("drain_s = 5", "drain_s = 60")
+        + &case("slow", slow, slow)
+        + &case("slow twice", "kind = 'slow'\nframe_ms = 2", slow)
+        + &case("stopped", "kind = 'pause'", "kind = 'pause'");
+    let report = report(&text, &[1]);
+    assert_kept(&report);
+    for (name, least) in [
+        ("slow", 100.0),
+        ("slow twice", 100.0),
+        ("stopped", 15_000.0),
+    ] {
+        let p50 = median(&report, name, "p50_ms");
+        assert!(p50 >= least, "{name}: {p50}");
+    }
+}

@@ -31,9 +31,7 @@ pub(super) struct Stage<'a> {
     links: Vec<Edge>,
     /// Since when each node runs.
     pub(super) up_since: Vec<Mono>,
-    /// Milliseconds each wall clock is ahead.
-    ahead_ms: Vec<i64>,
-    /// Whom a fault befell, by its number and time.
+    /// Whom a fault befalls that has begun and is not over, by its number and time.
     befallen: BTreeMap<(usize, u32), Vec<usize>>,
     /// How long after the start of the last node the network was in one part.
     pub(super) formed: Option<Duration>,
@@ -67,7 +65,6 @@ impl<'a> Stage<'a> {
             meter,
             links,
             up_since: vec![Mono::ZERO; setup.nodes],
-            ahead_ms: vec![0; setup.nodes],
             befallen: BTreeMap::new(),
             formed: None,
             repair: None,
@@ -205,21 +202,18 @@ impl<'a> Stage<'a> {
                 self.befallen.insert((fault, time), killed);
             }
             FaultKind::Cut(cut) => self.cut(cut),
-            FaultKind::Clock(share, ahead_ms) => {
+            FaultKind::Clock(share, skew) => {
                 let all = (0..self.setup.nodes).collect();
                 let wrong = self.chance.share(all, share);
-                self.turn_clocks(&wrong, ahead_ms);
+                for node in &wrong {
+                    self.world.skew_clock(*node, skew);
+                }
                 self.befallen.insert((fault, time), wrong);
             }
             FaultKind::Pause(share) => self.befall(fault, time, share, World::pause),
             FaultKind::Suspend(share) => self.befall(fault, time, share, World::suspend),
-            FaultKind::Slow(share, slowness) => {
-                self.befall(fault, time, share, |world, node| world.slow(node, slowness));
-            }
-            FaultKind::DiskFull(share) => {
-                self.befall(fault, time, share, |world, node| {
-                    world.fill_disk(node, true);
-                });
+            FaultKind::Slow(share, _) | FaultKind::DiskFull(share) => {
+                self.befall(fault, time, share, |_, _| {});
             }
             // The others were born for it.
             FaultKind::Turn(_) => {
@@ -234,13 +228,36 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Has it befall this share of the running nodes.
+    /// Has it befall this share of the running nodes, and does `what` to each.
     fn befall(&mut self, fault: usize, time: u32, share: f64, what: impl Fn(&mut World, usize)) {
         let befallen = self.chance.share(self.world.alive(), share);
         for node in &befallen {
             what(&mut self.world, *node);
         }
-        self.befallen.insert((fault, time), befallen);
+        self.befallen.insert((fault, time), befallen.clone());
+        self.weigh(&befallen);
+    }
+
+    /// Has nothing weigh on these nodes but what befalls them now; where it is the same twice, the worse of both.
+    fn weigh(&mut self, nodes: &[usize]) {
+        for node in nodes {
+            let befallen = self.befallen.iter();
+            let now = befallen.filter(|(_, befallen)| befallen.binary_search(node).is_ok());
+            let (mut slowness, mut is_full, mut is_stopped) = (Slowness::default(), false, false);
+            for ((fault, _), _) in now {
+                match self.setup.faults[*fault].kind {
+                    FaultKind::Slow(_, more) => slowness = slowness.and(more),
+                    FaultKind::DiskFull(_) => is_full = true,
+                    FaultKind::Pause(_) | FaultKind::Suspend(_) => is_stopped = true,
+                    _ => {}
+                }
+            }
+            self.world.slow(*node, slowness);
+            self.world.fill_disk(*node, is_full);
+            if !is_stopped {
+                self.world.go_on(*node);
+            }
+        }
     }
 
     /// Fault `fault` ends, for the `time`th time.
@@ -258,22 +275,17 @@ impl<'a> Stage<'a> {
                 self.world.heal();
                 self.link();
             }
-            FaultKind::Clock(_, ahead_ms) => self.turn_clocks(&befallen, -ahead_ms),
-            FaultKind::Pause(_) | FaultKind::Suspend(_) => {
+            FaultKind::Clock(_, skew) => {
+                let lasting = self.setup.faults[fault].lasting.unwrap_or_default();
+                let then = self.world.now().minus(lasting);
                 for node in befallen {
-                    self.world.go_on(node);
+                    self.world.mend_clock(node, skew, then);
                 }
             }
-            FaultKind::Slow(..) => {
-                for node in befallen {
-                    self.world.slow(node, Slowness::default());
-                }
-            }
-            FaultKind::DiskFull(_) => {
-                for node in befallen {
-                    self.world.fill_disk(node, false);
-                }
-            }
+            FaultKind::Pause(_)
+            | FaultKind::Suspend(_)
+            | FaultKind::Slow(..)
+            | FaultKind::DiskFull(_) => self.weigh(&befallen),
             FaultKind::Turn(_) => {}
         }
     }
@@ -289,13 +301,14 @@ impl<'a> Stage<'a> {
                 let salt = self.chance.below(usize::MAX);
                 self.world.cut(move |a, b| is_drawn(salt, a, b, share));
             }
-        }
-    }
-
-    fn turn_clocks(&mut self, nodes: &[usize], by_ms: i64) {
-        for node in nodes {
-            self.ahead_ms[*node] += by_ms;
-            self.world.set_clock(*node, self.ahead_ms[*node]);
+            Cut::Share(share) => {
+                let mut is_apart = vec![false; self.setup.nodes];
+                for node in self.chance.share((0..self.setup.nodes).collect(), share) {
+                    is_apart[node] = true;
+                }
+                self.world.cut(move |a, b| is_apart[a] != is_apart[b]);
+            }
+            Cut::Groups(count) => self.world.cut(move |a, b| a % count != b % count),
         }
     }
 
@@ -382,4 +395,34 @@ fn is_drawn(salt: usize, a: usize, b: usize, share: f64) -> bool {
     let hash = hasher.finalize();
     let byte = u16::from_be_bytes([hash.as_bytes()[0], hash.as_bytes()[1]]);
     f64::from(byte) < share * 65_536.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    /// Story: the first of two faults that fill a disk made room for what the second was to keep away.
+    #[test]
+    fn a_disk_is_full_until_the_last_fault_that_fills_it_is_over() {
+        let fault = "[[fault]]\nkind = 'disk-full'\nshare = 1\n";
+        let text = format!("nodes = 4\n[start]\nsettle_s = 5\n{fault}{fault}");
+        let setup = Scenario::parse("x", &text).unwrap().cases.remove(0).setup;
+        let meter = Meter::default();
+        let mut stage = Stage::new(&setup, 1, &meter);
+        stage.start();
+        for fault in [0, 1] {
+            stage.begin(fault, 0);
+        }
+        let mut is_unkept = |stage: &mut Stage<'_>, number| {
+            let bulletin = stage.publish(number).unwrap();
+            stage.until(stage.world.now().plus(Duration::from_secs(2)));
+            assert_eq!(stage.world.ledger().reached(bulletin), 4);
+            (0..4).all(|node| stage.world.is_unkept(node, bulletin))
+        };
+        stage.end(0, 0);
+        assert!(is_unkept(&mut stage, 0));
+        stage.end(1, 0);
+        assert!(!is_unkept(&mut stage, 1));
+    }
 }

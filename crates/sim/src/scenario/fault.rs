@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::reader::{Problem, Section};
 use super::setup::NODES_MAX;
 use crate::adversary::Evil;
+pub use crate::clock::Skew;
 pub use crate::plight::Slowness;
 
 /// Something that befalls a network, once or again and again.
@@ -29,8 +30,8 @@ pub enum FaultKind {
     Kill(f64),
     /// Nodes do not hear each other.
     Cut(Cut),
-    /// The wall clocks of this share of the nodes are so many milliseconds ahead of what they were.
-    Clock(f64, i64),
+    /// The wall clocks of this share of the nodes are so much more wrong than they were.
+    Clock(f64, Skew),
     /// The processes of this share of the running nodes stop, and go on when it is over.
     Pause(f64),
     /// The machines of this share are suspended: their monotonic clocks stop as well.
@@ -84,13 +85,21 @@ impl FaultKind {
         match self {
             Self::Kill(share) => ("kill", share.to_string()),
             Self::Cut(cut) => ("cut", cut.words()),
-            Self::Clock(share, ahead_ms) => ("clock", format!("{share}, {ahead_ms} ms ahead")),
+            Self::Clock(share, skew) => ("clock", format!("{share}, {}", words(*skew))),
             Self::Pause(share) => ("pause", share.to_string()),
             Self::Suspend(share) => ("suspend", share.to_string()),
             Self::Slow(share, _) => ("slow", share.to_string()),
             Self::DiskFull(share) => ("disk-full", share.to_string()),
             Self::Turn(turn) => (turn.evil.as_str(), turn.share.to_string()),
         }
+    }
+}
+
+fn words(skew: Skew) -> String {
+    let ahead = format!("{} ms ahead", skew.ahead_ms);
+    match skew.drift {
+        0 => ahead,
+        drift => format!("{ahead}, {drift} ppm fast"),
     }
 }
 
@@ -107,6 +116,10 @@ pub enum Cut {
     OneWay,
     /// This share of all pairs of nodes, by chance.
     Pairs(f64),
+    /// This share of all nodes, by chance, and the others do not hear each other.
+    Share(f64),
+    /// So many groups of one size do not.
+    Groups(usize),
 }
 
 impl Cut {
@@ -117,6 +130,8 @@ impl Cut {
             Self::One => "one".to_owned(),
             Self::OneWay => "one-way".to_owned(),
             Self::Pairs(share) => format!("pairs {share}"),
+            Self::Share(share) => format!("share {share}"),
+            Self::Groups(count) => format!("groups {count}"),
         }
     }
 }
@@ -136,11 +151,15 @@ pub(super) const APPEARANCES: [(&str, Appearance); 3] = [
     ("turn", Appearance::Turn),
     ("flash", Appearance::Flash),
 ];
-const SHAPES: [&str; 5] = ["halves", "thirds", "one", "one-way", "pairs"];
+const SHAPES: [&str; 7] = [
+    "halves", "thirds", "one", "one-way", "pairs", "share", "groups",
+];
 /// Pairs that do not hear each other, where the scenario does not say how many.
 const PAIRS: f64 = 0.2;
 /// As far as a clock may be wrong: twenty years.
 const AHEAD_S_MAX: f64 = 631_152_000.0;
+/// As quick as a clock may be, and as slow: by half.
+const DRIFT_MS_MAX: f64 = 500.0;
 
 impl Fault {
     pub(super) fn read(section: &mut Section<'_>) -> Result<Self, Problem> {
@@ -157,7 +176,7 @@ impl Fault {
         let kind = match kind {
             "kill" => FaultKind::Kill(share(section, kind)?),
             "cut" => FaultKind::Cut(cut(section)?),
-            "clock" => FaultKind::Clock(share(section, kind)?, ahead_ms(section)?),
+            "clock" => FaultKind::Clock(share(section, kind)?, skew(section)?),
             "pause" => FaultKind::Pause(share(section, kind)?),
             "suspend" => FaultKind::Suspend(share(section, kind)?),
             "slow" => FaultKind::Slow(share(section, kind)?, slowness(section)?),
@@ -234,14 +253,19 @@ fn turn(section: &mut Section<'_>, kind: &str) -> Result<Turn, Problem> {
     })
 }
 
-fn ahead_ms(section: &mut Section<'_>) -> Result<i64, Problem> {
+fn skew(section: &mut Section<'_>) -> Result<Skew, Problem> {
     let ahead = section.number("ahead_s", -AHEAD_S_MAX..=AHEAD_S_MAX)?;
-    let ahead = ahead.ok_or_else(|| {
-        let fix = "write ahead_s = 3600 for an hour, or -3600 for an hour behind";
-        section.problem("ahead_s", "it is not said how far clocks are ahead", fix)
-    })?;
+    let drift = section.number("drift_ms_per_s", -DRIFT_MS_MAX..=DRIFT_MS_MAX)?;
+    if ahead.is_none() && drift.is_none() {
+        let fix = "write ahead_s = 3600 for an hour, -3600 for an hour behind, or drift_ms_per_s = 1, or both";
+        return Err(section.problem("ahead_s", "it is not said how wrong clocks are", fix));
+    }
     #[expect(clippy::cast_possible_truncation, reason = "within twenty years")]
-    Ok((ahead * 1_000.0) as i64)
+    let thousandths = |number: Option<f64>| (number.unwrap_or_default() * 1_000.0) as i64;
+    Ok(Skew {
+        ahead_ms: thousandths(ahead),
+        drift: thousandths(drift),
+    })
 }
 
 fn cut(section: &mut Section<'_>) -> Result<Cut, Problem> {
@@ -255,6 +279,14 @@ fn cut(section: &mut Section<'_>) -> Result<Cut, Problem> {
         "thirds" => Cut::Thirds,
         "one" => Cut::One,
         "one-way" => Cut::OneWay,
+        "share" => Cut::Share(section.number("share", 0.0..=0.5)?.ok_or_else(|| {
+            let fix = "write share = 0.2 for a fifth against the others";
+            section.problem("share", "it is not said how large the smaller side is", fix)
+        })?),
+        "groups" => Cut::Groups(section.whole("groups", 2..=NODES_MAX)?.ok_or_else(|| {
+            let fix = "write groups = 4, or another number";
+            section.problem("groups", "it is not said into how many", fix)
+        })?),
         _ => Cut::Pairs(section.number("share", 0.0..=1.0)?.unwrap_or(PAIRS)),
     })
 }

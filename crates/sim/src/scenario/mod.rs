@@ -9,7 +9,7 @@ mod reader;
 mod setup;
 mod write;
 
-pub use fault::{Appearance, Cut, Fault, FaultKind, Slowness, Turn, Victims};
+pub use fault::{Appearance, Cut, Fault, FaultKind, Skew, Slowness, Turn, Victims};
 pub use reader::Problem;
 pub(crate) use setup::publisher;
 pub use setup::{NodeConfig, Publishers, Setup, Start, Traffic};
@@ -223,6 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn every_fault_is_read_and_written() {
+        let faults = [
+            "kind = 'clock'\nshare = 0.5\ndrift_ms_per_s = -2.5",
+            "kind = 'clock'\nshare = 0.5\nahead_s = 3\ndrift_ms_per_s = 0.001",
+            "kind = 'cut'\nshape = 'share'\nshare = 0.2\nfor_s = 3",
+            "kind = 'cut'\nshape = 'groups'\ngroups = 7\nat_s = 3",
+        ];
+        let text: String = faults.map(|fault| format!("[[fault]]\n{fault}\n")).concat();
+        let setup = Scenario::parse("x", &text).unwrap().cases.remove(0).setup;
+        let kinds: Vec<FaultKind> = setup.faults.iter().map(|fault| fault.kind).collect();
+        let skew = |ahead_ms, drift| FaultKind::Clock(0.5, Skew { ahead_ms, drift });
+        assert_eq!(
+            kinds,
+            [
+                skew(0, -2_500),
+                skew(3_000, 1),
+                FaultKind::Cut(Cut::Share(0.2)),
+                FaultKind::Cut(Cut::Groups(7)),
+            ]
+        );
+        let written = Scenario::parse("x", &setup.toml("written")).unwrap();
+        assert_eq!(written.cases[0].setup, setup);
+    }
+
+    #[test]
     fn what_links_are_like_is_read_and_written() {
         let read = |text: &str| Scenario::parse("x", text).unwrap().cases;
         let cases = read(
@@ -313,6 +338,12 @@ mod tests {
                 "fault.from",
             ),
             ("[terrain]\nburst_loss = 1", "terrain.burst_loss"),
+            ("[[fault]]\nkind = 'clock'\nshare = 0.1", "fault.ahead_s"),
+            ("[[fault]]\nkind = 'cut'\nshape = 'share'", "fault.share"),
+            (
+                "[[fault]]\nkind = 'cut'\nshape = 'groups'\nshare = 0.2",
+                "fault.groups",
+            ),
         ];
         for (text, key) in refused {
             assert_eq!(Scenario::parse("x", text).unwrap_err().key, key, "{text}");

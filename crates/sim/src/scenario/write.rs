@@ -137,10 +137,12 @@ fn fault(page: &mut Page, fault: &Fault) {
     match fault.kind {
         FaultKind::Kill(share) => shared(page, "kill", share),
         FaultKind::Cut(shape) => cut(page, shape),
-        FaultKind::Clock(share, ahead_ms) => {
+        FaultKind::Clock(share, skew) => {
             shared(page, "clock", share);
             #[expect(clippy::cast_precision_loss, reason = "within twenty years")]
-            page.set("ahead_s", ahead_ms as f64 / 1_000.0);
+            let [ahead, drift] = [skew.ahead_ms, skew.drift].map(|number| number as f64 / 1_000.0);
+            page.set("ahead_s", ahead);
+            page.set("drift_ms_per_s", drift);
         }
         FaultKind::Pause(share) => shared(page, "pause", share),
         FaultKind::Suspend(share) => shared(page, "suspend", share),
@@ -175,10 +177,14 @@ fn cut(page: &mut Page, cut: Cut) {
         Cut::One => "one",
         Cut::OneWay => "one-way",
         Cut::Pairs(_) => "pairs",
+        Cut::Share(_) => "share",
+        Cut::Groups(_) => "groups",
     };
     page.word("shape", shape);
-    if let Cut::Pairs(share) = cut {
-        page.set("share", share);
+    match cut {
+        Cut::Pairs(share) | Cut::Share(share) => page.set("share", share),
+        Cut::Groups(count) => page.set("groups", count),
+        Cut::Halves | Cut::Thirds | Cut::One | Cut::OneWay => {}
     }
 }
 

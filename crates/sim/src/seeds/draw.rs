@@ -9,8 +9,8 @@ use crate::adversary::Evil;
 use crate::chance::Chance;
 use crate::run::Protocol;
 use crate::scenario::{
-    Appearance, Cut, Fault, FaultKind, NodeConfig, Publishers, Setup, Slowness, Start, Traffic,
-    Turn, Victims,
+    Appearance, Cut, Fault, FaultKind, NodeConfig, Publishers, Setup, Skew, Slowness, Start,
+    Traffic, Turn, Victims,
 };
 use crate::terrain::{Burst, Distances, Terrain};
 
@@ -187,7 +187,8 @@ impl Draw {
                 // Few are wrong by so much that they delete what is valid: three neighbours that are wrong
                 // alike vouch for a clock.
                 let most = if ahead_ms > 600_000 { 10 } else { 30 };
-                FaultKind::Clock(self.share(5, most), ahead_ms)
+                let skew = Skew { ahead_ms, drift: 0 };
+                FaultKind::Clock(self.share(5, most), skew)
             }
             5 if self.happens(50) => FaultKind::Pause(self.share(5, 40)),
             5 => FaultKind::Suspend(self.share(5, 40)),

@@ -10,6 +10,7 @@ use bruit_core::time::Mono;
 
 use super::{Settings, World};
 use crate::behaviour::Behaviour;
+use crate::clock::WallClock;
 use crate::host::{Host, Image};
 use crate::plight::Plight;
 use crate::terrain::Place;
@@ -68,7 +69,7 @@ impl World {
             wakeup: None,
             uplink_free: Mono::ZERO,
             downlink_free: Mono::ZERO,
-            clock_ahead_ms: 0,
+            clock: WallClock::default(),
             address,
             plight: Plight::default(),
             verdict: None,

@@ -13,7 +13,7 @@ use bruit_core::id::{NodeId, TopicId};
 use bruit_core::large::Manifest;
 use bruit_core::link::{Class, CloseReason, PeerAddress};
 use bruit_core::network::Network;
-use bruit_core::time::{Mono, Now, Wall};
+use bruit_core::time::{Mono, Now};
 use bruit_core::work::Price;
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +22,7 @@ use rand_core::{Rng, SeedableRng};
 use crate::behaviour::Behaviour;
 use crate::bulletins::Bulletins;
 use crate::checks::Checks;
+use crate::clock::Skew;
 use crate::draw;
 use crate::host::Host;
 use crate::ledger::{BulletinNumber, Ledger};
@@ -248,7 +249,17 @@ impl World {
 
     /// Sets the wall clock of `node`.
     pub fn set_clock(&mut self, node: usize, ahead_ms: i64) {
-        self.hosts[node].clock_ahead_ms = ahead_ms;
+        self.hosts[node].clock.set(ahead_ms, self.now);
+    }
+
+    /// Makes the wall clock of `node` as much more wrong.
+    pub fn skew_clock(&mut self, node: usize, skew: Skew) {
+        self.hosts[node].clock.skew(skew, self.now);
+    }
+
+    /// Takes back a skew of then, and what its clock has gained by it since.
+    pub fn mend_clock(&mut self, node: usize, skew: Skew, then: Mono) {
+        self.hosts[node].clock.mend(skew, then, self.now);
     }
 
     /// What validators of `node` say from now on; `None`: nothing.
@@ -303,12 +314,9 @@ impl World {
 
     /// The clocks `node` reads.
     pub fn clocks(&self, node: usize) -> Now {
-        let wall = EPOCH_MS
-            .saturating_add_signed(self.hosts[node].clock_ahead_ms)
-            .saturating_add(self.now.as_micros() / 1_000);
         Now {
             mono: self.mono_of(node, self.now),
-            wall: Wall::from_millis(wall),
+            wall: self.hosts[node].clock.read(EPOCH_MS, self.now),
         }
     }
 
