@@ -9,7 +9,7 @@ use bruit_core::work::Stamp;
 use crate::numbers::Numbers;
 
 /// Which bulletin it is, in the order in which they were first kept.
-type Number = usize;
+pub(crate) type Number = usize;
 
 /// Every bulletin there ever was: nodes that hold one share it.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! A node of the world: its behaviour, its key, its store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bruit_core::event::{Notice, Persist, Restored, RestoredFile, RestoredId, Verdict};
@@ -10,10 +10,11 @@ use bruit_core::large::{Bitmap, Manifest};
 use bruit_core::time::{Mono, Wall};
 use bruit_core::values::Version;
 use bruit_core::wire;
+use bruit_core::work::Stamp;
 use bytes::Bytes;
 
 use crate::behaviour::Behaviour;
-use crate::bulletins::{Bulletins, Held};
+use crate::bulletins::{Bulletins, Held, Number};
 use crate::clock::WallClock;
 use crate::plight::Plight;
 use crate::terrain::Place;
@@ -23,6 +24,8 @@ use crate::terrain::Place;
 pub(crate) struct Image {
     /// Bulletins, with the best stamp known here.
     pub(crate) held: Held,
+    /// Bulletins that were written and are not synced before this, in order.
+    unsynced: VecDeque<(Mono, Number)>,
     /// Ids without a bulletin: when it was made, when it expires.
     pub(crate) dropped: BTreeMap<BulletinId, (Wall, Wall)>,
     /// Of large contents: which chunks.
@@ -32,6 +35,39 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// Writes a bulletin at `now`, which is synced at `synced`.
+    pub(crate) fn write(&mut self, number: Number, stamp: Stamp, now: Mono, synced: Mono) {
+        while self.unsynced.front().is_some_and(|(at, _)| *at <= now) {
+            self.unsynced.pop_front();
+        }
+        if self.held.get(number).is_none() {
+            self.unsynced.push_back((synced, number));
+        }
+        self.held.insert(number, stamp);
+    }
+
+    /// Has everything that was written be synced.
+    pub(crate) fn sync(&mut self) {
+        self.unsynced.clear();
+    }
+
+    /// Loses what is not synced at `now`; answers which bulletins.
+    pub(crate) fn crash(&mut self, now: Mono, bulletins: &Bulletins) -> Vec<BulletinId> {
+        let mut lost = Vec::new();
+        for (synced, number) in std::mem::take(&mut self.unsynced) {
+            let held = bulletins
+                .at(number)
+                .filter(|_| synced > now && self.held.get(number).is_some());
+            if let Some(bulletin) = held {
+                let id = *bulletin.id();
+                self.held.remove(number);
+                self.files.remove(&id);
+                lost.push(id);
+            }
+        }
+        lost
+    }
+
     /// Does what an engine asks of its store.
     pub(crate) fn keep(&mut self, persist: Persist, bulletins: &Bulletins) {
         match persist {

@@ -372,12 +372,14 @@ mod tests {
         assert!(is_everywhere(&world, BulletinNumber(0), &BUT_THE_LAST));
     }
 
-    /// A bulletin that died with everybody who had it is owed to nobody; one whose publisher comes back is.
+    /// A bulletin that died with everybody who had it is owed to nobody; one whose publisher comes back with it is.
     #[test]
     fn what_died_with_its_publisher_is_owed_to_nobody() {
         let mut world = world(NOT_AT_ALL, false);
         world.cut(|_, _| true);
         world.publish(4, b"last words");
+        world.run(Duration::from_millis(5));
+        world.publish(4, b"and one that is not synced");
         world.kill(4);
         world.heal();
         world.run(Duration::from_mins(1));

@@ -46,7 +46,7 @@ pub(crate) struct Plight {
     /// Until when its processor has something to do.
     busy: Mono,
     pub(crate) is_disk_full: bool,
-    /// What it delivered and could not keep.
+    /// What it delivered and could not keep, or not long enough for it to be synced.
     pub(crate) unkept: BTreeSet<BulletinId>,
     /// What of that it does not know of any more: it died since.
     pub(crate) forgotten: BTreeSet<BulletinId>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bruit_sim::ledger::BulletinNumber;
+use bruit_sim::oracles;
 use bruit_sim::terrain::{Distances, Terrain};
 use bruit_sim::world::{Settings, World};
 
@@ -216,4 +217,26 @@ fn where_ids_fill_the_memory_kept_for_them_long_validity_has_its_price() {
     assert_eq!(asking(&world, short), [Some(0); 2]);
     world.run(Duration::from_mins(8));
     assert_eq!(asking(&world, long), [Some(0); 2], "they have expired");
+}
+
+/// Two milliseconds after a bulletin came it is not synced yet, after four it is; who is stopped as is proper
+/// syncs first.
+#[test]
+fn a_crash_loses_what_was_not_synced_and_a_stop_loses_nothing() {
+    let end: [fn(&mut World); 2] = [|world| world.kill(1), |world| world.stop(1)];
+    for (age_ms, end, is_kept) in [(2, end[0], false), (4, end[0], true), (2, end[1], true)] {
+        let mut world = pair(Terrain::default());
+        let bulletin = world.publish(0, b"hello");
+        world.run(Duration::from_millis(10 + age_ms));
+        assert!(world.ledger().has(bulletin, 1) && world.stamp(1, bulletin).is_some());
+        end(&mut world);
+        assert_eq!(world.stamp(1, bulletin).is_some(), is_kept, "{age_ms}");
+        assert_eq!(world.is_unkept(1, bulletin), !is_kept);
+        world.restart(1);
+        world.join(1, 0);
+        world.run(SECOND * 70);
+        assert!(world.stamp(1, bulletin).is_some(), "it came again");
+        assert_eq!(world.ledger().doubles(), u64::from(!is_kept));
+        assert_eq!(oracles::once(&world), []);
+    }
 }

@@ -414,7 +414,7 @@ mod tests {
         for fault in [0, 1] {
             stage.begin(fault, 0);
         }
-        let mut is_unkept = |stage: &mut Stage<'_>, number| {
+        let is_unkept = |stage: &mut Stage<'_>, number| {
             let bulletin = stage.publish(number).unwrap();
             stage.until(stage.world.now().plus(Duration::from_secs(2)));
             assert_eq!(stage.world.ledger().reached(bulletin), 4);

@@ -12,15 +12,15 @@ use crate::wires::End;
 impl World {
     /// Stops the process of `node`, as SIGSTOP does: what happens to it waits.
     pub fn pause(&mut self, node: usize) {
-        self.stop(node, false);
+        self.halt(node, false);
     }
 
     /// Suspends the machine of `node`: its monotonic clock stands still as well, its wall clock does not.
     pub fn suspend(&mut self, node: usize) {
-        self.stop(node, true);
+        self.halt(node, true);
     }
 
-    fn stop(&mut self, node: usize, sleeps: bool) {
+    fn halt(&mut self, node: usize, sleeps: bool) {
         if !self.is_alive(node) || self.hosts[node].plight.is_stopped() {
             return;
         }

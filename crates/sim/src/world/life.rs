@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bruit_core::engine::Engine;
-use bruit_core::event::Event;
+use bruit_core::event::{Command, Event};
 use bruit_core::identity::SecretKey;
 use bruit_core::time::Mono;
 
@@ -96,10 +96,19 @@ impl World {
         })
     }
 
-    /// Ends `node` without a word, as a power cut does.
+    /// Stops `node` as it is to be stopped: it says goodbye, and all that it wrote is synced.
+    pub fn stop(&mut self, node: usize) {
+        self.command(node, Command::Shutdown);
+        self.hosts[node].image.sync();
+        self.kill(node);
+    }
+
+    /// Ends `node` without a word, as a power cut does. What it wrote and was not synced is lost.
     pub fn kill(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.is_alive = false;
+        let lost = host.image.crash(self.now, &self.bulletins);
+        host.plight.unkept.extend(lost);
         host.plight.begin_anew();
         host.image.address_book = host.behaviour.address_book();
         let links = std::mem::take(&mut host.links);

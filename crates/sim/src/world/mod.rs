@@ -14,13 +14,13 @@ use bruit_core::large::Manifest;
 use bruit_core::link::{Class, CloseReason, PeerAddress};
 use bruit_core::network::Network;
 use bruit_core::time::{Mono, Now};
-use bruit_core::work::Price;
+use bruit_core::work::{Price, Stamp};
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::behaviour::Behaviour;
-use crate::bulletins::Bulletins;
+use crate::bulletins::{Bulletins, Number};
 use crate::checks::Checks;
 use crate::clock::Skew;
 use crate::draw;
@@ -381,7 +381,7 @@ impl World {
             Action::Keep { bulletin, .. } => {
                 let stamp = bulletin.stamp;
                 let number = self.bulletins.add(*bulletin);
-                self.hosts[node].image.held.insert(number, stamp);
+                self.write(node, number, stamp);
             }
             Action::Persist(Persist::Chunk { id, index, piece }) => {
                 self.keep_chunk(node, id, index, piece);
@@ -422,12 +422,18 @@ impl World {
         if host.plight.is_disk_full {
             host.plight.unkept.insert(id);
         } else {
-            host.image.held.insert(number, stamp);
             if let Some(manifest) = manifest {
                 host.image.keep_file(id, manifest);
             }
+            self.write(node, number, stamp);
             self.later(node, SYNC, Event::Persisted { ids: vec![id] });
         }
+    }
+
+    /// Has `node` write a bulletin, which a crash takes away again until it is synced.
+    fn write(&mut self, node: usize, number: Number, stamp: Stamp) {
+        let image = &mut self.hosts[node].image;
+        image.write(number, stamp, self.now, self.now.plus(SYNC));
     }
 }
 

@@ -132,13 +132,14 @@ impl World {
         others.any(|other| other == b)
     }
 
-    /// Whether `node` delivered `bulletin` while its disk was full, and so did not keep it.
+    /// Whether `node` delivered `bulletin` and did not keep it: its disk was full, or it crashed before it was
+    /// synced.
     pub fn is_unkept(&self, node: usize, bulletin: BulletinNumber) -> bool {
         let unkept = &self.hosts[node].plight.unkept;
         unkept.contains(&self.ledger.id(bulletin))
     }
 
-    /// Whether `node` delivered `bulletin` while its disk was full, has died since and has nothing of it.
+    /// The same, where it has died since and has nothing of it.
     pub fn is_forgotten(&self, node: usize, bulletin: BulletinNumber) -> bool {
         let forgotten = &self.hosts[node].plight.forgotten;
         forgotten.contains(&self.ledger.id(bulletin)) && self.stamp(node, bulletin).is_none()
