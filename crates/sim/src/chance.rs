@@ -23,15 +23,7 @@ impl Chance {
 
     /// This share of `all`, at least one unless the share is nothing, in order.
     pub(crate) fn share(&mut self, mut all: Vec<usize>, share: f64) -> Vec<usize> {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a part of a length"
-        )]
-        let wanted = (all.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
-        let least = usize::from(share > 0.0).min(all.len());
-        let count = wanted.max(least);
+        let count = part(all.len(), share);
         for place in 0..count {
             let other = place + self.below(all.len() - place);
             all.swap(place, other);
@@ -40,6 +32,18 @@ impl Chance {
         all.sort_unstable();
         all
     }
+}
+
+/// How many this share of `all` is, at least one unless the share is nothing.
+pub(crate) fn part(all: usize, share: f64) -> usize {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a part of a length"
+    )]
+    let wanted = (all as f64 * share.clamp(0.0, 1.0)).round() as usize;
+    wanted.max(usize::from(share > 0.0).min(all))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::protocol::settled_at;
 use crate::adversary::{Adversary, Swarm};
 use crate::behaviour::Behaviour;
 use crate::chance::Chance;
-use crate::scenario::{Appearance, FaultKind, Setup, Victims};
+use crate::scenario::{Appearance, FaultKind, Setup};
 use crate::world::Birth;
 
 /// The adversaries of a run; everybody else is honest.
@@ -37,12 +37,7 @@ impl Casting {
             let FaultKind::Turn(turn) = fault.kind else {
                 continue;
             };
-            let victims = victims(setup, turn.victims);
-            let victims = if turn.evil.has_victims() {
-                victims
-            } else {
-                BTreeSet::new()
-            };
+            let victims = setup.victims(turn);
             let may = |node: &usize| {
                 *node >= turn.spare && !victims.contains(node) && !casting.parts.contains_key(node)
             };
@@ -101,13 +96,6 @@ impl Casting {
         let swarm = &self.swarms[&part.fault];
         swarm.join(birth);
         Box::new(Adversary::new(birth, turn.evil, swarm, part.from))
-    }
-}
-
-fn victims(setup: &Setup, victims: Victims) -> BTreeSet<usize> {
-    match victims {
-        Victims::First(count) => (0..count.min(setup.nodes)).collect(),
-        Victims::Publishers => setup.publishers(),
     }
 }
 

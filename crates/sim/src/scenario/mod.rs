@@ -105,6 +105,11 @@ impl Scenario {
                 vec![Case { name, setup }]
             };
             let cases = cases.unwrap_or_else(alone);
+            if cases.is_empty() {
+                let fix =
+                    "write [[case]] and its keys below, or take it out: the file is one case then";
+                return Err(root.problem("case", "there is none in it", fix));
+            }
             distinct(&cases, root)?;
             Ok(Self {
                 name: name.to_owned(),
@@ -219,6 +224,49 @@ mod tests {
         assert_eq!(read(&setup.toml("written")), setup);
         for text in ["traffic.ttl_s = 2_419_201", "node.recent_bytes = 1"] {
             assert!(Scenario::parse("x", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_some_cases_may_stand_at_the_top() {
+        let text = "degree = 5\nstart.bridges = 1\n\
+                    [[case]]\nname = 'a'\n\
+                    [[case]]\nname = 'b'\nprotocol = 'flood'\n\
+                    [[case]]\nname = 'c'\nstart.island = 10\n";
+        assert!(Scenario::parse("x", text).is_ok());
+    }
+
+    #[test]
+    fn adversaries_of_whom_there_cannot_be_so_many_are_refused() {
+        let lie = "[[fault]]\nkind = 'lie'\nshare = 0.6\n";
+        let censor = "[[fault]]\nkind = 'censor'\nshare = 0.1\n";
+        let spared = format!("{lie}spare = 100\n");
+        let too_many = format!("{lie}spare = 50\n");
+        let twice = lie.to_owned() + lie;
+        let all = format!("{censor}victims = 100\n");
+        let everybody = format!("traffic.publishers = 'random'\n{censor}victims = 'publishers'\n");
+        let refused = [
+            (spared, "fault.spare", 4),
+            (too_many, "fault.share", 3),
+            (twice, "fault.share", 6),
+            (all, "fault.victims", 4),
+            (everybody, "fault.victims", 5),
+            (
+                format!("{lie}spare = 30\n[[case]]\nname = 'few'\nnodes = 20\n"),
+                "case.fault.spare",
+                5,
+            ),
+        ];
+        for (text, key, line) in refused {
+            let problem = Scenario::parse("x", &text).unwrap_err();
+            assert_eq!((problem.key.as_str(), problem.line), (key, line), "{text}");
+        }
+        for text in [
+            format!("{lie}spare = 40\n"),
+            format!("{censor}victims = 'publishers'\n"),
+            format!("{censor}victims = 90\n"),
+        ] {
+            assert!(Scenario::parse("x", &text).is_ok(), "{text}");
         }
     }
 
@@ -339,6 +387,23 @@ mod tests {
             ),
             ("[terrain]\nburst_loss = 1", "terrain.burst_loss"),
             ("[[fault]]\nkind = 'clock'\nshare = 0.1", "fault.ahead_s"),
+            ("case = []", "case"),
+            ("degree = 5", "degree"),
+            ("[[case]]\nname = 'a'\ndegree = 5", "case.degree"),
+            ("start.bridges = 1", "start.bridges"),
+            (
+                "start.island = 10\nstart.introducers = 5",
+                "start.introducers",
+            ),
+            (
+                "start.island = 10\n[[case]]\nname = 'a'\nstart.introducers = 5",
+                "case.start.introducers",
+            ),
+            (
+                "[[fault]]\nkind = 'kill'\nshare = 0.1\nevery_s = 86_400\ntimes = 100_000",
+                "fault",
+            ),
+            ("nodes = 100_000\ntraffic.drain_s = 86_400", "nodes"),
             ("[[fault]]\nkind = 'cut'\nshape = 'share'", "fault.share"),
             (
                 "[[fault]]\nkind = 'cut'\nshape = 'groups'\nshare = 0.2",

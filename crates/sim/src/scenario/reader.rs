@@ -278,6 +278,37 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The same of `key` in section `number` of those called `list`, where it stands here.
+    pub(super) fn problem_in(
+        &self,
+        list: &str,
+        number: usize,
+        key: &str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Problem {
+        let entries = self
+            .table
+            .get(list)
+            .and_then(|list| list.get_ref().as_array());
+        let entry = entries.and_then(|entries| entries.get(number));
+        let value = entry.and_then(|entry| entry.get_ref().as_table()?.get(key));
+        let line = value
+            .or(entry)
+            .map(|found| line_of(self.text, &found.span()));
+        Problem {
+            key: self.below(&format!("{list}.{key}")),
+            line: line.unwrap_or(self.line),
+            what: what.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// Whether something is said at `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         if !self.asked.contains(&key) {
             self.asked.push(key);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use bruit_core::config::Config;
 use bruit_core::{limits, membership};
 
-use super::fault::{self, Fault, FaultKind};
+use super::fault::{self, Fault, FaultKind, Turn, Victims};
 use super::reader::{Problem, Section};
+use crate::chance;
 use crate::regions::Regions;
 use crate::run::Protocol;
 use crate::terrain::{Burst, Distances, Terrain};
@@ -139,6 +140,8 @@ const TTL_S: RangeInclusive<usize> = 1..=limits::TTL_MAX.as_secs() as usize;
 const RECENT_BYTES: RangeInclusive<usize> = 131_072..=1_073_741_824;
 /// Most nodes times bulletins of a run: the book of who got what takes five bytes each.
 const BOOK_MAX: f64 = 4e8;
+/// Seconds of a core that a run takes at most, about: a week.
+const EFFORT_S_MAX: f64 = 604_800.0;
 /// As on [`Terrain::continental`], after a table that had neither.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(75));
 /// A bad second in ten, where the scenario does not say otherwise.
@@ -180,7 +183,8 @@ impl Setup {
         if let Some(degree) = section.whole("degree", 2..=1_000)? {
             self.degree = Some(degree);
         }
-        section.section("start", |section| self.start.read(section))?;
+        let is_run = !section.has("case");
+        section.section("start", |section| self.start.read(section, is_run))?;
         section.section("terrain", |section| terrain(&mut self.terrain, section))?;
         section.section("traffic", |section| self.traffic.read(section))?;
         section.section("node", |section| self.node.read(section))?;
@@ -190,6 +194,13 @@ impl Setup {
 
     /// What no key by itself tells.
     fn check(&self, section: &Section<'_>) -> Result<(), Problem> {
+        self.check_faults(section)?;
+        self.check_turns(section)?;
+        self.check_size(section)?;
+        self.check_degree(section)
+    }
+
+    fn check_faults(&self, section: &Section<'_>) -> Result<(), Problem> {
         if let Some(at) = fault::overlapping_cuts(&self.faults) {
             let what = format!(
                 "{} s after settling two cuts hold at once",
@@ -208,6 +219,44 @@ impl Setup {
             let fix = "write protocol = \"rootcast\", or take that fault out";
             return Err(section.problem("protocol", what, fix));
         }
+        Ok(())
+    }
+
+    /// There are as many adversaries as is said.
+    fn check_turns(&self, section: &Section<'_>) -> Result<(), Problem> {
+        let mut others = 0;
+        for (number, fault) in self.faults.iter().enumerate() {
+            let FaultKind::Turn(turn) = fault.kind else {
+                continue;
+            };
+            let wrong = |key: &str, what: String, fix: &str| {
+                Err(section.problem_in("fault", number, key, what, fix))
+            };
+            let (nodes, victims) = (self.nodes, self.victims(turn));
+            let wanted = chance::part(nodes, turn.share);
+            let may = |node: &usize| *node >= turn.spare && !victims.contains(node);
+            let left = (0..nodes).filter(may).count().saturating_sub(others);
+            others += wanted;
+            if left >= wanted {
+                continue;
+            }
+            if victims.len() >= nodes {
+                let what = format!("all {nodes} nodes are victims, and none is left to turn");
+                let fix = "write fewer victims, or traffic.publishers = 10 where they are those";
+                return wrong("victims", what, fix);
+            }
+            if turn.spare >= nodes {
+                let what = format!("all {nodes} nodes are spared, and none is left to turn");
+                return wrong("spare", what, "spare fewer");
+            }
+            let what = format!("{wanted} nodes are to turn, and {left} are left for it");
+            let fix = "write a smaller share, spare fewer nodes, or name fewer victims";
+            return wrong("share", what, fix);
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, section: &Section<'_>) -> Result<(), Problem> {
         #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
         let book = self.nodes as f64 * self.bulletins() as f64;
         if book > BOOK_MAX {
@@ -215,6 +264,23 @@ impl Setup {
             let fix = format!("publish less, or with fewer nodes: at most {BOOK_MAX:.0}");
             return Err(section.problem("traffic", what, fix));
         }
+        let effort = super::effort_s(self);
+        if effort > EFFORT_S_MAX {
+            let (seconds, days) = (self.length().as_secs(), effort / 86_400.0);
+            let what =
+                format!("{seconds} s of a network like this take some {days:.0} days of a core");
+            let traffic = self.traffic.warm + self.traffic.measured;
+            let (key, fix) = if self.busy() > traffic {
+                ("fault", "let faults come less often, or be over sooner")
+            } else {
+                ("nodes", "take fewer nodes, or measure for a shorter time")
+            };
+            return Err(section.problem(key, what, format!("{fix}: at most a week of a core")));
+        }
+        Ok(())
+    }
+
+    fn check_degree(&self, section: &Section<'_>) -> Result<(), Problem> {
         let most = self.nodes / 2;
         if let Some(degree) = self.degree.filter(|degree| *degree > most) {
             let what = format!(
@@ -224,7 +290,23 @@ impl Setup {
             let fix = format!("write at most half of the nodes, {most}");
             return Err(section.problem("degree", what, fix));
         }
+        // Of a file with cases, what stands at its top is run by none but them.
+        let is_run = !section.has("case");
+        if is_run && section.has("degree") && self.protocol == Protocol::Rootcast {
+            let what = "nodes of \"rootcast\" make their links themselves";
+            let fix = "take it out, write node.outbound, or protocol = \"flood\" or another one";
+            return Err(section.problem("degree", what, fix));
+        }
         Ok(())
+    }
+
+    /// To whom adversaries do what they do; these are honest.
+    pub(crate) fn victims(&self, turn: Turn) -> BTreeSet<usize> {
+        match turn.victims {
+            _ if !turn.evil.has_victims() => BTreeSet::new(),
+            Victims::First(count) => (0..count.min(self.nodes)).collect(),
+            Victims::Publishers => self.publishers(),
+        }
     }
 
     /// Who publishes, where it is not left to chance.
@@ -299,14 +381,25 @@ impl Setup {
 }
 
 impl Start {
-    fn read(&mut self, section: &mut Section<'_>) -> Result<(), Problem> {
+    /// `is_run`: it is that of a case, and not only what cases begin with.
+    fn read(&mut self, section: &mut Section<'_>, is_run: bool) -> Result<(), Problem> {
         set(&mut self.within, section.seconds("within_s")?);
         let introducers = section.whole("introducers", 1..=NODES_MAX)?;
-        set(&mut self.introducers, introducers);
-        if let Some(island) = section.whole("island", 2..=NODES_MAX)? {
-            self.island = Some(island);
+        let island = section.whole("island", 2..=NODES_MAX)?;
+        let bridges = section.whole("bridges", 0..=NODES_MAX)?;
+        self.island = island.or(self.island);
+        if introducers.is_some() && self.island.is_some() {
+            let what = "on islands, nodes are told of one before them and of no introducer";
+            let fix = "take it out, or start.island";
+            return Err(section.problem("introducers", what, fix));
         }
-        set(&mut self.bridges, section.whole("bridges", 0..=NODES_MAX)?);
+        if is_run && bridges.is_some() && self.island.is_none() {
+            let what = "there are no islands that bridges could lead from";
+            let fix = "write island = 10, how many nodes are on one, or take it out";
+            return Err(section.problem("bridges", what, fix));
+        }
+        set(&mut self.introducers, introducers);
+        set(&mut self.bridges, bridges);
         set(&mut self.settle, section.seconds("settle_s")?);
         Ok(())
     }

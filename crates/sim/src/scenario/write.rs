@@ -52,11 +52,12 @@ impl Setup {
         }
         page.line("\n[start]");
         page.seconds("within_s", self.start.within);
-        page.set("introducers", self.start.introducers);
         if let Some(island) = self.start.island {
             page.set("island", island);
+            page.set("bridges", self.start.bridges);
+        } else {
+            page.set("introducers", self.start.introducers);
         }
-        page.set("bridges", self.start.bridges);
         page.seconds("settle_s", self.start.settle);
         terrain(&mut page, &self.terrain);
         page.line("\n[traffic]");
