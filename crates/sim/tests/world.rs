@@ -10,12 +10,9 @@ use bruit_sim::world::{Settings, World};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Two linked nodes, 10 ms apart.
-fn pair(terrain: Terrain) -> World {
-    let terrain = Terrain {
-        distances: Distances::Same(Duration::from_millis(10)),
-        jitter: Duration::ZERO,
-        ..terrain
-    };
+fn pair(mut terrain: Terrain) -> World {
+    terrain.distances = Distances::Same(Duration::from_millis(10));
+    terrain.jitter = Duration::ZERO;
     let settings = Settings {
         terrain,
         ..Settings::default()

@@ -4,6 +4,7 @@
 //! not said is as in [`Setup::default`]. Those in `crates/sim/scenarios` are built in, and the one called
 //! `first` explains every key it uses.
 
+mod check;
 mod fault;
 mod reader;
 mod setup;
@@ -262,6 +263,7 @@ mod tests {
             assert_eq!((problem.key.as_str(), problem.line), (key, line), "{text}");
         }
         for text in [
+            format!("{lie}spare = 200\n[[case]]\nname = 'many'\nnodes = 1_000\n"),
             format!("{lie}spare = 40\n"),
             format!("{censor}victims = 'publishers'\n"),
             format!("{censor}victims = 90\n"),

@@ -172,7 +172,7 @@ fn shared(page: &mut Page, kind: &str, share: f64) {
 
 fn cut(page: &mut Page, cut: Cut) {
     page.word("kind", "cut");
-    let shape = match cut {
+    let word = match cut {
         Cut::Halves => "halves",
         Cut::Thirds => "thirds",
         Cut::One => "one",
@@ -181,7 +181,7 @@ fn cut(page: &mut Page, cut: Cut) {
         Cut::Share(_) => "share",
         Cut::Groups(_) => "groups",
     };
-    page.word("shape", shape);
+    page.word("shape", word);
     match cut {
         Cut::Pairs(share) | Cut::Share(share) => page.set("share", share),
         Cut::Groups(count) => page.set("groups", count),
