@@ -310,12 +310,14 @@ fn traces(report: &Value) -> Option<Vec<Value>> {
     cases.map(|case| case.get("traces").cloned()).collect()
 }
 
-/// Whether the medians of the last case keep within `bounds`; what is not in the report does not. The cases
-/// before it are there to compare with.
+/// Whether the medians of the last case keep within `bounds`; what is not in the report does not, nor what a run
+/// is without. The cases before it are there to compare with.
 fn judged(report: &Value, bounds: &[(&str, Bound)]) -> Outcome {
     let value = |key: &str| {
         let columns = report.get("cases")?.as_array()?.last()?.get("columns")?;
-        columns.get(key)?.get("median")?.as_f64()
+        let spread = columns.get(key)?;
+        let is_missing = spread.get("missing").and_then(Value::as_u64) != Some(0);
+        spread.get("median")?.as_f64().filter(|_| !is_missing)
     };
     let mut is_kept = true;
     let mut said = Vec::new();
@@ -349,8 +351,12 @@ mod tests {
     #[test]
     fn a_figure_of_the_last_case_is_held_to_its_bound_and_one_that_is_missing_is_not_kept() {
         let report = serde_json::json!({"cases": [
-            {"columns": {"p99_ms": {"median": 50.0}, "delivery_ratio": {"median": 1.0}}},
-            {"columns": {"p99_ms": {"median": 480.0}, "delivery_ratio": {"median": 0.99}}},
+            {"columns": {"p99_ms": {"median": 50.0, "missing": 0}, "delivery_ratio": {"median": 1.0, "missing": 0}}},
+            {"columns": {
+                "p99_ms": {"median": 480.0, "missing": 0},
+                "repair_s": {"median": 1.0, "missing": 4},
+                "delivery_ratio": {"median": 0.99, "missing": 0},
+            }},
         ]});
         let p99 = |limit| judged(&report, &[("p99_ms", Bound::AtMost(limit))]);
         assert_eq!(p99(500.0), Outcome::Ok("p99_ms 480.000".into()));
@@ -395,6 +401,11 @@ mod tests {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|end| end == "rs") {
+        let never = judged(&report, &[("repair_s", Bound::AtMost(30.0))]);
+        assert_eq!(
+            never,
+            Outcome::Failed("repair_s missing (not at most 30)".into())
+        );
                     let text = fs::read_to_string(&path).unwrap();
                     let is_test = |name: &&str| {
                         let mut lines = text.lines();

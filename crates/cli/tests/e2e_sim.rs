@@ -99,6 +99,7 @@ fn a_scenario_is_run_and_the_same_seed_gives_the_same_report() {
         (&"small".into(), &"small".into())
     );
     assert_eq!(first["seeds"], serde_json::json!([1]));
+    assert_eq!(first["version"], env!("CARGO_PKG_VERSION"));
     let row = &first["cases"][0];
     assert_eq!(
         (&row["nodes"], &row["broken_count"]),
@@ -140,8 +141,13 @@ fn a_report_is_written_where_it_is_told_to_and_nowhere_else() {
     assert!(
         done.out
             .trim_end()
-            .ends_with("--out DIR keeps the report and draws it")
+            .ends_with("\n  bruit sim small.toml --out DIR"),
+        "{}",
+        done.out
     );
+    let done = desk.sim(&["small.toml", "--seed", "3", "--runs", "2"]).ok();
+    let command = "\n  bruit sim small.toml --seed 3 --runs 2 --out DIR\n";
+    assert!(done.out.ends_with(command), "{}", done.out);
     assert_eq!(fs::read_dir(desk.path()).unwrap().count(), 1);
 
     let done = desk
@@ -204,11 +210,16 @@ fn two_reports_are_compared_by_the_names_of_their_cases() {
         p50["percent"].is_number() && p50["is_apart"].is_boolean(),
         "{p50}"
     );
+    assert_eq!(p50["is_apart"], false, "one seed tells nothing");
     let text = desk.sim(&["compare", "a", "b"]).ok().out;
-    assert!(
-        text.starts_with("both") && text.contains("only in A: gone"),
-        "{text}"
-    );
+    for told in [
+        "scenario a, B of b",
+        "A has seed 1 alone",
+        "\nboth",
+        "only in A: gone",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
 
     let done = desk.sim(&["compare", "a", "nowhere", "--json"]);
     assert_eq!((done.code, &done.error()["code"]), (2, &"file".into()));

@@ -176,7 +176,8 @@ impl Ledger {
         )
     }
 
-    /// Hops of the last delivery of each of `bulletins` (last delivery hop, LDH), the mean.
+    /// The most hops that any delivery of each of `bulletins` took, the mean: Plumtree's last delivery hop (LDH).
+    /// The delivery that took them need not be the last in time.
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     pub fn last_hop(&self, bulletins: &[BulletinNumber]) -> f64 {
         let last = bulletins.iter().map(|number| {

@@ -51,7 +51,7 @@ fn most(report: &Report, column: &str) -> f64 {
         let spread = row.columns.get(column);
         spread
             .unwrap_or_else(|| panic!("{} has no {column}", row.name))
-            .most
+            .worst()
     };
     report.cases.iter().map(value).fold(0.0, f64::max)
 }

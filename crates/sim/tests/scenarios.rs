@@ -22,6 +22,7 @@ fn median(report: &Report, case: &str, column: &str) -> f64 {
     let row = report.cases.iter().find(|row| row.name == case);
     let spread = row.and_then(|row| row.columns.get(column));
     let spread = spread.unwrap_or_else(|| panic!("{case} has no {column}"));
+    assert_eq!(spread.missing, 0, "{case} has no {column} with some seeds");
     spread.median
 }
 
@@ -152,4 +153,19 @@ fn of_two_troubles_that_overlap_the_second_goes_on_when_the_first_is_over() {
         let p50 = median(&report, name, "p50_ms");
         assert!(p50 >= least, "{name}: {p50}");
     }
+}
+
+#[test]
+fn a_network_that_never_mends_has_no_time_of_repair_and_a_curve_that_ends_early() {
+    let text = SMALL.replace("settle_s = 10", "settle_s = 10\nisland = 10\nbridges = 0");
+    let fault = "[[fault]]\nkind = 'kill'\nshare = 0.1\nat_s = 2\n";
+    let report = report(&(text + fault), &[1, 2]);
+    assert!(!report.cases[0].columns.contains_key("repair_s"));
+    let came = report.cases[0].delays_ms.len();
+    let delivered = median(&report, "rootcast", "delivery_ratio");
+    // What was published on the other island never comes.
+    assert!(
+        delivered < 0.7 && came < 70,
+        "{delivered}, {came} hundredths"
+    );
 }

@@ -81,7 +81,7 @@ pub const COLUMNS: [Column; 15] = [
         4,
         |run| (run.totals.deliveries > 0).then(|| run.totals.redundancy()),
     ),
-    column("last_hop", "HOPS", "hops of the last delivery", 1, |run| {
+    column("last_hop", "HOPS", "most hops of a delivery", 1, |run| {
         (run.last_hop > 0.0).then_some(run.last_hop)
     }),
     column(

@@ -3,13 +3,15 @@
 use serde::Serialize;
 
 use super::column::COLUMNS;
-use super::table::aligned;
+use super::table::{self, aligned};
 use super::{Report, Row};
 use crate::stats::Spread;
 
 /// Two reports, compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
+    /// Why they may not be fit to be compared, where they may not.
+    pub warnings: Vec<String>,
     /// Cases that both have.
     pub cases: Vec<Compared>,
     /// Names of cases that only the first has.
@@ -39,9 +41,14 @@ pub struct Difference {
     /// How much more the second median is than the first, in per cent of the first; none where the first
     /// is nothing.
     pub percent: Option<f64>,
-    /// Whether their ranges have nothing in common: a difference that is not the seeds'.
+    /// Whether their ranges have nothing in common: a difference that is not the seeds'. One run has no range.
     pub is_apart: bool,
+    /// How many runs each report is of.
+    pub runs: [usize; 2],
 }
+
+/// From so many runs on there is a range.
+const RANGE_RUNS: usize = 2;
 
 impl Comparison {
     /// Compares two reports.
@@ -53,9 +60,10 @@ impl Comparison {
         };
         let both = a.cases.iter().filter_map(|row| {
             let other = b.cases.iter().find(|other| other.name == row.name)?;
-            Some(compared(row, other))
+            Some(compared([(row, a.seeds.len()), (other, b.seeds.len())]))
         });
         Self {
+            warnings: warnings(a, b),
             cases: both.collect(),
             only_a: only(a, b),
             only_b: only(b, a),
@@ -65,6 +73,9 @@ impl Comparison {
     /// As people read it.
     pub fn text(&self) -> String {
         let mut parts = Vec::new();
+        if !self.warnings.is_empty() {
+            parts.push(self.warnings.join("\n"));
+        }
         for case in &self.cases {
             let head = ["A", "B", "B - A", ""].map(str::to_owned);
             let mut rows = vec![vec![case.name.clone()]];
@@ -77,14 +88,47 @@ impl Comparison {
                 parts.push(format!("only in {which}: {}", only.join(", ")));
             }
         }
-        if parts.is_empty() {
+        if self.cases.is_empty() && self.only_a.is_empty() && self.only_b.is_empty() {
             parts.push("neither has a case".to_owned());
         }
         parts.join("\n\n")
     }
 }
 
-fn compared(a: &Row, b: &Row) -> Compared {
+/// What makes a comparison of two reports one of different things, or of single runs.
+fn warnings(a: &Report, b: &Report) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if a.scenario != b.scenario {
+        let (a, b) = (&a.scenario, &b.scenario);
+        warnings.push(format!("A is of the scenario {a}, B of {b}"));
+    }
+    if a.seeds != b.seeds {
+        let (a, b) = (seeds(a), seeds(b));
+        warnings.push(format!(
+            "A was run with {a}, B with {b}: part of a difference is theirs"
+        ));
+    }
+    for (which, report) in [("A", a), ("B", b)] {
+        if report.seeds.len() < RANGE_RUNS {
+            let seeds = seeds(report);
+            let told = format!("{which} has {seeds}: no difference is told from chance (--runs 5)");
+            warnings.push(told);
+        }
+    }
+    warnings
+}
+
+fn seeds(report: &Report) -> String {
+    match report.seeds.as_slice() {
+        [] => "no seed".to_owned(),
+        [one] => format!("seed {one} alone"),
+        [first, .., last] => format!("{} seeds, {first} to {last}", report.seeds.len()),
+    }
+}
+
+/// Two rows, each with the number of its runs.
+fn compared([(a, a_runs), (b, b_runs)]: [(&Row, usize); 2]) -> Compared {
+    let have_ranges = a_runs.min(b_runs) >= RANGE_RUNS;
     let columns = COLUMNS.iter().filter_map(|column| {
         let (a, b) = (a.columns.get(column.key), b.columns.get(column.key));
         if a.is_none() && b.is_none() {
@@ -96,7 +140,8 @@ fn compared(a: &Row, b: &Row) -> Compared {
             a: a.copied(),
             b: b.copied(),
             percent: both.and_then(|(a, b)| percent(a.median, b.median)),
-            is_apart: both.is_some_and(|(a, b)| a.most < b.least || b.most < a.least),
+            is_apart: have_ranges && both.is_some_and(|(a, b)| are_apart(a, b)),
+            runs: [a_runs, b_runs],
         })
     });
     Compared {
@@ -105,21 +150,27 @@ fn compared(a: &Row, b: &Row) -> Compared {
     }
 }
 
+/// Never is more than everything.
+fn are_apart(a: &Spread, b: &Spread) -> bool {
+    a.worst() < b.least || b.worst() < a.least
+}
+
 fn percent(a: f64, b: f64) -> Option<f64> {
     (a != 0.0).then(|| (b - a) / a.abs() * 100.0)
 }
 
 fn line(difference: &Difference) -> Vec<String> {
     let column = super::column::find(&difference.column);
-    let value = |spread: Option<Spread>| match (column, spread) {
-        (Some(column), Some(spread)) => column.text(spread.median),
+    let value = |spread: Option<Spread>, runs: usize| match (column, spread) {
+        (Some(column), Some(spread)) => table::median(column, &spread, runs),
         _ => "-".to_owned(),
     };
+    let [a_runs, b_runs] = difference.runs;
     let percent = difference.percent;
     vec![
         format!("  {}", difference.column),
-        value(difference.a),
-        value(difference.b),
+        value(difference.a, a_runs),
+        value(difference.b, b_runs),
         percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:+.1} %")),
         if difference.is_apart { "apart" } else { "" }.to_owned(),
     ]
@@ -136,6 +187,7 @@ mod tests {
             median,
             least,
             most,
+            missing: 0,
         };
         let columns = columns
             .iter()
@@ -156,6 +208,7 @@ mod tests {
 
     fn report(cases: Vec<Row>) -> Report {
         Report {
+            version: "1".to_owned(),
             scenario: "x".to_owned(),
             title: "x".to_owned(),
             about: String::new(),
@@ -218,5 +271,43 @@ mod tests {
             "only in B: new",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_single_run_is_apart_from_nothing_and_that_is_said() {
+        let one = |p50| Report {
+            seeds: vec![1],
+            ..report(vec![row("both", &[("p50_ms", [p50; 3])])])
+        };
+        let compared = Comparison::new(&one(10.0), &one(90.0));
+        assert!(!compared.cases[0].columns[0].is_apart);
+        let [a, b] = compared.warnings.as_slice() else {
+            panic!("{:?}", compared.warnings);
+        };
+        assert!(a.starts_with("A has seed 1 alone") && b.starts_with("B has seed 1 alone"));
+        assert!(compared.text().starts_with(a));
+    }
+
+    #[test]
+    fn reports_of_different_scenarios_or_seeds_are_told_apart() {
+        let a = report(Vec::new());
+        let b = Report {
+            scenario: "y".to_owned(),
+            seeds: vec![1, 2, 4],
+            ..a.clone()
+        };
+        assert!(Comparison::new(&a, &a).warnings.is_empty());
+        let warnings = Comparison::new(&a, &b).warnings;
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].contains("x, B of y") && warnings[1].contains("1 to 3"));
+    }
+
+    /// What some seeds never came to has no end above.
+    #[test]
+    fn what_never_came_with_some_seeds_is_not_below_anything() {
+        let never = Spread::of([Some(1.0), None]).expect("a run");
+        let late = Spread::of([Some(5.0), Some(6.0)]).expect("two runs");
+        let soon = Spread::of([Some(0.1), Some(0.2)]).expect("two runs");
+        assert!(!are_apart(&never, &late) && are_apart(&soon, &never));
     }
 }

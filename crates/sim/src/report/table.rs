@@ -7,7 +7,7 @@ use crate::stats::Spread;
 /// Broken promises that are spelt out.
 const TOLD: usize = 10;
 
-/// The report as a table, below it what was not kept.
+/// What was asked, the report as a table, below it what was not kept.
 pub fn text(report: &Report) -> String {
     let columns: Vec<&Column> = COLUMNS
         .iter()
@@ -22,9 +22,10 @@ pub fn text(report: &Report) -> String {
     for row in &report.cases {
         rows.extend(lines(row, &columns, report.seeds.len()));
     }
-    let mut text = format!("{}\n\n{}", title(report), aligned(&rows));
-    text.push_str(&broken(report));
-    text
+    let mut parts = vec![title(report), report.about.trim().to_owned()];
+    parts.extend([aligned(&rows), broken(report)]);
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n\n")
 }
 
 fn title(report: &Report) -> String {
@@ -41,23 +42,40 @@ fn title(report: &Report) -> String {
 
 /// A case takes one line, or three where there is a range.
 fn lines(row: &Row, columns: &[&Column], runs: usize) -> Vec<Vec<String>> {
-    let line = |name: &str, nodes: String, of: fn(&Spread) -> f64| {
+    let line = |name: &str, nodes: String, of: &dyn Fn(&Column, &Spread) -> String| {
         let cells = columns.iter().map(|column| {
             let spread = row.columns.get(column.key);
-            spread.map_or_else(|| "-".to_owned(), |spread| column.text(of(spread)))
+            spread.map_or_else(|| "-".to_owned(), |spread| of(column, spread))
         });
         let mut line = vec![name.to_owned(), nodes];
         line.extend(cells);
         line
     };
-    let mut lines = vec![line(&row.name, row.nodes.to_string(), |spread| {
-        spread.median
-    })];
+    let median = |column: &Column, spread: &Spread| median(column, spread, runs);
+    let mut lines = vec![line(&row.name, row.nodes.to_string(), &median)];
     if runs > 1 {
-        lines.push(line("  least", String::new(), |spread| spread.least));
-        lines.push(line("  most", String::new(), |spread| spread.most));
+        let least = |column: &Column, spread: &Spread| column.text(spread.least);
+        lines.push(line("  least", String::new(), &least));
+        lines.push(line("  most", String::new(), &most));
     }
     lines
+}
+
+/// The median of the runs that have a value, and of how many that is where some have none.
+pub(super) fn median(column: &Column, spread: &Spread, runs: usize) -> String {
+    let text = column.text(spread.median);
+    match spread.missing {
+        0 => text,
+        missing => format!("{text} ({}/{runs})", runs.saturating_sub(missing)),
+    }
+}
+
+/// The most of all runs: there is none where some have no value.
+fn most(column: &Column, spread: &Spread) -> String {
+    if spread.missing > 0 {
+        return "-".to_owned();
+    }
+    column.text(spread.most)
 }
 
 /// Columns side by side: the first to the left, as it is a name, the others to the right.
@@ -83,9 +101,9 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
 fn broken(report: &Report) -> String {
     let count = report.broken();
     if count == 0 {
-        return "\n\nevery promise was kept".to_owned();
+        return "every promise was kept".to_owned();
     }
-    let mut lines = vec![format!("\n\n{count} times a promise was not kept:")];
+    let mut lines = vec![format!("{count} times a promise was not kept:")];
     let failed = report.cases.iter().flat_map(|row| {
         let failed = row.broken.iter();
         failed.map(|failed| (row.name.as_str(), failed))

@@ -14,6 +14,10 @@ pub(super) fn outcome(
     from: &Start,
 ) -> Outcome {
     let ledger = stage.world.ledger();
+    let delays = delays(stage, measured);
+    let due = delays.len();
+    let mut delays_ms: Vec<f64> = delays.into_iter().flatten().collect();
+    delays_ms.sort_by(f64::total_cmp);
     let bytes = ledger.bytes_by_kind().iter();
     let bytes_by_kind: BTreeMap<u8, u64> = bytes
         .map(|(kind, bytes)| {
@@ -25,7 +29,8 @@ pub(super) fn outcome(
         nodes: setup.nodes,
         virtual_time: setup.length(),
         delivery_ratio: delivery_ratio(stage, measured),
-        delays_ms: delays_ms(stage, measured),
+        delays_ms,
+        due,
         totals: ledger.totals().since(from.totals),
         bytes_by_kind,
         last_hop: ledger.last_hop(measured),
@@ -54,18 +59,18 @@ fn delivery_ratio(stage: &Stage<'_>, measured: &Measured) -> f64 {
     per_node(f64_of(all), running.len() * measured.len())
 }
 
-fn delays_ms(stage: &Stage<'_>, measured: &Measured) -> Vec<f64> {
+/// Of each delivery that is due, in milliseconds; none where it never came.
+fn delays(stage: &Stage<'_>, measured: &Measured) -> Vec<Option<f64>> {
     let ledger = stage.world.ledger();
     let mut delays = Vec::new();
     for number in measured {
         let (publisher, at) = (ledger.publisher(*number), ledger.published_at(*number));
         for node in 0..stage.world.len() {
             if node != publisher && stage.is_honest(node) && ran_since(stage, node, at) {
-                delays.extend(ledger.delay_ms(*number, node));
+                delays.push(ledger.delay_ms(*number, node));
             }
         }
     }
-    delays.sort_by(f64::total_cmp);
     delays
 }
 

@@ -41,11 +41,13 @@ pub struct Outcome {
     /// Delays in milliseconds, sorted: of the measured bulletins, at nodes other than their publisher that
     /// ran from the publication to the end.
     pub delays_ms: Vec<f64>,
+    /// How many there would be, had everything come.
+    pub due: usize,
     /// What it took.
     pub totals: Totals,
     /// Bytes by kind of frame.
     pub bytes_by_kind: BTreeMap<u8, u64>,
-    /// Hops of the last delivery of each measured bulletin, the mean.
+    /// The most hops of any delivery of each measured bulletin, the mean.
     pub last_hop: f64,
     /// From the start of the last node until all were in one part; none when they never were.
     pub formed: Option<Duration>,

@@ -11,7 +11,8 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 
 /// Compare two reports: cases are matched by name, and each column shows both values and how much more
-/// the second is. `apart` stands where the ranges over the seeds have nothing in common.
+/// the second is. `apart` stands where the ranges over the seeds have nothing in common: of two seeds each at
+/// least. What makes two reports unfit to be compared is said above.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bruit sim compare before after\n  bruit sim compare a/report.json b/report.json --json"

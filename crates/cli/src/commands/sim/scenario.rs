@@ -14,16 +14,21 @@ use crate::config::keys::nearest;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
+/// Where nothing else is said.
+const SEED: u64 = 1;
+/// Where nothing else is said.
+const RUNS: u64 = 1;
+
 /// What to run.
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// A scenario's name (`bruit sim list`), or a file of yours
     scenario: String,
     /// The seed: it decides everything
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = SEED)]
     seed: u64,
     /// Run with so many seeds, from --seed on, and report the median and the range
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
     /// Write report.json, table.txt, plots (SVG) and a recording of the first run of each case into this
     /// folder
@@ -56,7 +61,10 @@ impl Run {
                 }
             }
             None if !json => {
-                output::line("\nnothing was written: --out DIR keeps the report and draws it")?;
+                let again = self.command("--out DIR");
+                output::line(&format!(
+                    "\nnothing was written; this keeps the report and draws the plots:\n  {again}"
+                ))?;
             }
             None => {}
         }
@@ -80,6 +88,19 @@ impl Run {
                 self.scenario
             ),
         ))
+    }
+
+    /// What was asked for, and `more`.
+    fn command(&self, more: &str) -> String {
+        let mut words = vec!["bruit sim".to_owned(), self.scenario.clone()];
+        if self.seed != SEED {
+            words.push(format!("--seed {}", self.seed));
+        }
+        if self.runs != RUNS {
+            words.push(format!("--runs {}", self.runs));
+        }
+        words.push(more.to_owned());
+        words.join(" ")
     }
 }
 

@@ -77,7 +77,7 @@ pub fn drawings(report: &Report) -> Vec<Drawing> {
     all
 }
 
-/// Which share of deliveries took how long, a line for each case.
+/// Which share of what was due had come by when, a line for each case: it ends where the rest never came.
 fn delays(report: &Report) -> String {
     let lines: Vec<Line> = report.cases.iter().map(spread_of_delays).collect();
     let values: Vec<f64> = report
@@ -88,7 +88,7 @@ fn delays(report: &Report) -> String {
     let frame = Frame {
         title: &format!("{}: how long deliveries take", report.scenario),
         x: "delay (ms)",
-        y: "share delivered by then",
+        y: "share of what is due, delivered by then",
     };
     draw(&frame, Axis::of(&values), Axis::linear(1.0), &lines)
 }
@@ -232,6 +232,7 @@ mod tests {
             median: p99_ms,
             least: p99_ms - 1.0,
             most: p99_ms + 1.0,
+            missing: 0,
         };
         Row {
             name: name.to_owned(),
@@ -250,6 +251,7 @@ mod tests {
     #[test]
     fn a_drawing_has_its_axes_a_name_for_each_line_and_a_white_ground() {
         let report = Report {
+            version: "1".to_owned(),
             scenario: "test".to_owned(),
             title: "x".to_owned(),
             about: String::new(),
@@ -286,6 +288,7 @@ mod tests {
     #[test]
     fn a_report_of_nothing_is_drawn_all_the_same() {
         let report = Report {
+            version: "1".to_owned(),
             scenario: "test".to_owned(),
             title: "x".to_owned(),
             about: String::new(),
