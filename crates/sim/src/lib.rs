@@ -26,6 +26,7 @@ pub mod adversary;
 pub mod behaviour;
 pub mod flood;
 pub mod gates;
+pub mod graph;
 pub mod ledger;
 pub mod mesh;
 pub mod oracles;

@@ -169,3 +169,26 @@ fn a_network_that_never_mends_has_no_time_of_repair_and_a_curve_that_ends_early(
         "{delivered}, {came} hundredths"
     );
 }
+
+#[test]
+fn links_are_measured_when_measuring_begins_among_those_that_run() {
+    let cases = "[[case]]\nname = 'all'\n[[case]]\nname = 'half'\n\
+                 [[case.fault]]\nkind = 'kill'\nshare = 0.5\nat_s = 2\n\
+                 [[case]]\nname = 'graph'\nprotocol = 'flood'\ndegree = 4\n\
+                 [[case]]\nname = 'not asked for'\nmeasure = []\n";
+    let text = "measure = ['overlay']\n".to_owned() + SMALL + cases;
+    let report = report(&text, &[1]);
+    let of = |case, column| median(&report, case, column);
+    for (least, most) in [("graph", "graph"), ("half", "all")] {
+        assert!(of(least, "in_degree_least") <= of(most, "in_degree_most"));
+    }
+    assert!((of("graph", "in_degree") - 4.0).abs() < 1e-9);
+    assert!(of("graph", "in_degree_deviation") < 1e-9);
+    assert!((1.5..2.5).contains(&of("graph", "path_length")));
+    assert!(
+        of("half", "in_degree") < of("all", "in_degree"),
+        "the dead are no links"
+    );
+    assert!(of("all", "path_length") >= 1.0 && of("all", "clustering") > 0.0);
+    assert!(!report.cases[3].columns.contains_key("path_length"));
+}

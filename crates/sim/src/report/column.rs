@@ -57,7 +57,7 @@ const fn local(
 }
 
 /// All of them.
-pub const COLUMNS: [Column; 15] = [
+pub const COLUMNS: [Column; 21] = [
     column("delivery_ratio", "DELIVERED", "share delivered", 5, |run| {
         Some(run.delivery_ratio)
     }),
@@ -114,6 +114,44 @@ pub const COLUMNS: [Column; 15] = [
     column("repair_s", "REPAIR S", "until mended (s)", 1, |run| {
         Some(run.repaired?.as_secs_f64())
     }),
+    column(
+        "path_length",
+        "PATH",
+        "links between two nodes, on average",
+        3,
+        |run| run.overlay?.path_length,
+    ),
+    column(
+        "clustering",
+        "CLUSTERING",
+        "share of a node's neighbours that are neighbours",
+        4,
+        |run| Some(run.overlay?.clustering),
+    ),
+    column("in_degree", "LINKS", "links of a node", 1, |run| {
+        Some(run.overlay?.in_degree.mean)
+    }),
+    column(
+        "in_degree_deviation",
+        "± LINKS",
+        "links of a node, standard deviation",
+        1,
+        |run| Some(run.overlay?.in_degree.deviation),
+    ),
+    column(
+        "in_degree_least",
+        "MIN LINKS",
+        "links of a node, the fewest",
+        0,
+        |run| Some(run.overlay?.in_degree.least),
+    ),
+    column(
+        "in_degree_most",
+        "MAX LINKS",
+        "links of a node, the most",
+        0,
+        |run| Some(run.overlay?.in_degree.most),
+    ),
     column("virtual_s", "VIRTUAL S", "simulated time (s)", 0, |run| {
         Some(run.virtual_time.as_secs_f64())
     }),

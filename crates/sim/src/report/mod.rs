@@ -200,6 +200,7 @@ mod tests {
             totals: Totals::default(),
             bytes_by_kind: kinds.iter().copied().collect(),
             last_hop: 0.0,
+            overlay: None,
             formed: None,
             repaired: repaired.map(Duration::from_secs),
             broken: Vec::new(),

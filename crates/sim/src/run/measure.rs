@@ -34,6 +34,7 @@ pub(super) fn outcome(
         totals: ledger.totals().since(from.totals),
         bytes_by_kind,
         last_hop: ledger.last_hop(measured),
+        overlay: from.overlay,
         formed: stage.formed,
         repaired: stage.repaired(),
         broken: Vec::new(),

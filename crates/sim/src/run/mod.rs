@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use bruit_core::time::Mono;
 
+use crate::graph::Shape;
 use crate::ledger::{BulletinNumber, Totals};
 use crate::oracles::{self, Broken};
 use crate::recording::{Band, Frame, Recording, ticks};
@@ -49,6 +50,8 @@ pub struct Outcome {
     pub bytes_by_kind: BTreeMap<u8, u64>,
     /// The most hops of any delivery of each measured bulletin, the mean.
     pub last_hop: f64,
+    /// What the links between honest running nodes were like when measuring began, where that was asked for.
+    pub overlay: Option<Shape>,
     /// From the start of the last node until all were in one part; none when they never were.
     pub formed: Option<Duration>,
     /// From the end of the last fault until everything published before was everywhere, in one network;
@@ -132,6 +135,7 @@ fn run(
             Step::Measure => {
                 measured.clear();
                 from = Start::of(&stage);
+                from.overlay = setup.overlay.then(|| stage.overlay()).flatten();
             }
             Step::Publish(number) => measured.extend(stage.publish(number)),
         }
@@ -157,6 +161,7 @@ struct Start {
     at: Mono,
     totals: Totals,
     bytes_by_kind: BTreeMap<u8, u64>,
+    overlay: Option<Shape>,
 }
 
 impl Start {
@@ -166,6 +171,7 @@ impl Start {
             at: stage.world.now(),
             totals: ledger.totals(),
             bytes_by_kind: ledger.bytes_by_kind().clone(),
+            overlay: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::casting::Casting;
 use super::meter::Meter;
 use super::protocol::{self, Protocol};
 use crate::chance::Chance;
+use crate::graph::{Graph, Shape};
 use crate::ledger::BulletinNumber;
 use crate::oracles::{self, Broken};
 use crate::overlay::{self, Edge};
@@ -326,6 +327,18 @@ impl<'a> Stage<'a> {
     fn is_one(&self) -> bool {
         let parts = self.world.components_of(|node| self.is_honest(node));
         parts.len() == 1
+    }
+
+    /// What the links between honest running nodes are like.
+    pub(super) fn overlay(&self) -> Option<Shape> {
+        let mut nodes = self.world.alive();
+        nodes.retain(|node| self.is_honest(*node));
+        let place = |node: &usize| nodes.binary_search(node).ok();
+        let neighbours = nodes.iter().map(|node| {
+            let others = self.world.neighbours(*node);
+            others.iter().filter_map(place).collect()
+        });
+        Graph::new(neighbours.collect()).shape()
     }
 
     /// Looks whether what nodes hold is within its bounds, unless it did so just now: at every one of 120

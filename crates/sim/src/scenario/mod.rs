@@ -58,6 +58,7 @@ const BUILT_IN: [(&str, &str); 16] = [
         "dissemination",
         include_str!("../../scenarios/dissemination.toml"),
     ),
+    ("hyparview", include_str!("../../scenarios/hyparview.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
     (
         "partitions",
@@ -337,6 +338,16 @@ mod tests {
             let problem = Scenario::parse("x", &format!("[terrain]{text}")).unwrap_err();
             assert_eq!((problem.key.as_str(), problem.line), (key, line), "{text}");
         }
+    }
+
+    #[test]
+    fn links_are_measured_where_that_is_asked_for() {
+        let read = |text: &str| Scenario::parse("x", text).unwrap().cases.remove(0).setup;
+        assert!(!read("nodes = 3").overlay && !read("measure = []").overlay);
+        let setup = read("measure = [\"overlay\"]");
+        assert!(setup.overlay);
+        assert_eq!(read(&setup.toml("written")), setup);
+        assert!(Scenario::parse("x", "measure = [\"links\"]").is_err());
     }
 
     #[test]

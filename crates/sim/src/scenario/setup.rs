@@ -36,6 +36,8 @@ pub struct Setup {
     /// What befalls the network.
     pub faults: Vec<Fault>,
 }
+    /// Whether the links between nodes are measured.
+    pub overlay: bool,
 
 /// How a network comes to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,6 +127,7 @@ impl Default for Setup {
             node: NodeConfig::default(),
             faults: Vec::new(),
         }
+            overlay: false,
     }
 }
 
@@ -185,6 +188,8 @@ impl Setup {
         section.section("node", |section| self.node.read(section))?;
         set(&mut self.faults, section.sections("fault", Fault::read)?);
         self.check(section)
+        let measured = section.words("measure", &["overlay"])?;
+        set(&mut self.overlay, measured.map(|what| !what.is_empty()));
     }
 
     /// To whom adversaries do what they do; these are honest.

@@ -50,6 +50,9 @@ impl Setup {
         if let Some(degree) = self.degree {
             page.set("degree", degree);
         }
+        if self.overlay {
+            page.set("measure", "[\"overlay\"]");
+        }
         page.line("\n[start]");
         page.seconds("within_s", self.start.within);
         if let Some(island) = self.start.island {

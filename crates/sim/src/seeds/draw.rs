@@ -40,6 +40,7 @@ pub fn setup(seed: u64) -> Setup {
         traffic,
         node: draw.node(),
         faults,
+        overlay: false,
     }
 }
 
