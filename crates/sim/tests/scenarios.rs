@@ -192,3 +192,29 @@ fn links_are_measured_when_measuring_begins_among_those_that_run() {
     assert!(of("all", "path_length") >= 1.0 && of("all", "clustering") > 0.0);
     assert!(!report.cases[3].columns.contains_key("path_length"));
 }
+
+#[test]
+fn comparators_withhold_from_the_moment_they_are_to_and_not_before() {
+    let mut text = SMALL.replace("nodes = 20", "nodes = 40");
+    for protocol in ["flood", "mesh", "plumtree"] {
+        for (name, at_s, share) in [("never", 2, 0.0), ("too late", 8, 0.8), ("soon", 2, 0.8)] {
+            let case = format!(
+                "[[case]]\nname = '{protocol}, {name}'\nprotocol = '{protocol}'\ndegree = 4\n\
+                 [[case.fault]]\nkind = 'withhold'\nshare = {share}\nat_s = {at_s}\n"
+            );
+            text.push_str(&case);
+        }
+    }
+    let report = report(&text, &[1]);
+    assert_kept(&report);
+    for protocol in ["flood", "mesh", "plumtree"] {
+        let ratio = |name| median(&report, &format!("{protocol}, {name}"), "delivery_ratio");
+        assert!(
+            ratio("never") >= 1.0 && ratio("too late") >= 1.0,
+            "{protocol}"
+        );
+        // What honest nodes publish still comes to their neighbours.
+        let soon = ratio("soon");
+        assert!((0.15..0.95).contains(&soon), "{protocol}: {soon}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Nodes that do not do as they should. Each is an engine with an evil between it and the world: what the
-//! engine is told and what it wants done go through it, and it may want things done of its own.
+//! engine is told and what it wants done go through it, and it may want things done of its own. Comparators know
+//! one evil: they withhold.
 
 mod addresses;
 mod beacons;
@@ -27,6 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
 pub use swarm::Swarm;
+pub(crate) use withhold::Withholding;
 
 use crate::behaviour::{Behaviour, tell};
 use crate::world::Birth;

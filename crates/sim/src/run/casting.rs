@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bruit_core::time::Mono;
 
 use super::protocol::settled_at;
-use crate::adversary::{Adversary, Swarm};
+use crate::adversary::{Adversary, Swarm, Withholding};
 use crate::behaviour::Behaviour;
 use crate::chance::Chance;
 use crate::scenario::{Appearance, FaultKind, Setup};
@@ -96,6 +96,18 @@ impl Casting {
         let swarm = &self.swarms[&part.fault];
         swarm.join(birth);
         Box::new(Adversary::new(birth, turn.evil, swarm, part.from))
+    }
+
+    /// `node`, a comparator, or one that withholds: no other evil is told of comparators.
+    pub(super) fn comparator(
+        &self,
+        birth: &Birth<'_>,
+        node: Box<dyn Behaviour>,
+    ) -> Box<dyn Behaviour> {
+        match self.parts.get(&birth.number) {
+            Some(part) => Box::new(Withholding::new(node, part.from)),
+            None => node,
+        }
     }
 }
 

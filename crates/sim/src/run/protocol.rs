@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bruit_core::time::Mono;
 
+use crate::behaviour::Behaviour;
 use crate::flood::Flood;
 use crate::mesh::{self, Mesh};
 use crate::plumtree::{self, Plumtree};
 use crate::scenario::Setup;
-use crate::world::{Maker, World};
+use crate::world::{Birth, Maker, World};
 
 use super::casting::Casting;
 
@@ -56,23 +57,25 @@ impl Protocol {
 /// The nodes of `setup`, none linked yet.
 pub(super) fn world(setup: &Setup, seed: u64, casting: &Casting) -> World {
     let settings = setup.settings();
-    let network = settings.config.network.clone();
-    let maker: Maker = match setup.protocol {
-        Protocol::Rootcast => {
-            let (casting, setup) = (casting.clone(), setup.clone());
-            Arc::new(move |birth| casting.engine(&setup, birth))
-        }
-        Protocol::Flood => Arc::new(move |_| Box::new(Flood::new(network.clone()))),
-        Protocol::Mesh => Arc::new(move |birth| {
-            let mesh = Mesh::new(network.clone(), mesh::Config::default(), birth.seed);
-            Box::new(mesh)
-        }),
-        Protocol::Plumtree => Arc::new(move |_| {
-            let tree = Plumtree::new(network.clone(), plumtree::Config::default());
-            Box::new(tree)
-        }),
+    let (casting, protocol) = (casting.clone(), setup.protocol);
+    let maker: Maker = if protocol.is_whole() {
+        let setup = setup.clone();
+        Arc::new(move |birth| casting.engine(&setup, birth))
+    } else {
+        Arc::new(move |birth| casting.comparator(birth, comparator(protocol, birth)))
     };
     World::of(setup.nodes, seed, settings, move |birth| maker(birth))
+}
+
+/// A node of `protocol` that is no engine.
+fn comparator(protocol: Protocol, birth: &Birth<'_>) -> Box<dyn Behaviour> {
+    let network = birth.settings.config.network.clone();
+    match protocol {
+        Protocol::Rootcast => Box::new(birth.engine()),
+        Protocol::Flood => Box::new(Flood::new(network)),
+        Protocol::Mesh => Box::new(Mesh::new(network, mesh::Config::default(), birth.seed)),
+        Protocol::Plumtree => Box::new(Plumtree::new(network, plumtree::Config::default())),
+    }
 }
 
 /// When a network of `setup` has settled.

@@ -1,8 +1,9 @@
 //! What no key of a setup tells by itself: whether its parts go together, and whether it comes to an end.
 
-use super::fault::{self, FaultKind};
+use super::fault::{self, Appearance, FaultKind};
 use super::reader::{Problem, Section};
 use super::{Setup, effort_s};
+use crate::adversary::Evil;
 use crate::chance;
 use crate::run::Protocol;
 
@@ -33,15 +34,28 @@ impl Setup {
             let fix = "give the first a for_s that ends before the second begins";
             return Err(section.problem("fault", what, fix));
         }
-        let turns = self.faults.iter().find_map(|fault| match fault.kind {
-            FaultKind::Turn(turn) => Some(turn.evil.as_str()),
-            _ => None,
-        });
-        if let Some(evil) = turns.filter(|_| self.protocol != Protocol::Rootcast) {
-            let protocol = self.protocol.as_str();
-            let what = format!("nodes of \"{protocol}\" have no \"{evil}\"");
-            let fix = "write protocol = \"rootcast\", or take that fault out";
-            return Err(section.problem("protocol", what, fix));
+        self.check_comparators(section)
+    }
+
+    /// Nodes that are no engines know one evil, and are there from the start.
+    fn check_comparators(&self, section: &Section<'_>) -> Result<(), Problem> {
+        if self.protocol == Protocol::Rootcast {
+            return Ok(());
+        }
+        let protocol = self.protocol.as_str();
+        for fault in &self.faults {
+            let FaultKind::Turn(turn) = fault.kind else {
+                continue;
+            };
+            if turn.evil != Evil::Withhold {
+                let what = format!("nodes of \"{protocol}\" have no \"{}\"", turn.evil.as_str());
+                let fix = "write protocol = \"rootcast\", or kind = \"withhold\"";
+                return Err(section.problem("protocol", what, fix));
+            }
+            if turn.from == Appearance::Flash {
+                let what = format!("nodes of \"{protocol}\" are there from the start");
+                return Err(section.problem("protocol", what, "write from = \"turn\""));
+            }
         }
         Ok(())
     }

@@ -385,7 +385,11 @@ mod tests {
             ),
             (&overlapping, "fault"),
             (
-                "protocol = 'flood'\n[[fault]]\nkind = 'withhold'\nshare = 1",
+                "protocol = 'flood'\n[[fault]]\nkind = 'lie'\nshare = 1",
+                "protocol",
+            ),
+            (
+                "protocol = 'mesh'\n[[fault]]\nkind = 'withhold'\nshare = 1\nfrom = 'flash'",
                 "protocol",
             ),
             ("[[fault]]\nkind = 'slow'\nshare = 0.1", "fault.frame_ms"),

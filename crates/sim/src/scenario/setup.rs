@@ -35,9 +35,9 @@ pub struct Setup {
     pub node: NodeConfig,
     /// What befalls the network.
     pub faults: Vec<Fault>,
-}
     /// Whether the links between nodes are measured.
     pub overlay: bool,
+}
 
 /// How a network comes to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,8 +126,8 @@ impl Default for Setup {
             },
             node: NodeConfig::default(),
             faults: Vec::new(),
-        }
             overlay: false,
+        }
     }
 }
 
@@ -187,9 +187,9 @@ impl Setup {
         section.section("traffic", |section| self.traffic.read(section))?;
         section.section("node", |section| self.node.read(section))?;
         set(&mut self.faults, section.sections("fault", Fault::read)?);
-        self.check(section)
         let measured = section.words("measure", &["overlay"])?;
         set(&mut self.overlay, measured.map(|what| !what.is_empty()));
+        self.check(section)
     }
 
     /// To whom adversaries do what they do; these are honest.
