@@ -52,7 +52,7 @@ pub struct Plot {
 }
 
 /// The scenarios that are built in, with their names, the one to begin with first.
-const BUILT_IN: [(&str, &str); 16] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("first", include_str!("../../scenarios/first.toml")),
     (
         "dissemination",
