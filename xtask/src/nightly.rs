@@ -25,7 +25,7 @@ const SEEDS: &str = "20000";
 type Step = (&'static str, &'static str, fn(&Night) -> Outcome);
 
 /// All of them, in order.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 19] = [
     (
         "gates",
         "every gate, ten networks of 10,000 nodes, and that 100 form",
@@ -99,6 +99,27 @@ const STEPS: [Step; 16] = [
             )
         },
     ),
+    (
+        "sybils",
+        "1,000 honest nodes, as many sybils and up to four times as many, nine attacks",
+        |night| {
+            night.each(
+                "sybils.toml",
+                &[DELIVERED, ("p99_ms", Bound::AtMost(3_000.0))],
+            )
+        },
+    ),
+    (
+        "cold-boot",
+        "1,000 honest nodes that start among as many sybils",
+        |night| {
+            night.figures(
+                "cold-boot.toml",
+                &[DELIVERED, ("p99_ms", Bound::AtMost(60_000.0))],
+            )
+        },
+    ),
+    ("eclipse", "one node surrounded, 200 seeds", Night::eclipse),
     (
         "power-cuts",
         "10,000 scripts of the store, the power cut everywhere",
@@ -238,31 +259,58 @@ impl Night {
 
     /// Runs a scenario of `xtask/nightly` and holds its last case to `bounds`.
     fn figures(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
-        self.simulated(scenario, None, bounds)
+        match self.simulated(scenario, None) {
+            Ok(cases) => judged(cases.last(), bounds),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// The same of every case.
+    fn each(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
+        match self.simulated(scenario, None) {
+            Ok(cases) => all_judged(&cases, bounds),
+            Err(error) => Outcome::Failed(error),
+        }
     }
 
     /// The same, and its report, plots and recordings are kept.
     fn drawn(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
         let name = scenario.trim_end_matches(".toml");
         let kept = self.workspace.target().join("xtask/nightly").join(name);
-        let outcome = self.simulated(scenario, Some(&kept), bounds);
+        let outcome = match self.simulated(scenario, Some(&kept)) {
+            Ok(cases) => judged(cases.last(), bounds),
+            Err(error) => Outcome::Failed(error),
+        };
         with_note(outcome, &format!("in {}", kept.display()))
     }
 
-    fn simulated(&self, scenario: &str, kept: Option<&Path>, bounds: &[(&str, Bound)]) -> Outcome {
+    /// The cases of its report.
+    fn simulated(&self, scenario: &str, kept: Option<&Path>) -> Result<Vec<Value>, String> {
         let path = self.workspace.root().join("xtask/nightly").join(scenario);
         let mut command = self.bruit("release");
         command.args(["sim", "--json"]).arg(path);
         if let Some(kept) = kept {
             command.arg("--out").arg(kept);
         }
-        let report = answer(&mut command);
-        let report =
-            report.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-        match report {
-            Ok(report) => judged(&report, bounds),
-            Err(error) => Outcome::Failed(error),
+        let report = answer(&mut command)?;
+        let mut report: Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+        match report.get_mut("cases").map(Value::take) {
+            Some(Value::Array(cases)) => Ok(cases),
+            _ => Err("a report without cases".to_owned()),
         }
+    }
+
+    fn eclipse(&self) -> Outcome {
+        let name = "a_surrounded_node_keeps_an_honest_link_and_finds_one_again_after_a_restart";
+        let args =
+            format!("test --release --locked -p bruit-sim --test sybils {name} -- --nocapture");
+        println!("$ SEEDS=200 cargo {args}");
+        execute(
+            self.workspace
+                .cargo()
+                .args(args.split(' '))
+                .env("SEEDS", "200"),
+        )
     }
 
     /// Explores every state of the models, and prints how many there are.
@@ -343,10 +391,9 @@ fn traces(report: &Value) -> Option<Vec<Value>> {
 
 /// Whether the medians of the last case keep within `bounds`; what is not in the report does not, nor what a run
 /// is without. The cases before it are there to compare with.
-fn judged(report: &Value, bounds: &[(&str, Bound)]) -> Outcome {
+fn judged(case: Option<&Value>, bounds: &[(&str, Bound)]) -> Outcome {
     let value = |key: &str| {
-        let columns = report.get("cases")?.as_array()?.last()?.get("columns")?;
-        let spread = columns.get(key)?;
+        let spread = case?.get("columns")?.get(key)?;
         let is_missing = spread.get("missing").and_then(Value::as_u64) != Some(0);
         spread.get("median")?.as_f64().filter(|_| !is_missing)
     };
@@ -375,6 +422,27 @@ fn judged(report: &Value, bounds: &[(&str, Bound)]) -> Outcome {
     }
 }
 
+/// Each case by its name; none of them is a failure, too.
+fn all_judged(cases: &[Value], bounds: &[(&str, Bound)]) -> Outcome {
+    let mut said = Vec::new();
+    let mut is_kept = !cases.is_empty();
+    for case in cases {
+        let name = case.get("name").and_then(Value::as_str).unwrap_or("?");
+        let (figures, holds) = match judged(Some(case), bounds) {
+            Outcome::Ok(figures) => (figures, true),
+            Outcome::Failed(figures) | Outcome::Skipped(figures) => (figures, false),
+        };
+        is_kept &= holds;
+        said.push(format!("{name}: {figures}"));
+    }
+    let said = said.join("; ");
+    if is_kept {
+        Outcome::Ok(said)
+    } else {
+        Outcome::Failed(said)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,22 +457,33 @@ mod tests {
                 "delivery_ratio": {"median": 0.99, "missing": 0},
             }},
         ]});
-        let p99 = |limit| judged(&report, &[("p99_ms", Bound::AtMost(limit))]);
+        let cases = report["cases"].as_array().unwrap();
+        let last = cases.last();
+        let p99 = |limit| judged(last, &[("p99_ms", Bound::AtMost(limit))]);
         assert_eq!(p99(500.0), Outcome::Ok("p99_ms 480.000".into()));
         assert_eq!(
             p99(400.0),
             Outcome::Failed("p99_ms 480.000 (not at most 400)".into())
         );
-        assert!(matches!(judged(&report, &[DELIVERED]), Outcome::Failed(_)));
-        let missing = judged(&report, &[("wall_s", Bound::AtMost(1.0))]);
+        assert!(matches!(judged(last, &[DELIVERED]), Outcome::Failed(_)));
+        let missing = judged(last, &[("wall_s", Bound::AtMost(1.0))]);
         assert_eq!(
             missing,
             Outcome::Failed("wall_s missing (not at most 1)".into())
         );
-        let never = judged(&report, &[("repair_s", Bound::AtMost(30.0))]);
+        let never = judged(last, &[("repair_s", Bound::AtMost(30.0))]);
         assert_eq!(
             never,
             Outcome::Failed("repair_s missing (not at most 30)".into())
+        );
+        let each = all_judged(cases, &[("p99_ms", Bound::AtMost(400.0))]);
+        assert!(
+            matches!(&each, Outcome::Failed(said) if said.contains("p99_ms 50.000;")),
+            "{each:?}"
+        );
+        assert!(
+            matches!(all_judged(&[], &[]), Outcome::Failed(_)),
+            "nothing was shown"
         );
     }
 
@@ -428,7 +507,7 @@ mod tests {
             text.matches('_').count() > 3 && text.chars().all(|c| c.is_alphanumeric() || c == '_')
         };
         let names: Vec<&str> = steps.split('"').filter(is_name).collect();
-        assert_eq!(names.len(), 7, "{names:?}");
+        assert_eq!(names.len(), 8, "{names:?}");
         let mut missing = names.clone();
         let mut folders = vec![workspace.root().join("crates")];
         while let Some(folder) = folders.pop() {
