@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the workloads for every peer in turn, each run in a network namespace of its own.
 
-usage: run.py OUT.jsonl [--reps 3] [--workloads a16,a64,...] [--peers quic,tcp,iroh]
+usage: run.py OUT.jsonl [--reps 3] [--workloads a16,a64,...] [--peers bruit,quic,tcp,iroh]
 
 Every run is bounded in time; one that fails leaves a line with an "error". The namespaces need root
 (`unshare -n`).

@@ -35,7 +35,7 @@ pub(crate) struct Validate {
     /// The program, run by sh; it gets the bulletin's line of JSON on standard input
     #[arg(long, value_name = "CMD")]
     exec: String,
-    /// How long it may take; then the bulletin is ignored
+    /// How long it may take, a minute at most; then the bulletin is ignored
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = text::duration)]
     timeout: Duration,
 }

@@ -162,7 +162,7 @@ async fn the_creator_leaves_and_others_join_later() {
     stop(nodes).await;
 }
 
-/// F3, in real time and over the memory transport; `crates/core/tests/network.rs` has the full
+/// F3, in real time and over the memory transport; `crates/sim/tests/network.rs` has the full
 /// minute in virtual time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_halves_cut_off_from_each_other() {
