@@ -57,6 +57,15 @@ fn a_quiet_network_delivers_everything_and_breaks_nothing() {
 }
 
 #[test]
+fn where_nothing_is_measured_nothing_counts_as_delivered() {
+    let text = SMALL.replace("measured_s", "measured_s = 0 #");
+    let report = report(&text, &[1]);
+    let columns = &report.cases[0].columns;
+    assert!(!columns.contains_key("delivery_ratio"), "{columns:?}");
+    assert!(columns.contains_key("formed_s"));
+}
+
+#[test]
 fn same_seeds_same_report_and_other_seeds_another() {
     let run = |seeds: &[u64]| determined(report(SMALL, seeds));
     let three = run(&[5, 6, 7]);

@@ -59,7 +59,7 @@ const fn local(
 /// All of them.
 pub const COLUMNS: [Column; 21] = [
     column("delivery_ratio", "DELIVERED", "share delivered", 5, |run| {
-        Some(run.delivery_ratio)
+        run.delivery_ratio
     }),
     column("p50_ms", "P50 MS", "delay, median (ms)", 0, |run| {
         quantile(&run.delays_ms, 0.5)

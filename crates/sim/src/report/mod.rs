@@ -194,7 +194,7 @@ mod tests {
         Outcome {
             nodes: 100,
             virtual_time: Duration::ZERO,
-            delivery_ratio: f64::from(came) / 100.0,
+            delivery_ratio: Some(f64::from(came) / 100.0),
             delays_ms: (1..=came).map(f64::from).collect(),
             due: 100,
             totals: Totals::default(),

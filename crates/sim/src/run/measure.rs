@@ -45,7 +45,8 @@ pub(super) fn outcome(
     }
 }
 
-fn delivery_ratio(stage: &Stage<'_>, measured: &Measured) -> f64 {
+/// None where nothing was measured.
+fn delivery_ratio(stage: &Stage<'_>, measured: &Measured) -> Option<f64> {
     let mut running = stage.world.alive();
     running.retain(|node| stage.is_honest(*node));
     let ledger = stage.world.ledger();
@@ -54,10 +55,7 @@ fn delivery_ratio(stage: &Stage<'_>, measured: &Measured) -> f64 {
         had.count()
     };
     let all: usize = running.iter().map(got).sum();
-    if measured.is_empty() {
-        return 1.0;
-    }
-    per_node(f64_of(all), running.len() * measured.len())
+    (!measured.is_empty()).then(|| per_node(f64_of(all), running.len() * measured.len()))
 }
 
 /// Of each delivery that is due, in milliseconds; none where it never came.

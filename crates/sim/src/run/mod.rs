@@ -37,8 +37,9 @@ pub struct Outcome {
     pub nodes: usize,
     /// How long it took in its own time.
     pub virtual_time: Duration,
-    /// Share of the measured bulletins that the running nodes have in the end, each counted for each.
-    pub delivery_ratio: f64,
+    /// Share of the measured bulletins that the running nodes have in the end, each counted for each; none where
+    /// nothing was measured.
+    pub delivery_ratio: Option<f64>,
     /// Delays in milliseconds, sorted: of the measured bulletins, at nodes other than their publisher that
     /// ran from the publication to the end.
     pub delays_ms: Vec<f64>,
