@@ -74,9 +74,13 @@ impl<'a> Step<'a> {
             Self::Grow(mut trial) => {
                 let (redundancy, delays) = trial.grow(plan.rounds);
                 let flooding = trial.flooding();
-                let futures = [Self::Kill30(trial.fork()), Self::Withhold(trial)];
-                Worked::done(Figure::Warm(redundancy, delays))
-                    .and([Self::Flood(flooding)].into_iter().chain(futures).collect())
+                // The shortest first: two networks are in memory until it is over.
+                let dying = Self::Kill30(trial.fork());
+                Worked::done(Figure::Warm(redundancy, delays)).and(vec![
+                    Self::Flood(flooding),
+                    Self::Withhold(trial),
+                    dying,
+                ])
             }
             Self::Flood(flooding) => Worked::done(Figure::Flooded(flooding.delays())),
             Self::Withhold(trial) => {
