@@ -131,6 +131,14 @@ impl Victim {
             [],
             "a closing link is not heard"
         );
+        let engine = &self.solo.engine;
+        let mut links = engine.all_links();
+        let (_, closing) = links
+            .find(|(view, _)| view.link == self.link)
+            .expect("it is shown until it is gone");
+        assert_eq!(closing, Some(CloseReason::Score));
+        assert!(engine.links().iter().all(|view| view.link != self.link));
+        drop(links);
         self.relink();
     }
 
