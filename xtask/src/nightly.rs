@@ -259,10 +259,7 @@ impl Night {
 
     /// Runs a scenario of `xtask/nightly` and holds its last case to `bounds`.
     fn figures(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
-        match self.simulated(scenario, None) {
-            Ok(cases) => judged(cases.last(), bounds),
-            Err(error) => Outcome::Failed(error),
-        }
+        last_judged(self.simulated(scenario, None), bounds)
     }
 
     /// The same of every case.
@@ -277,10 +274,7 @@ impl Night {
     fn drawn(&self, scenario: &str, bounds: &[(&str, Bound)]) -> Outcome {
         let name = scenario.trim_end_matches(".toml");
         let kept = self.workspace.target().join("xtask/nightly").join(name);
-        let outcome = match self.simulated(scenario, Some(&kept)) {
-            Ok(cases) => judged(cases.last(), bounds),
-            Err(error) => Outcome::Failed(error),
-        };
+        let outcome = last_judged(self.simulated(scenario, Some(&kept)), bounds);
         with_note(outcome, &format!("in {}", kept.display()))
     }
 
@@ -419,6 +413,14 @@ fn judged(case: Option<&Value>, bounds: &[(&str, Bound)]) -> Outcome {
         Outcome::Ok(said)
     } else {
         Outcome::Failed(said)
+    }
+}
+
+/// The last case of a report, if there is one.
+fn last_judged(cases: Result<Vec<Value>, String>, bounds: &[(&str, Bound)]) -> Outcome {
+    match cases {
+        Ok(cases) => judged(cases.last(), bounds),
+        Err(error) => Outcome::Failed(error),
     }
 }
 

@@ -26,6 +26,12 @@ fn share(pid: u32, time: Duration) -> f64 {
     100.0 * used.as_secs_f64() / start.elapsed().as_secs_f64()
 }
 
+/// How many descriptors a process has open. Root alone sees those of one that holds keys.
+fn open(pid: u32) -> String {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    entries.map_or("?".to_owned(), |entries| entries.count().to_string())
+}
+
 #[test]
 fn with_64_descriptors_new_callers_are_refused_and_old_peers_served() {
     let home = tempfile::tempdir().unwrap();
@@ -59,12 +65,7 @@ fn with_64_descriptors_new_callers_are_refused_and_old_peers_served() {
     let mut publish = |body: &str| assert_eq!(publisher.publish("news", body).0, 200);
     publish("before");
     let pid = small.process.pid();
-    // Root alone sees the descriptors of a process that holds keys.
-    let open = || {
-        let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
-        entries.map_or("?".to_owned(), |entries| entries.count().to_string())
-    };
-    println!("{} descriptors with {PEERS} links", open());
+    println!("{} descriptors with {PEERS} links", open(pid));
 
     // Callers of the API take what is left; further ones wait or are refused.
     let mut callers: Vec<Connection> = (0..80).map(|_| api.connect()).collect();
@@ -74,7 +75,7 @@ fn with_64_descriptors_new_callers_are_refused_and_old_peers_served() {
     let busy = share(pid, Duration::from_secs(3));
     println!(
         "{} descriptors and {busy:.1} % of a core while callers wait",
-        open()
+        open(pid)
     );
     assert!(busy < 20.0, "{busy} % of a core");
     let told = small.log().matches("accepting").count();

@@ -4,7 +4,6 @@
 //! the newest and is told how many; nobody else notices.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,15 +18,15 @@ use bruit_core::time::Wall;
 use bruit_core::values::Version;
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tracing::warn;
 
 use crate::descriptors::Descriptors;
 use crate::letters::Tapped;
-use crate::mailbox::{Mailbox, Taken};
+use crate::mailbox::Mailbox;
 use crate::meter::Meter;
 use crate::received::{ParseCursorError, Received};
 use crate::replay::{Past, Replay};
 use crate::store::{Store, StoreError, StoredBulletin, Write};
+use crate::subscription::Subscription;
 use crate::validator::{Question, Validator};
 use crate::view;
 
@@ -333,7 +332,7 @@ impl Hub {
         })
     }
 
-    fn unsubscribe(&self, number: u64) {
+    pub(crate) fn unsubscribe(&self, number: u64) {
         let mut inner = self.inner();
         inner.all.retain(|(other, _)| *other != number);
         inner.topics.retain(|_, state| {
@@ -463,58 +462,9 @@ impl Inner {
     }
 }
 
-/// A stream of bulletins. Ends when the node stops, or cannot read what it holds; dropped, it frees
-/// its queue.
-#[derive(Debug)]
-pub struct Subscription {
-    hub: Hub,
-    number: u64,
-    mailbox: Arc<Mailbox<Box<Received>>>,
-    /// To be told before anything else.
-    has_gap: bool,
-    /// The store failed while it was read: going on would leave out what it holds.
-    is_broken: bool,
-    replay: Option<Replay>,
-}
-
-impl Subscription {
-    /// Waits for the next bulletin or gap; none at the end. When that came because the store failed
-    /// (the log says so), a new subscription goes on after the last cursor.
-    ///
-    /// Cancel safe: a dropped future loses nothing.
-    pub async fn next(&mut self) -> Option<Incoming> {
-        if std::mem::take(&mut self.has_gap) {
-            return Some(Incoming::Gap { missed: 0 });
-        }
-        while let Some(replay) = &mut self.replay {
-            match replay.next().await {
-                Ok(Some(row)) => {
-                    if let Some(received) = self.hub.restore(&row) {
-                        return Some(Incoming::Bulletin(Box::new(received)));
-                    }
-                }
-                Ok(None) => self.replay = None,
-                Err(error) => {
-                    warn!(%error, "a subscription ends: what is held cannot be read");
-                    self.is_broken = true;
-                    self.replay = None;
-                }
-            }
-        }
-        if self.is_broken {
-            return None;
-        }
-        let taken = poll_fn(|cx| self.mailbox.poll_take(cx)).await?;
-        Some(match taken {
-            Taken::Item(received) => Incoming::Bulletin(received),
-            Taken::Missed(missed) => Incoming::Gap { missed },
-        })
-    }
-}
-
 impl Hub {
     /// A bulletin of the store as it was delivered.
-    fn restore(&self, row: &StoredBulletin) -> Option<Received> {
+    pub(crate) fn restore(&self, row: &StoredBulletin) -> Option<Received> {
         let bulletin = Bulletin::decode(&row.bytes, self.network.id()).ok()?;
         let topic = self.descriptor(&row.topic);
         let body = bulletin.content.clone();
@@ -526,12 +476,6 @@ impl Hub {
             row.hops,
             row.received,
         ))
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.hub.unsubscribe(self.number);
     }
 }
 

@@ -55,6 +55,7 @@ mod recorder;
 mod replay;
 mod sharing;
 pub mod store;
+mod subscription;
 mod sync;
 mod traffic;
 pub mod transport;
@@ -76,7 +77,7 @@ pub use bruit_core::limits::{SEEDS_LISTED_MAX, SYNC_TOPICS_MAX};
 pub use config::{Config, DEFAULT_PORT, Profile};
 pub use draft::{Bulletin, Draft, Outcome, POST_TTL, PublishError, Receipt, Wait};
 pub use files::{File, FileError};
-pub use hub::{From, Incoming, SubscribeError, Subscription, Topics};
+pub use hub::{From, Incoming, SubscribeError, Topics};
 pub use letters::{
     Acknowledge, Contact, ContactsError, Courier, ForeignName, LETTER_CODE_HONOURED, LETTER_TTL,
     LetterDraft, LetterState, ParseForeignNameError, Posting, ReceivedLetter, Recipient, SendError,
@@ -87,5 +88,6 @@ pub use node::{
     Node, SaveError, StartError, Wanted,
 };
 pub use received::{Cursor, ParseCursorError, Received};
+pub use subscription::Subscription;
 pub use validator::{Question, Validator};
 pub use values::{Filter, Put, PutReceipt, VALUE_TTL, VALUES_TOPIC, Value, ValueAddress};

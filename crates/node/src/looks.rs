@@ -138,7 +138,10 @@ pub(crate) fn peers(looks: &Looks<'_>, started: Wall, all: bool) -> Vec<view::Pe
     let shown = shown.map(|(link, closing)| peer(looks, link, *closing, started));
     let mut peers: Vec<_> = shown.collect();
     if all {
-        let unlinked = |id: &NodeId| links.iter().all(|(link, _)| link.peer != *id);
+        let is_of = |(link, closing): &(LinkView, Option<CloseReason>), id: &NodeId| {
+            closing.is_none() && link.peer == *id
+        };
+        let unlinked = |id: &NodeId| !links.iter().any(|link| is_of(link, id));
         let dialling = looks.dialling.iter().filter(|(id, _)| unlinked(id));
         peers.extend(dialling.map(|(id, (address, since))| view::Peer {
             id: *id,

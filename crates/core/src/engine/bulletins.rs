@@ -248,10 +248,8 @@ impl Engine {
             return;
         }
         let from = self.peers.get(&first.link).map(|peer| peer.node);
-        let below_floor = {
-            let bulletin = bulletin.get();
-            !self.floor.admits(bulletin.density(), bulletin.header.ttl())
-        };
+        let (density, ttl) = (bulletin.get().density(), bulletin.get().header.ttl());
+        let below_floor = !self.floor.admits(density, ttl);
         self.membership.first_delivery(first.link);
         let (facts, encoded) =
             self.broadcast

@@ -42,7 +42,7 @@ impl Engine {
         }
         let facts = self.membership.link_up(link, peer, direction, remote, now);
         self.carry_membership(facts, now);
-        if self.peers.get(&link).is_some_and(super::Peer::is_open) {
+        if self.peers.get(&link).is_some_and(Peer::is_open) {
             let hello = self.handshakes.begin(link, peer, remote, now);
             self.send(link, &hello, now);
         }
@@ -91,7 +91,7 @@ impl Engine {
     }
 
     pub(super) fn on_frame(&mut self, link: LinkId, bytes: &Bytes, now: Now) {
-        let Some(peer) = self.peers.get(&link).copied().filter(super::Peer::is_open) else {
+        let Some(peer) = self.peers.get(&link).copied().filter(Peer::is_open) else {
             return;
         };
         let frame = match Frame::decode(bytes, self.network.id()) {
@@ -362,7 +362,7 @@ impl Engine {
     /// Cuts off a peer that broke the protocol and discourages it, also when it has just left.
     pub(super) fn misbehaved(&mut self, link: LinkId, how: &str, now: Now) {
         let peer = match self.peers.get(&link) {
-            Some(peer) => (peer.is_open()).then_some(peer.node),
+            Some(peer) => peer.is_open().then_some(peer.node),
             None => self.left.remove(&link),
         };
         let Some(peer) = peer else {

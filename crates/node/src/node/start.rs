@@ -441,8 +441,9 @@ mod crowd;
 mod tests {
     use super::*;
     use crate::draft::{Draft, PublishError, Wait};
-    use crate::hub::{From, Incoming, Subscription, Topics};
+    use crate::hub::{From, Incoming, Topics};
     use crate::store::faults::Faulty;
+    use crate::subscription::Subscription;
     use crate::transport::MemoryNetwork;
 
     /// Longest wait for what must come.

@@ -16,9 +16,10 @@ use super::Node;
 use crate::draft::PublishError;
 use crate::driver::Order;
 use crate::files::Contents;
-use crate::hub::{From, Incoming, Subscription, Topics};
+use crate::hub::{From, Incoming, Topics};
 use crate::miner;
 use crate::store::{Scan, StoreError};
+use crate::subscription::Subscription;
 use crate::values::{Filter, Put, PutReceipt, Value, ValueAddress, check_name};
 use crate::wall::wall_now;
 
