@@ -98,6 +98,11 @@ fn pushes(actions: &[Action]) -> usize {
 /// To how many neighbours a bulletin of `bytes` is pushed that had to be asked for, when the parent failed
 /// and `telling` of the other seven said they have it.
 fn pushed(bytes: usize, telling: usize) -> usize {
+    pushed_when_brought_by(1, bytes, telling)
+}
+
+/// The same when neighbour `number` brings it first: 0 is the parent, 1 was asked.
+fn pushed_when_brought_by(number: usize, bytes: usize, telling: usize) -> usize {
     let mut node = Node::new(&[7]);
     let bulletin = node.bulletin(bytes);
     for link in node.links.into_iter().skip(1).take(telling) {
@@ -106,7 +111,7 @@ fn pushed(bytes: usize, telling: usize) -> usize {
     let asked = sent(&node.wait(Duration::from_millis(100)));
     let grafts = asked.iter().filter(|(_, what)| *what == kind::GRAFT);
     assert!(grafts.count() > 1, "{asked:?}");
-    pushes(&node.push(node.links[1], 7, &bulletin))
+    pushes(&node.push(node.links[number], 7, &bulletin))
 }
 
 #[test]
@@ -120,6 +125,41 @@ fn what_was_missing_around_us_too_is_pushed_to_all_who_have_not_told_of_it() {
 fn what_was_merely_late_here_is_announced_and_so_is_what_is_large() {
     assert_eq!(pushed(1_024, 4), 1);
     assert_eq!(pushed(4_096, 1), 1);
+}
+
+/// What the parent brings after all is late by chance: pushing it to everybody made others late, and one alert
+/// raised the next for as long as ten bulletins a second came.
+#[test]
+fn what_the_parent_brings_late_is_not_pushed_to_all() {
+    assert_eq!(pushed_when_brought_by(0, 1_024, 1), 0);
+}
+
+/// How many announcements follow at once what comes along a settled tree, after the neighbours with the numbers
+/// `asking` asked for what another tree should have brought them.
+fn announced_after_questions(asking: &[usize]) -> usize {
+    let mut node = Node::new(&[1, 5]);
+    let bulletin = node.bulletin(64);
+    node.push(node.links[0], 1, &bulletin);
+    node.wait(Duration::from_secs(3));
+    for number in asking {
+        let ids = vec![bulletin.id().short()];
+        let question = Frame::Graft {
+            ids,
+            roots: vec![1],
+        };
+        node.solo.frame(node.links[*number], &question.encode());
+    }
+    let bulletin = node.bulletin(64);
+    node.push(node.links[0], 5, &bulletin);
+    let told = sent(&node.wait(Duration::from_millis(5)));
+    told.iter().filter(|(_, what)| *what == kind::IHAVE).count()
+}
+
+#[test]
+fn two_neighbours_that_had_to_ask_raise_an_alert_and_one_does_not() {
+    assert_eq!(announced_after_questions(&[3]), 0);
+    assert_eq!(announced_after_questions(&[3, 3]), 0);
+    assert_eq!(announced_after_questions(&[3, 4]), 7);
 }
 
 /// To how many neighbours more what a tree brings is pushed after one, two and three other trees failed, a

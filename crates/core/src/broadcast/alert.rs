@@ -1,5 +1,5 @@
 //! Alert: a parent that fails its children in one tree fails them in others. After a tree did not bring a
-//! bulletin to us or to a neighbour, bulletins of all trees are announced to the whole mesh at once for a
+//! bulletin to us or to two neighbours, bulletins of all trees are announced to the whole mesh at once for a
 //! while, as if their trees were in trouble already. A few bulletins may be late by chance; after a third one,
 //! or two at once, they are also pushed to a neighbour that no tree would have them pushed to, and what comes by a
 //! detour counts as missing around us.
@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::id::ShortId;
+use crate::id::{LinkId, ShortId};
 use crate::time::Mono;
 
 use super::neighbour::Bucket;
@@ -21,6 +21,8 @@ pub(super) struct Alert {
     by: Option<ShortId>,
     /// When each of the last bulletins that did so last did, the latest first.
     raised: [Option<Mono>; Self::GRAVE],
+    /// Who asked us last for what a tree should have brought, and when.
+    asker: Option<(LinkId, Mono)>,
     /// Not before then: too much was said.
     from: Mono,
     bucket: Bucket,
@@ -42,12 +44,22 @@ impl Alert {
         Self {
             by: None,
             raised: [None; Self::GRAVE],
+            asker: None,
             from: Mono::ZERO,
             bucket: Bucket::new(Self::PER_S, Mono::ZERO),
         }
     }
 
-    /// A tree did not bring `id`, here or at a neighbour that asked us for it.
+    /// A tree did not bring `id` to `link`, which asks us for it. Of one neighbour the parent may merely be late: it
+    /// asks five, and were all of them alarmed, what they announce would have others ask.
+    pub(super) fn asked_for(&mut self, id: ShortId, link: LinkId, now: Mono) {
+        let before = self.asker.replace((link, now));
+        if before.is_some_and(|(other, at)| other != link && now < at.plus(Self::TIME)) {
+            self.raise(id, now);
+        }
+    }
+
+    /// A tree did not bring `id`.
     pub(super) fn raise(&mut self, id: ShortId, now: Mono) {
         if self.by != Some(id) {
             self.by = Some(id);

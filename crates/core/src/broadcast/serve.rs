@@ -31,7 +31,7 @@ impl Broadcast {
         let mut refused = Vec::new();
         if along_tree {
             for id in ids {
-                self.alert.raise(id.short(), now);
+                self.alert.asked_for(id.short(), link, now);
             }
         }
         for id in ids {

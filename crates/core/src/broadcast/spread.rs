@@ -95,7 +95,9 @@ impl Broadcast {
         holders.note(self.recent.seat(copy.link));
         if let Some(found) = found {
             passing.was_missing |= found.was_asked_for;
-            if found.was_asked_for && self.roots.is_settled(tag) {
+            // What the parent brings after all may be late by chance.
+            let is_from_others = parent != Some(copy.link);
+            if found.was_asked_for && is_from_others && self.roots.is_settled(tag) {
                 self.alert.raise(id.short(), now);
             }
             for link in found.sources {
