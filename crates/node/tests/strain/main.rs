@@ -1,4 +1,4 @@
-//! Nodes under strain: hostile peers, overload, splits, restarts, replays, the end.
+//! Nodes under strain: hostile peers, overload, replays, the end.
 //!
 //! Real QUIC on loopback unless a test says otherwise. Machines are shared, so what is judged is a
 //! ratio within one run, and the tests of this crate run one at a time: see [`world::alone`].
@@ -10,7 +10,6 @@
 
 mod attacker;
 mod end;
-mod faults;
 mod figures;
 mod hostile;
 mod late;

@@ -154,13 +154,6 @@ impl Ledger {
         nodes.iter().map(keep).collect()
     }
 
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.counts
-            .lock()
-            .expect("nobody panics")
-            .contains_key(&number)
-    }
-
     /// Bulletins that came, and those that were missed.
     pub(crate) fn total(&self) -> (u64, u64) {
         let counts = self.counts.lock().expect("nobody panics");
