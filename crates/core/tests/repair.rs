@@ -95,14 +95,16 @@ fn pushes(actions: &[Action]) -> usize {
     sent(actions).iter().filter(pushed).count()
 }
 
-/// To how many neighbours a bulletin of `bytes` is pushed that had to be asked for, when the parent failed
-/// and `telling` of the other seven said they have it.
-fn pushed(bytes: usize, telling: usize) -> usize {
-    pushed_when_brought_by(1, bytes, telling)
+/// Who brings first what was asked for.
+#[derive(Clone, Copy)]
+enum By {
+    Parent,
+    Asked,
 }
 
-/// The same when neighbour `number` brings it first: 0 is the parent, 1 was asked.
-fn pushed_when_brought_by(number: usize, bytes: usize, telling: usize) -> usize {
+/// To how many neighbours a bulletin of `bytes` is pushed that had to be asked for, when `telling` of the seven
+/// beside the parent said they have it.
+fn pushed(by: By, bytes: usize, telling: usize) -> usize {
     let mut node = Node::new(&[7]);
     let bulletin = node.bulletin(bytes);
     for link in node.links.into_iter().skip(1).take(telling) {
@@ -111,43 +113,47 @@ fn pushed_when_brought_by(number: usize, bytes: usize, telling: usize) -> usize 
     let asked = sent(&node.wait(Duration::from_millis(100)));
     let grafts = asked.iter().filter(|(_, what)| *what == kind::GRAFT);
     assert!(grafts.count() > 1, "{asked:?}");
-    pushes(&node.push(node.links[number], 7, &bulletin))
+    let from = match by {
+        By::Parent => node.links[0],
+        By::Asked => node.links[1],
+    };
+    pushes(&node.push(from, 7, &bulletin))
 }
 
 #[test]
 fn what_was_missing_around_us_too_is_pushed_to_all_who_have_not_told_of_it() {
-    assert_eq!(pushed(1_024, 1), 7);
-    assert_eq!(pushed(1_024, 3), 5);
+    assert_eq!(pushed(By::Asked, 1_024, 1), 7);
+    assert_eq!(pushed(By::Asked, 1_024, 3), 5);
 }
 
 /// Nobody but the parent, who has not choked us.
 #[test]
 fn what_was_merely_late_here_is_announced_and_so_is_what_is_large() {
-    assert_eq!(pushed(1_024, 4), 1);
-    assert_eq!(pushed(4_096, 1), 1);
+    assert_eq!(pushed(By::Asked, 1_024, 4), 1);
+    assert_eq!(pushed(By::Asked, 4_096, 1), 1);
 }
 
 /// What the parent brings after all is late by chance: pushing it to everybody made others late, and one alert
 /// raised the next for as long as ten bulletins a second came.
 #[test]
 fn what_the_parent_brings_late_is_not_pushed_to_all() {
-    assert_eq!(pushed_when_brought_by(0, 1_024, 1), 0);
+    assert_eq!(pushed(By::Parent, 1_024, 1), 0);
 }
 
-/// How many announcements follow at once what comes along a settled tree, after the neighbours with the numbers
-/// `asking` asked for what another tree should have brought them.
-fn announced_after_questions(asking: &[usize]) -> usize {
+/// How many announcements follow at once what comes along a settled tree, after neighbours asked, one each time, for
+/// what another tree should have brought them.
+fn announced_after_questions(asking: impl Fn(&Node) -> Vec<LinkId>) -> usize {
     let mut node = Node::new(&[1, 5]);
     let bulletin = node.bulletin(64);
     node.push(node.links[0], 1, &bulletin);
     node.wait(Duration::from_secs(3));
-    for number in asking {
+    for link in asking(&node) {
         let ids = vec![bulletin.id().short()];
         let question = Frame::Graft {
             ids,
             roots: vec![1],
         };
-        node.solo.frame(node.links[*number], &question.encode());
+        node.solo.frame(link, &question.encode());
     }
     let bulletin = node.bulletin(64);
     node.push(node.links[0], 5, &bulletin);
@@ -157,9 +163,12 @@ fn announced_after_questions(asking: &[usize]) -> usize {
 
 #[test]
 fn two_neighbours_that_had_to_ask_raise_an_alert_and_one_does_not() {
-    assert_eq!(announced_after_questions(&[3]), 0);
-    assert_eq!(announced_after_questions(&[3, 3]), 0);
-    assert_eq!(announced_after_questions(&[3, 4]), 7);
+    let one = |node: &Node| vec![node.links[3]];
+    let one_twice = |node: &Node| vec![node.links[3]; 2];
+    let two = |node: &Node| vec![node.links[3], node.links[4]];
+    assert_eq!(announced_after_questions(one), 0);
+    assert_eq!(announced_after_questions(one_twice), 0);
+    assert_eq!(announced_after_questions(two), 7);
 }
 
 /// To how many neighbours more what a tree brings is pushed after one, two and three other trees failed, a

@@ -102,11 +102,12 @@ fn writers_on_both_sides_of_a_split_leave_one_winner_held_everywhere() {
 
 #[test]
 fn what_one_node_of_forty_holds_is_mostly_found_by_another_through_those_between() {
-    // Those between ask some of theirs, not all: three in four find it.
-    let first = seed(0);
-    let found = (first..first + 16).filter(|seed| is_found_by_another(*seed));
-    let found = found.count();
-    assert!(found >= 10, "{found} of 16");
+    // Those between ask some of theirs, not all: two in three find it, 65 of the seeds 0 to 95.
+    const NETWORKS: usize = 32;
+    let found = (seed(0)..).take(NETWORKS);
+    let found = found.filter(|seed| is_found_by_another(*seed)).count();
+    println!("{found} of {NETWORKS}");
+    assert!(found * 2 > NETWORKS, "{found} of {NETWORKS}");
 }
 
 /// Whether what one node of forty alone holds is found by one that is not its neighbour.
