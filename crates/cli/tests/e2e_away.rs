@@ -11,11 +11,10 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use common::api::{Api, assert_each_once};
-use common::{Daemon, PATIENCE, run};
+use common::{Daemon, PATIENCE, free_address, run};
 
 /// Publishes `count` lines by one long-lived `pub --lines`; answers their texts.
 fn publish_lines(daemon: &Daemon, name: &str, count: usize) -> Vec<String> {
@@ -153,11 +152,7 @@ fn after_a_kill_what_comes_again_has_the_same_id_and_nothing_is_missing() {
 #[test]
 fn four_nodes_stay_one_network_without_the_one_they_were_told_of() {
     // A port of its own, so that it comes back where it was.
-    let port = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
+    let port = free_address();
     let mut first = Daemon::start_plain(&["--listen", &port, "--price", "0"]);
     let address = first.address().to_owned();
     let others: Vec<_> = (0..4)

@@ -12,7 +12,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::api::{Api, Connection, assert_each_once};
-use common::measure::{cpu_time, metric};
+use common::measure::{cpu_time, descriptors, metric};
 use common::{Daemon, PATIENCE};
 
 /// Peers of the daemon with few descriptors.
@@ -26,10 +26,9 @@ fn share(pid: u32, time: Duration) -> f64 {
     100.0 * used.as_secs_f64() / start.elapsed().as_secs_f64()
 }
 
-/// How many descriptors a process has open. Root alone sees those of one that holds keys.
+/// How many descriptors a process has open, for the reader of a test's output.
 fn open(pid: u32) -> String {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
-    entries.map_or("?".to_owned(), |entries| entries.count().to_string())
+    descriptors(pid).map_or("?".to_owned(), |count| count.to_string())
 }
 
 #[test]

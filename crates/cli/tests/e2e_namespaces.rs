@@ -102,6 +102,19 @@ impl Village {
         }
         Ok(())
     }
+
+    /// Leaves one of them 256 kbit/s.
+    fn slow_down(&self, number: usize) -> Result<(), String> {
+        let limit = "rate 256kbit burst 8kb latency 400ms";
+        let add = format!("tc qdisc add dev port{number} root tbf {limit}");
+        self.bridge.call(&add).map(drop)
+    }
+
+    /// Leaves it as much as there is again.
+    fn speed_up(&self, number: usize) -> Result<(), String> {
+        let delete = format!("tc qdisc del dev port{number} root");
+        self.bridge.call(&delete).map(drop)
+    }
 }
 
 fn address(number: usize) -> String {
@@ -410,15 +423,10 @@ fn a_slow_line_to_one_node_slows_no_other() {
     const NODES: usize = 8;
     let name = "a_slow_line_to_one_node_slows_no_other";
     let slow = NODES - 1;
-    let limit = "rate 256kbit burst 8kb latency 400ms";
     let village = Village::new(NODES).and_then(|village| {
         // Whether it can be done is known before it is needed.
-        village
-            .bridge
-            .call(&format!("tc qdisc add dev port{slow} root tbf {limit}"))?;
-        village
-            .bridge
-            .call(&format!("tc qdisc del dev port{slow} root"))?;
+        village.slow_down(slow)?;
+        village.speed_up(slow)?;
         Ok(village)
     });
     let village = match village {
@@ -456,10 +464,7 @@ fn a_slow_line_to_one_node_slows_no_other() {
     assert_each_once([&inboxes[slow]], &[warm_up, quick].concat(), PATIENCE);
     inboxes[slow].clear();
 
-    village
-        .bridge
-        .call(&format!("tc qdisc add dev port{slow} root tbf {limit}"))
-        .unwrap();
+    village.slow_down(slow).unwrap();
     let resident = memory();
     // Trees that led through the slow one are mended within two seconds, at the cost of a repair for
     // some dozen deliveries; then nobody notices it any more.
@@ -480,10 +485,7 @@ fn a_slow_line_to_one_node_slows_no_other() {
     assert!(with <= before * 1.2 + 10.0, "{with} ms, {before} without");
     assert!(mending <= 500.0, "{mending} ms");
     assert!(grown <= 8.0, "{grown} MiB");
-    village
-        .bridge
-        .call(&format!("tc qdisc del dev port{slow} root"))
-        .unwrap();
+    village.speed_up(slow).unwrap();
     assert_each_once([&inboxes[slow]], &bodies, Duration::from_mins(1));
 }
 

@@ -10,12 +10,11 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use common::api::{Api, Inbox, assert_each_once};
 use common::overlay::reached;
-use common::{Daemon, PATIENCE};
+use common::{Daemon, PATIENCE, free_address};
 
 const PRICELESS: [&str; 4] = ["--profile", "local", "--price", "0"];
 
@@ -26,12 +25,6 @@ fn start(listen: &str, join: Option<&str>) -> Daemon {
         daemon.run(&["join", address]).ok();
     }
     daemon
-}
-
-/// A port that is free now.
-fn free_port() -> String {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().to_string()
 }
 
 /// Waits until `holds`; answers how long after `start` that was.
@@ -59,12 +52,12 @@ fn apis(daemons: &[Daemon]) -> BTreeMap<String, Api> {
 #[test]
 fn of_sixteen_restarted_one_after_the_other_each_is_back_within_ten_seconds() {
     const NODES: usize = 16;
-    let first = start(&free_port(), None);
+    let first = start(&free_address(), None);
     let address = first.address().to_owned();
     let mut daemons = vec![first];
     for number in 1..NODES {
         let listen = match number % 2 {
-            0 => free_port(),
+            0 => free_address(),
             _ => "127.0.0.1:0".to_owned(),
         };
         daemons.push(start(&listen, Some(&address)));
@@ -90,11 +83,8 @@ fn of_sixteen_restarted_one_after_the_other_each_is_back_within_ten_seconds() {
         }
         let within = Duration::from_secs(10);
         times.push(until(begun, within, "back in the mesh", || {
-            let everywhere = inboxes.iter().zip(&bodies);
-            back.peers().len() >= 4
-                && everywhere
-                    .clone()
-                    .all(|(inbox, all)| inbox.len() >= all.len())
+            let mut everywhere = inboxes.iter().zip(&bodies);
+            back.peers().len() >= 4 && everywhere.all(|(inbox, all)| inbox.len() >= all.len())
         }));
     }
     times.sort();

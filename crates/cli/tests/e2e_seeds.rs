@@ -10,10 +10,9 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use common::{Daemon, PATIENCE, bruit, run};
+use common::{Daemon, PATIENCE, bruit, free_address, run};
 use serde_json::Value;
 
 /// What every node here is told besides.
@@ -21,10 +20,7 @@ const ALL: [&str; 5] = ["--profile", "local", "--price", "0", "--log=warn"];
 
 /// A daemon that is a seed, at an address that it has again when it is started again.
 fn seed() -> Daemon {
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let listen = free.local_addr().unwrap().to_string();
-    drop(free);
-    Daemon::start_as("seed", &[&["--listen", &listen][..], &ALL].concat())
+    Daemon::start_as("seed", &[&["--listen", &free_address()][..], &ALL].concat())
 }
 
 /// The seeds as flags.
